@@ -1,0 +1,277 @@
+"""The batch executor: who is admitted and to which quota, for all members of a shard at once.
+
+For every group `left` starts as the members to divide, and each quota takes its own out of it:
+`taken = left & predicates; left ^= taken`. Where the `fast` extra is there and the choice is an
+order, one compiled kernel does the same (`matcher.kernel`), equal bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.bind import Bound, Rows, possible_rows
+from matcher.choice import Balanced, Choice
+from matcher.plan import Compiled, Conjunction, Program, Slot, Step
+from profiles.columns import Row, all_members, positions, row_of, words
+from profiles.ids import hash_ids
+from profiles.panel import Shard
+
+Tally: TypeAlias = tuple[Conjunction | None, tuple[Conjunction | None, ...]]
+"""Members of a base to count: by each conjunction, and by any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Members counted over some shards, as int64 arrays.
+
+    By survey of the plan: `eligible`, `uncertain`. By slot: `matched` (the survey's gate and the
+    quota's own rule admit them) and `assigned` (given that quota).
+    """
+
+    eligible: NDArray[np.int64]
+    uncertain: NDArray[np.int64]
+    matched: NDArray[np.int64]
+    assigned: NDArray[np.int64]
+
+    @classmethod
+    def zero(cls, program: Program) -> Counts:
+        """Nobody counted yet."""
+        surveys, slots = len(program.surveys), len(program.slots)
+        return cls(*(np.zeros(size, np.int64) for size in (surveys, surveys, slots, slots)))
+
+    def add(self, other: Counts) -> None:
+        """Add the members of another shard."""
+        self.eligible[:] += other.eligible
+        self.uncertain[:] += other.uncertain
+        self.matched[:] += other.matched
+        self.assigned[:] += other.assigned
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """Whom each quota is given, on one shard: row `s` of `taken` for slot `s`.
+
+    `admitted` has a row for every survey that is not `sole` (of the others a member is admitted
+    who is in a slot of their one group), in plan order.
+    """
+
+    taken: Rows
+    admitted: Rows
+
+    @classmethod
+    def empty(cls, program: Program, members: int) -> Assigned:
+        """Room for the results of a shard, to be filled again and again."""
+        others = sum(not survey.sole for survey in program.surveys)
+        shape = words(members)
+        return cls(
+            np.zeros((len(program.slots), shape), np.uint64), np.zeros((others, shape), np.uint64)
+        )
+
+    def who(self, program: Program) -> list[Row]:
+        """The row of the members admitted, for every survey of the plan."""
+        others = iter(self.admitted)
+        return [
+            _union(self.taken, survey.steps[0]) if survey.sole else next(others)
+            for survey in program.surveys
+        ]
+
+
+def _union(taken: Rows, step: Step) -> Row:
+    row = np.zeros(taken.shape[1], np.uint64)
+    for slot in step.slots:
+        np.bitwise_or(row, taken[slot.number], out=row)
+    return row
+
+
+def popcount(row: Row) -> int:
+    """How many members stand in a row."""
+    return int(np.bitwise_count(row).sum(dtype=np.int64))
+
+
+def meet(rows: Rows, conjunction: Conjunction, base: Row, out: Row) -> None:
+    """Members of a base for whom every register of a conjunction holds."""
+    if not conjunction:
+        np.copyto(out, base)
+        return
+    np.bitwise_and(base, rows[conjunction[0]], out=out)
+    for register in conjunction[1:]:
+        np.bitwise_and(out, rows[register], out=out)
+
+
+class Executor:
+    """Runs a program on bound shards, with one way to choose."""
+
+    def __init__(self, program: Program, choice: Choice) -> None:
+        self.program = program
+        self.choice = choice
+        self.orders = {id(step): self._order(each, step) for each, step in _steps(program)}
+
+    def _order(self, compiled: Compiled, step: Step) -> Sequence[Slot]:
+        """The step's slots that have a seat for anyone, the preferred ones first."""
+        slots = step.slots
+        if not isinstance(self.choice, Balanced):
+            place = {
+                quota.pointer: number
+                for number, quota in enumerate(self.choice.order(compiled.survey, step.group))
+            }
+            slots = tuple(sorted(slots, key=lambda slot: place[slot.quota.pointer]))
+        return [slot for slot in slots if slot.takes is not None]
+
+    def assign(self, bound: Bound, shard: Shard, out: Assigned) -> None:
+        """Admit members definitely, and choose among the quotas that definitely take them."""
+        everyone = all_members(shard.size)
+        others = iter(out.admitted)
+        base, left = np.empty_like(everyone), np.empty_like(everyone)
+        out.taken[:] = 0
+        for compiled in self.program.surveys:
+            keep = None if compiled.sole else next(others)
+            if compiled.admits is None:
+                base[:] = 0
+            else:
+                meet(bound.true, compiled.admits, everyone, base)
+            if keep is not None:
+                np.copyto(keep, base)
+            if compiled.admits is not None:
+                self._divide_all(compiled, base, [bound.true], shard, out.taken, left)
+
+    def assign_uncertain(self, bound: Bound, shard: Shard, exact: Assigned, out: Assigned) -> None:
+        """Admit those who only may be, to quotas that take them definitely, or else may."""
+        possible = possible_rows(bound, shard)
+        everyone = all_members(shard.size)
+        others = iter(out.admitted)
+        base, left = np.empty_like(everyone), np.empty_like(everyone)
+        out.taken[:] = 0
+        for compiled, eligible in zip(self.program.surveys, exact.who(self.program), strict=True):
+            keep = None if compiled.sole else next(others)
+            if compiled.admits is None:
+                base[:] = 0
+            else:
+                meet(possible, compiled.admits, everyone, base)
+                base &= ~eligible
+            if keep is not None:
+                np.copyto(keep, base)
+            if compiled.admits is not None:
+                self._divide_all(compiled, base, [bound.true, possible], shard, out.taken, left)
+
+    def _divide_all(
+        self,
+        compiled: Compiled,
+        base: Row,
+        rounds: list[Rows],
+        shard: Shard,
+        taken: Rows,
+        left: Row,
+    ) -> None:
+        for step in compiled.steps:
+            np.copyto(left, base if step.source is None else taken[step.source])
+            for rows in rounds:
+                if isinstance(self.choice, Balanced):
+                    self._draw(compiled, step, rows, shard, taken, left)
+                else:
+                    self._take(step, rows, taken, left)
+
+    def _take(self, step: Step, rows: Rows, taken: Rows, left: Row) -> None:
+        mine = np.empty_like(left)
+        for slot in self.orders[id(step)]:
+            assert slot.takes is not None
+            meet(rows, slot.takes, left, mine)
+            np.bitwise_xor(left, mine, out=left)
+            np.bitwise_or(taken[slot.number], mine, out=taken[slot.number])
+
+    def _draw(
+        self, compiled: Compiled, step: Step, rows: Rows, shard: Shard, taken: Rows, left: Row
+    ) -> None:
+        assert isinstance(self.choice, Balanced)
+        mine = np.zeros((len(step.slots), len(left)), np.uint64)
+        for place, slot in enumerate(step.slots):
+            if slot.takes is not None:
+                meet(rows, slot.takes, left, mine[place])
+        some = positions(np.bitwise_or.reduce(mine, axis=0) if len(mine) else np.zeros_like(left))
+        if not len(some):
+            return
+        takes = np.array([_bits_at(row, some) for row in mine])
+        hashes = hash_ids(shard.member_ids.take(some))
+        given = self.choice.draw_all(compiled.survey, step.group, takes, hashes)
+        for place, slot in enumerate(step.slots):
+            row = row_of(some[given == place], shard.size)
+            np.bitwise_or(taken[slot.number], row, out=taken[slot.number])
+            np.bitwise_xor(left, row, out=left)
+
+
+def _bits_at(row: Row, members: NDArray[np.int64]) -> NDArray[np.bool_]:
+    bits = row[members >> 6] >> (members & 63).astype(np.uint64)
+    return np.asarray(bits & np.uint64(1), np.bool_)
+
+
+def _steps(program: Program) -> list[tuple[Compiled, Step]]:
+    return [(compiled, step) for compiled in program.surveys for step in compiled.steps]
+
+
+def count_taken(program: Program, assigned: Assigned, counts: Counts) -> None:
+    """Count whom each quota is given, and whom each survey admits."""
+    counts.assigned[:] = [popcount(row) for row in assigned.taken]
+    others = iter(assigned.admitted)
+    counts.eligible[:] = [
+        sum(counts.assigned[slot.number] for slot in survey.steps[0].slots)
+        if survey.sole
+        else popcount(next(others))
+        for survey in program.surveys
+    ]
+
+
+def count_matched(program: Program, bound: Bound, shard: Shard, counts: Counts) -> None:
+    """Count whom each quota's own rule and the survey's gate admit."""
+    for compiled in program.surveys:
+        slots = [slot for step in compiled.steps for slot in step.slots]
+        found, _ = tally(bound.true, (compiled.gate, tuple(slot.fits for slot in slots)), shard)
+        for slot, number in zip(slots, found, strict=True):
+            counts.matched[slot.number] = number
+
+
+def count_eligible(program: Program, bound: Bound, shard: Shard) -> NDArray[np.int64]:
+    """By slot: members whom the survey admits and every quota of the slot's path would take."""
+    found = np.zeros(len(program.slots), np.int64)
+    for compiled in program.surveys:
+        paths: dict[int | None, Conjunction | None] = {None: ()}
+        for step in compiled.steps:
+            outer = paths[step.source]
+            for slot in step.slots:
+                never = outer is None or slot.takes is None
+                paths[slot.number] = None if never else (*(outer or ()), *(slot.takes or ()))
+        numbers = [number for number in paths if number is not None]
+        counted, _ = tally(bound.true, (compiled.admits, tuple(paths[n] for n in numbers)), shard)
+        found[numbers] = counted
+    return found
+
+
+def count_uncertain(program: Program, bound: Bound, shard: Shard, counts: Counts) -> None:
+    """Count who may be admitted and is not definitely; `counts.eligible` must be there."""
+    possible = possible_rows(bound, shard)
+    for number, compiled in enumerate(program.surveys):
+        takes = tuple(slot.takes for slot in compiled.steps[0].slots) if compiled.sole else ((),)
+        _, may_be = tally(possible, (compiled.admits, takes), shard)
+        counts.uncertain[number] = may_be - counts.eligible[number]
+
+
+def tally(rows: Rows, wanted: Tally, shard: Shard) -> tuple[list[int], int]:
+    """Count the members of a base by each conjunction, and by any of them."""
+    base_of, conjunctions = wanted
+    if base_of is None:
+        return [0] * len(conjunctions), 0
+    base = np.empty(rows.shape[1], np.uint64)
+    meet(rows, base_of, all_members(shard.size), base)
+    mine, union = np.empty_like(base), np.zeros_like(base)
+    found: list[int] = []
+    for conjunction in conjunctions:
+        if conjunction is None:
+            found.append(0)
+            continue
+        meet(rows, conjunction, base, mine)
+        np.bitwise_or(union, mine, out=union)
+        found.append(popcount(mine))
+    return found, popcount(union)

@@ -1,0 +1,226 @@
+"""What lowering does alike for every marketplace: the mapping's answers become rules.
+
+A marketplace's file calls these for one survey; each finding is told with its pointer. Whatever
+the mapping does not name is unknown, never silently true or false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from matcher.diagnostic import Diagnostic, Level
+from matcher.rule import (
+    UNKNOWN,
+    And,
+    Answered,
+    InIds,
+    Or,
+    Rule,
+    StartsWith,
+    in_ranges,
+    one_of,
+)
+from matcher.survey import Clause, Reason
+from profiles.errors import did_you_mean
+from profiles.mapping import AttributeMapping, PanelMapping, Target
+from profiles.values import UnreadableError, as_code, as_text
+
+DEVICES = ("desktop", "mobile", "tablet")
+
+
+@dataclass
+class Findings:
+    """Collects the diagnostics of one survey."""
+
+    survey: str | None
+    all: list[Diagnostic] = field(default_factory=list)
+
+    def add(self, level: Level, code: str, pointer: str, message: str, hint: str = "") -> None:
+        """Note one finding at a JSON pointer from the survey's own object."""
+        self.all.append(Diagnostic(level, code, message, self.survey, pointer, hint))
+
+    def error(self, code: str, pointer: str, message: str, hint: str = "") -> None:
+        """Note a fault that sets the survey aside."""
+        self.add(Level.ERROR, code, pointer, message, hint)
+
+    def warning(self, code: str, pointer: str, message: str, hint: str = "") -> None:
+        """Note something that narrows or clouds the survey."""
+        self.add(Level.WARNING, code, pointer, message, hint)
+
+    def info(self, code: str, pointer: str, message: str, hint: str = "") -> None:
+        """Note something that changes nothing, but is worth knowing."""
+        self.add(Level.INFO, code, pointer, message, hint)
+
+    @property
+    def fatal(self) -> bool:
+        """Whether the survey is to be set aside."""
+        return any(finding.level is Level.ERROR for finding in self.all)
+
+
+class Lowering:
+    """Lowers the parts of one survey after the other, for one marketplace and panel mapping.
+
+    What does not depend on the survey is remembered: most surveys ask the same things.
+    """
+
+    def __init__(self, marketplace: str, mapping: PanelMapping) -> None:
+        self.panel = mapping
+        self.marketplace = mapping.marketplace(marketplace)
+        self.findings = Findings(None)
+        self.once: dict[str, Diagnostic] = {}
+        self._targets: dict[tuple[str, object], Target | None] = {}
+
+    def start(self, survey: str | None) -> Findings:
+        """Begin a new survey; its findings are collected in what is given back."""
+        self.findings = Findings(survey)
+        return self.findings
+
+    def attribute(self, attribute_id: str, pointer: str) -> AttributeMapping | None:
+        """The panel's attribute for a marketplace's; None, and a finding, where unmapped."""
+        mapped = self.marketplace.attributes.get(attribute_id)
+        if mapped is None:
+            known = list(self.marketplace.attributes)
+            self.findings.warning(
+                "unmapped-attribute",
+                pointer,
+                f"the panel file maps no {self.marketplace.name} attribute `{attribute_id}`; "
+                "whoever it concerns is uncertain",
+                did_you_mean(attribute_id, known) if not attribute_id.lstrip("-").isdigit() else "",
+            )
+        return mapped
+
+    def any_of(self, mapped: AttributeMapping, raws: Sequence[object], pointer: str) -> Rule:
+        """Holds any of the answers; unknown for who does not, where some answers are unmapped."""
+        targets, complete = self._read(mapped, raws, pointer)
+        rule = _holds(mapped, [part for target in targets for part in target])
+        return rule if complete else Or((rule, UNKNOWN))
+
+    def all_of(self, mapped: AttributeMapping, raws: Sequence[object], pointer: str) -> Rule:
+        """Holds all of the answers; an empty list asks only that he has answered."""
+        targets, complete = self._read(mapped, raws, pointer)
+        if not raws:
+            return Or((Answered(mapped.attribute.name), UNKNOWN))
+        rules = tuple(_holds(mapped, list(target)) for target in targets)
+        return And(rules if complete else (*rules, UNKNOWN))
+
+    def ranges(self, mapped: AttributeMapping, bounds: list[tuple[float, float]]) -> Rule:
+        """Holds a number in one of the ranges; of mapped codes, those of the range count."""
+        attribute = mapped.attribute
+        if attribute.numeric or mapped.answers is None:
+            return in_ranges(attribute.name, bounds)
+        inside: list[str] = []
+        unmapped = False
+        for low, high in bounds:
+            whole = 0
+            for code, target in mapped.answers.items():
+                if code.isascii() and code.isdigit() and low <= int(code) <= high:
+                    inside.extend(str(value) for value in target)
+                    whole += 1
+            unmapped |= low <= high and whole != high - low + 1
+        rule = one_of(attribute.name, inside)
+        return Or((rule, UNKNOWN)) if unmapped else rule
+
+    def prefixes(self, mapped: AttributeMapping, raws: Iterable[object]) -> Rule:
+        """Holds a text that begins with one of the values; blank values match nobody."""
+        texts = {as_text(raw) for raw in raws} - {""}
+        return StartsWith(mapped.attribute.name, tuple(sorted(texts)))
+
+    def id_list(self, name: str, pointer: str) -> Rule:
+        """Is on a list of ids; a finding where it has not been downloaded."""
+        if not self.panel.collections.has(name):
+            self.findings.warning(
+                "collection-missing",
+                pointer,
+                f"the list of ids `{name}` has not been downloaded; everyone is uncertain of it",
+                "download it into the panel's collections folder",
+            )
+        return InIds(self.marketplace.name, name)
+
+    def gate(
+        self, attribute: str, codes: Sequence[str], reason: Reason, pointer: str
+    ) -> list[Clause]:
+        """A locale or device gate; none, said once, where the panel knows nothing of it."""
+        if attribute not in self.panel.schema:
+            self.once.setdefault(
+                attribute,
+                Diagnostic(
+                    Level.INFO,
+                    "gate-not-applied",
+                    f"the panel declares no attribute or constant `{attribute}`: "
+                    "surveys are not restricted by it",
+                ),
+            )
+            return []
+        fold = self.panel.schema.attribute(attribute).fold
+        return [Clause(one_of(attribute, [fold(as_code(code)) for code in codes]), reason, pointer)]
+
+    def devices(self, names: Sequence[str | None], pointer: str) -> list[Clause]:
+        """The device gate; None stands for a device that the engine does not know."""
+        clauses = self.gate("device", [name for name in names if name], Reason.DEVICE, pointer)
+        if not names:
+            self.findings.warning("empty-list", pointer, "no device is allowed: matches nobody")
+        if not all(names):
+            self.findings.warning(
+                "unknown-device", pointer, f"a device other than {', '.join(DEVICES)}"
+            )
+            clauses = [Clause(Or((c.rule, UNKNOWN)), c.reason, c.pointer) for c in clauses]
+        return clauses
+
+    def no_history(self, pointer: str, what: str) -> None:
+        """Say once that exclusions by participation are not applied, where a survey has some."""
+        self.once.setdefault(
+            "history",
+            Diagnostic(
+                Level.WARNING,
+                "history-not-applied",
+                f"{what} (first in {self.findings.survey} {pointer}): participation history is not "
+                "supported yet, so nobody is excluded for what he took part in",
+            ),
+        )
+
+    def _read(
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str
+    ) -> tuple[list[Target], bool]:
+        """The panel's values of each answer, and whether every answer has some."""
+        if not raws:
+            self.findings.warning("empty-list", pointer, "an empty list of answers")
+        targets: list[Target] = []
+        unmapped: list[tuple[int, object]] = []
+        for number, raw in enumerate(raws):
+            try:
+                target = mapped.target(raw)
+            except UnreadableError:
+                target = None
+            if target is None:
+                unmapped.append((number, raw))
+            else:
+                targets.append(target)
+        if unmapped:
+            self._tell_unmapped(mapped, unmapped, pointer)
+        return targets, not unmapped
+
+    def _tell_unmapped(
+        self, mapped: AttributeMapping, unmapped: list[tuple[int, object]], pointer: str
+    ) -> None:
+        number, raw = unmapped[0]
+        more = f" and {len(unmapped) - 1} more" if len(unmapped) > 1 else ""
+        why = (
+            f"has no answer `{raw}`{more}"
+            if mapped.answers is not None
+            else f"cannot hold `{raw}`{more}"
+        )
+        self.findings.warning(
+            "unmapped-answer",
+            f"{pointer}/{number}" if not pointer.endswith("/value") else pointer,
+            f"the mapping of `{mapped.attribute.name}` {why}; members without a mapped answer "
+            "of the list are uncertain",
+            did_you_mean(as_code(raw), list(mapped.answers or ())) if isinstance(raw, str) else "",
+        )
+
+
+def _holds(mapped: AttributeMapping, parts: list[object]) -> Rule:
+    attribute = mapped.attribute
+    if attribute.numeric:
+        return in_ranges(attribute.name, parts)  # type: ignore[arg-type]
+    return one_of(attribute.name, parts)  # type: ignore[arg-type]

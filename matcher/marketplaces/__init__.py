@@ -1,0 +1,27 @@
+"""The marketplaces: one file each, one line each in this table.
+
+A package of your own adds one by an entry point in the group `matcher.marketplaces` that names a
+`Marketplace`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from matcher.marketplaces.dynata import DYNATA
+from matcher.marketplaces.rfg import RFG
+from matcher.marketplaces.shape import Marketplace
+from matcher.marketplaces.toluna import TOLUNA
+
+_OWN = (DYNATA, TOLUNA, RFG)
+
+
+@cache
+def marketplaces() -> dict[str, Marketplace]:
+    """Every known marketplace by name, in the order in which a payload's shape is tried."""
+    found = {marketplace.name: marketplace for marketplace in _OWN}
+    for entry in entry_points(group="matcher.marketplaces"):
+        marketplace = entry.load()
+        found.setdefault(marketplace.name, marketplace)
+    return found

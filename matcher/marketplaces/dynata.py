@@ -1,0 +1,397 @@
+"""Dynata: opportunities with cells, filters and quotas.
+
+Sources: get-opportunity and notifications of the registry documentation. Filters are an AND of
+groups, a group an OR of objects, an object an AND of cell tags; quotas have the same shape, with
+seats and a status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field, FiniteFloat
+
+from matcher.diagnostic import Level
+from matcher.lowering import DEVICES, Lowering
+from matcher.marketplaces.shape import (
+    Json,
+    ListOrNone,
+    Marketplace,
+    Payload,
+    Scalar,
+    unknown_keys,
+    validate,
+)
+from matcher.rule import (
+    INFINITY,
+    TRUE,
+    UNKNOWN,
+    And,
+    Answered,
+    Not,
+    Or,
+    Rule,
+    Unusable,
+    one_of,
+)
+from matcher.survey import Clause, Group, Quota, Reason, Survey
+from profiles.mapping import AttributeMapping
+from profiles.values import as_code, is_negative_code
+
+_INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})
+_NEEDS = {
+    "VALUE": ("value", "value"),
+    "RANGE": ("range", "bounds"),
+    "LIST": ("list", "values"),
+    "COLLECTION": ("collection", "collection"),
+    "INVITE_COLLECTIONS": ("invite_collections", "invite_collections"),
+    "STATIC_INVITE_COLLECTIONS": ("invite_collections", "invite_collections"),
+}
+_OPPORTUNITY_KEYS = frozenset(
+    "client_id length_of_interview incidence_rate cost_per_interview completes project_id group_id "
+    "evaluation days_in_field category_ids links created notified modified".split()
+)
+_NO_KEYS: frozenset[str] = frozenset()
+
+
+class Range(Payload):
+    """Both ends included; null or absent: unbounded."""
+
+    low: FiniteFloat | None = Field(None, alias="from")
+    high: FiniteFloat | None = Field(None, alias="to")
+
+
+class Cell(Payload):
+    """The atomic condition; which of the last five fields counts depends on `kind`."""
+
+    tag: str
+    kind: str
+    attribute_id: str | None = None
+    negate: bool | None = None
+    operator: str | None = None
+    value: Scalar | None = None
+    bounds: Range | None = Field(None, alias="range")
+    values: list[Scalar] | None = Field(None, alias="list")
+    collection: str | None = None
+    invite_collections: list[str] | None = None
+
+
+class FilterObject(Payload):
+    """Cell tags that must all hold."""
+
+    id: str | None = None
+    cells: list[str]
+
+
+class QuotaObject(Payload):
+    """Cell tags that must all hold, with seats left and a status."""
+
+    id: str
+    cells: list[str]
+    count: int
+    status: str
+
+
+class Locale(Payload):
+    """Country and language of the survey."""
+
+    country: str | None = None
+    language: str | None = None
+
+
+class Opportunity(Payload):
+    """What get-opportunity gives, as far as it says who may take the survey."""
+
+    id: str
+    status: str
+    cells: ListOrNone[Cell]
+    filters: ListOrNone[list[FilterObject]]
+    quotas: ListOrNone[list[QuotaObject]]
+    locale: Locale | None = None
+    devices: list[str] | None = None
+    project_exclusions: ListOrNone[Json]
+    category_exclusions: ListOrNone[Json]
+
+
+class _Cells:
+    """The cells of one opportunity by tag, lowered when first used."""
+
+    def __init__(self, cells: list[Cell], lowering: Lowering) -> None:
+        self._lowering = lowering
+        self._by_tag: dict[str, tuple[int, Cell]] = {}
+        self._ambiguous: dict[str, int] = {}
+        self._used: set[str] = set()
+        self._rules: dict[tuple[str, bool], Rule] = {}
+        for number, cell in enumerate(cells):
+            unknown_keys(cell, _NO_KEYS, f"/cells/{number}", lowering.findings)
+            first = self._by_tag.setdefault(cell.tag, (number, cell))
+            if first[1] is not cell:
+                self._second(first, number, cell)
+
+    def _second(self, first: tuple[int, Cell], number: int, cell: Cell) -> None:
+        same = _content(first[1]) == _content(cell)
+        if not same:
+            self._ambiguous.setdefault(cell.tag, number)
+        self._lowering.findings.add(
+            level=Level.INFO if same else Level.WARNING,
+            code="duplicate-tag",
+            pointer=f"/cells/{number}/tag",
+            message=f"the tag `{cell.tag}` already names cell {first[0]}, "
+            + ("of the same content" if same else "of different content"),
+        )
+
+    def rule(self, tag: str, pointer: str, *, in_quota: bool) -> Rule:
+        """The rule that a tag stands for, where it is used; a finding where it is no one cell."""
+        key = (tag, in_quota)
+        if key not in self._rules:
+            self._rules[key] = self._find(tag, pointer, in_quota)
+            self._used.add(tag)
+        return self._rules[key]
+
+    def _find(self, tag: str, pointer: str, in_quota: bool) -> Rule:
+        findings = self._lowering.findings
+        if tag not in self._by_tag:
+            findings.error("undefined-tag", pointer, f"no cell has the tag `{tag}`")
+            return UNKNOWN
+        if tag in self._ambiguous:
+            findings.error(
+                "ambiguous-tag", pointer, f"the tag `{tag}` names cells of different content"
+            )
+            return UNKNOWN
+        number, cell = self._by_tag[tag]
+        return _lower_cell(cell, f"/cells/{number}", self._lowering, in_quota)
+
+    def report_unused(self) -> None:
+        """Report the cells that no filter or quota uses."""
+        for tag, (number, _) in self._by_tag.items():
+            if tag not in self._used:
+                self._lowering.findings.info(
+                    "unused-tag", f"/cells/{number}", f"no filter or quota uses the cell `{tag}`"
+                )
+
+
+def _content(cell: Cell) -> dict[str, Json]:
+    """What a cell says; the two spellings of "not negated" and of "any of" are the same."""
+    return cell.model_dump() | {"negate": bool(cell.negate), "operator": cell.operator or "OR"}
+
+
+def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) -> Rule:
+    """A cell where it is used.
+
+    A negative answer code means "answered, but nothing usable": no cell of a quota holds for it,
+    in filters only ANSWERED and negated ones do.
+    """
+    if cell.kind == "INEFFABLE" or cell.attribute_id == "-1":
+        return TRUE
+    need = _NEEDS.get(cell.kind)
+    if need is not None and getattr(cell, need[1]) is None:
+        lowering.findings.error(
+            "invalid-payload", f"{pointer}/{need[0]}", f"missing in a cell of kind {cell.kind}"
+        )
+        return UNKNOWN
+    if cell.kind in _INVITES:
+        rule = _lower_invites(cell, pointer, lowering)
+        return Not(rule) if cell.negate else rule
+    if need is None and cell.kind != "ANSWERED":
+        lowering.findings.warning(
+            "unknown-kind",
+            f"{pointer}/kind",
+            f"the kind `{cell.kind}` is not known; everyone is uncertain of this cell",
+        )
+        return UNKNOWN
+    mapped = lowering.attribute(as_code(cell.attribute_id or ""), f"{pointer}/attribute_id")
+    if mapped is None:
+        return UNKNOWN
+    rule = _lower_answers(cell, mapped, pointer, lowering)
+    if cell.negate:
+        rule = Not(rule)
+    if in_quota and (cell.negate or cell.kind == "ANSWERED"):
+        rule = And((rule, Not(Unusable(mapped.attribute.name, mapped.negative_codes()))))
+    return rule
+
+
+def _lower_answers(cell: Cell, mapped: AttributeMapping, pointer: str, lowering: Lowering) -> Rule:
+    match cell.kind:
+        case "ANSWERED":
+            return Answered(mapped.attribute.name)
+        case "VALUE":
+            return _usable_list([cell.value], mapped, f"{pointer}/value", lowering, all_=False)
+        case "RANGE":
+            return _lower_range(cell.bounds or Range(), mapped, f"{pointer}/range", lowering)
+        case "LIST":
+            all_ = _wants_all(cell, pointer, lowering)
+            if all_ is None:
+                return UNKNOWN
+            return _usable_list(cell.values or [], mapped, f"{pointer}/list", lowering, all_=all_)
+        case _:
+            return _lower_collection(cell, mapped, pointer, lowering)
+
+
+def _wants_all(cell: Cell, pointer: str, lowering: Lowering) -> bool | None:
+    if cell.operator in (None, "OR", "AND"):
+        return cell.operator == "AND"
+    lowering.findings.warning(
+        "unknown-kind", f"{pointer}/operator", f"the operator `{cell.operator}` is not known"
+    )
+    return None
+
+
+def _usable_list(
+    raws: list[Scalar | None] | list[Scalar] | tuple[str, ...],
+    mapped: AttributeMapping,
+    pointer: str,
+    lowering: Lowering,
+    *,
+    all_: bool,
+) -> Rule:
+    """A list of answers of which the negative codes never match anyone."""
+    usable = [raw for raw in raws if not is_negative_code(as_code(raw))]
+    nobody = one_of(mapped.attribute.name, ())
+    if raws and not usable:
+        return nobody
+    if not all_:
+        return lowering.any_of(mapped, usable, pointer)
+    rule = lowering.all_of(mapped, usable, pointer)
+    return rule if len(usable) == len(raws) else And((rule, nobody))
+
+
+def _lower_range(bounds: Range, mapped: AttributeMapping, pointer: str, lowering: Lowering) -> Rule:
+    low = 0.0 if bounds.low is None else max(bounds.low, 0.0)
+    high = INFINITY if bounds.high is None else bounds.high
+    unknown_keys(bounds, _NO_KEYS, pointer, lowering.findings)
+    if bounds.low is not None and bounds.low > high:
+        lowering.findings.warning(
+            "inverted-range", pointer, f"from {bounds.low:g} to {bounds.high:g}: matches nobody"
+        )
+    return lowering.ranges(mapped, [(low, high)])
+
+
+def _lower_collection(
+    cell: Cell, mapped: AttributeMapping, pointer: str, lowering: Lowering
+) -> Rule:
+    name = f"dynata/collection/{cell.collection}"
+    values = lowering.panel.collections.values(name)
+    if values is None:
+        lowering.findings.warning(
+            "collection-missing",
+            f"{pointer}/collection",
+            f"the collection `{cell.collection}` has not been downloaded; everyone is uncertain "
+            "of it",
+            "download it into the panel's collections folder",
+        )
+        return UNKNOWN
+    all_ = _wants_all(cell, pointer, lowering)
+    if all_ is None:
+        return UNKNOWN
+    return _usable_list(values, mapped, f"{pointer}/collection", lowering, all_=all_)
+
+
+def _lower_invites(cell: Cell, pointer: str, lowering: Lowering) -> Rule:
+    all_ = _wants_all(cell, pointer, lowering)
+    if all_ is None:
+        return UNKNOWN
+    lists = cell.invite_collections or []
+    if not lists:
+        lowering.findings.warning(
+            "empty-list", f"{pointer}/invite_collections", "an empty list of collections"
+        )
+    rules = tuple(
+        lowering.id_list(f"dynata/invite/{as_code(each)}", f"{pointer}/invite_collections/{number}")
+        for number, each in enumerate(lists)
+    )
+    return And(rules) if all_ else Or(rules)
+
+
+def _lower_object(tags: list[str], cells: _Cells, pointer: str, *, in_quota: bool) -> Rule:
+    """All of an object's cells; discarded ones leave an object that matches everyone."""
+    rules = [
+        cells.rule(tag, f"{pointer}/cells/{number}", in_quota=in_quota)
+        for number, tag in enumerate(tags)
+    ]
+    kept = tuple(rule for rule in rules if rule is not TRUE)
+    return kept[0] if len(kept) == 1 else And(kept)
+
+
+def _lower_gate(opportunity: Opportunity, lowering: Lowering) -> list[Clause]:
+    clauses: list[Clause] = []
+    locale = opportunity.locale or Locale()
+    if locale.country is not None:
+        clauses += lowering.gate("country", [locale.country], Reason.COUNTRY, "/locale/country")
+    if locale.language is not None:
+        clauses += lowering.gate("language", [locale.language], Reason.LANGUAGE, "/locale/language")
+    if opportunity.devices is not None:
+        names = [name.strip().lower() for name in opportunity.devices]
+        known = [name if name in DEVICES else None for name in names]
+        clauses += lowering.devices(known, "/devices")
+    return clauses
+
+
+def _lower_filters(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -> Iterator[Clause]:
+    for number, group in enumerate(opportunity.filters):
+        pointer = f"/filters/{number}"
+        if not group:
+            lowering.findings.warning("empty-group", pointer, "a filter group that nobody can meet")
+        rules = []
+        for place, part in enumerate(group):
+            unknown_keys(part, _NO_KEYS, f"{pointer}/{place}", lowering.findings)
+            rules.append(_lower_object(part.cells, cells, f"{pointer}/{place}", in_quota=False))
+        rule = rules[0] if len(rules) == 1 else Or(tuple(rules))
+        yield Clause(rule, Reason.FILTER, pointer)
+
+
+def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -> Iterator[Group]:
+    for number, group in enumerate(opportunity.quotas):
+        pointer = f"/quotas/{number}"
+        if not group:
+            lowering.findings.warning("empty-group", pointer, "a quota group that nobody can meet")
+        quotas = []
+        for place, part in enumerate(group):
+            at = f"{pointer}/{place}"
+            unknown_keys(part, _NO_KEYS, at, lowering.findings)
+            _check_status(part.status, f"{at}/status", lowering)
+            rule = _lower_object(part.cells, cells, at, in_quota=True)
+            open_ = part.status == "OPEN" and part.count > 0
+            quotas.append(Quota(part.id, rule, open_, max(part.count, 0), at))
+        yield Group(tuple(quotas), pointer)
+
+
+def _check_status(status: str, pointer: str, lowering: Lowering) -> None:
+    if status not in ("OPEN", "PAUSED", "CLOSED"):
+        lowering.findings.warning(
+            "unknown-status", pointer, f"the status `{status}` is not known and does not admit"
+        )
+
+
+def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    opportunity = validate(Opportunity, raw, lowering.findings)
+    if opportunity is None:
+        return None
+    unknown_keys(opportunity, _OPPORTUNITY_KEYS, "", lowering.findings)
+    _check_status(opportunity.status, "/status", lowering)
+    if opportunity.project_exclusions:
+        lowering.no_history("/project_exclusions", "projects are excluded")
+    if opportunity.category_exclusions:
+        lowering.no_history("/category_exclusions", "categories are excluded")
+    cells = _Cells(opportunity.cells, lowering)
+    gate = _lower_gate(opportunity, lowering) + list(_lower_filters(opportunity, cells, lowering))
+    groups = tuple(_lower_quotas(opportunity, cells, lowering))
+    cells.report_unused()
+    return Survey(
+        "dynata", as_code(opportunity.id), opportunity.status == "OPEN", tuple(gate), groups
+    )
+
+
+def _recognises(document: dict[str, Json]) -> bool:
+    return "cells" in document or ("filters" in document and "quotas" in document)
+
+
+def _surveys(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+    yield "", document
+
+
+def _name_of(survey: dict[str, Json]) -> str | None:
+    found = survey.get("id")
+    return as_code(found) if isinstance(found, str | int) else None
+
+
+DYNATA = Marketplace("dynata", _recognises, _surveys, _name_of, _lower)

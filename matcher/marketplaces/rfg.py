@@ -1,0 +1,275 @@
+"""Research for Good: projects with datapoints and quotas.
+
+Source: the queryProject answer of the API documentation. All datapoints must match; quotas may
+overlap, and every quota that a member matches must be open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import FiniteFloat
+
+from matcher.lowering import Lowering
+from matcher.marketplaces.shape import (
+    Json,
+    ListOrNone,
+    Marketplace,
+    Payload,
+    Scalar,
+    unknown_keys,
+    validate,
+)
+from matcher.rule import INFINITY, UNKNOWN, And, Not, Or, Rule, one_of
+from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
+from profiles.mapping import AttributeMapping
+from profiles.schema import Kind
+from profiles.values import ANY_CHILD, as_code
+
+IN_FIELD = 2
+_OLDEST_CHILD = 120
+_MONTHS = 1
+_LISTS = ("ziplist", "freelist", "freeList")
+_PROJECT_KEYS = frozenset(
+    "name title ir lengthOfInterview surveyURL SurveyURL desiredCompletes cpi collectsPII "
+    "endOfFieldDate customerId customerMID surveyCategory filterMode notificationEmail".split()
+)
+_NO_KEYS: frozenset[str] = frozenset()
+
+
+class Value(Payload):
+    """One alternative: a choice, a range with both ends included, a child, or a list of texts."""
+
+    choice: Scalar | None = None
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
+    gender: int | None = None
+    unit: int | None = None
+    ziplist: list[Scalar] | None = None
+    freelist: str | None = None
+    freeList: str | None = None
+
+
+class Datapoint(Payload):
+    """An attribute by name and the values of which any will do; `askOnly` excludes nobody."""
+
+    name: str
+    values: ListOrNone[Scalar | Value]
+    askOnly: bool | None = None
+
+
+class RfgQuota(Payload):
+    """Datapoints that must all match, with seats."""
+
+    id: str
+    datapoints: ListOrNone[Datapoint]
+    limit: int | None = None
+    completesLeft: int | None = None
+    startsLeft: int | None = None
+
+
+class Project(Payload):
+    """What queryProject gives, as far as it says who may take the survey."""
+
+    pid: str
+    state: int
+    country: str | None = None
+    datapoints: ListOrNone[Datapoint]
+    quotas: ListOrNone[RfgQuota]
+    quotaLimitBy: str | None = None
+    excludeNonMatching: bool | None = None
+    excludedNonMatching: bool | None = None
+    phoneSupported: int | None = None
+    tabletSupported: int | None = None
+    duplicationKey: Json = None
+
+
+def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> Rule:
+    unknown_keys(datapoint, _NO_KEYS, pointer, lowering.findings)
+    mapped = lowering.attribute(datapoint.name, f"{pointer}/name")
+    if mapped is None:
+        return UNKNOWN
+    at = f"{pointer}/values"
+    if mapped.attribute.kind is Kind.CHILDREN:
+        return _lower_children(datapoint.values, mapped, at, lowering)
+    codes: list[Scalar] = []
+    bounds: list[tuple[float, float]] = []
+    unknown = False
+    for number, value in enumerate(datapoint.values):
+        if not isinstance(value, Value):
+            codes.append(value)
+            continue
+        unknown_keys(value, _NO_KEYS, f"{at}/{number}", lowering.findings)
+        if value.choice is not None:
+            codes.append(value.choice)
+        elif value.gender is not None:
+            unknown = True
+            lowering.findings.warning(
+                "type-mismatch",
+                f"{at}/{number}",
+                f"a child, but `{mapped.attribute.name}` is of type {mapped.attribute.kind}",
+                "declare the panel's attribute as `children`",
+            )
+        elif any(getattr(value, key) is not None for key in _LISTS):
+            codes += _texts(value)
+        elif value.min is None and value.max is None:
+            unknown = True
+            lowering.findings.warning(
+                "invalid-range", f"{at}/{number}", "neither a choice nor a range"
+            )
+        else:
+            bounds.append(_bounds(value, f"{at}/{number}", lowering))
+    rules: list[Rule] = [lowering.any_of(mapped, codes, at)] if codes or not bounds else []
+    rules += [lowering.ranges(mapped, bounds)] if bounds else []
+    rules += [UNKNOWN] if unknown else []
+    return rules[0] if len(rules) == 1 else Or(tuple(rules))
+
+
+def _texts(value: Value) -> list[Scalar]:
+    texts: list[Scalar] = list(value.ziplist or [])
+    for written in (value.freelist, value.freeList):
+        texts += [part.strip().strip("\"'") for part in (written or "").split(",") if part.strip()]
+    return texts
+
+
+def _bounds(value: Value, pointer: str, lowering: Lowering) -> tuple[float, float]:
+    low = -INFINITY if value.min is None else value.min
+    high = INFINITY if value.max is None else value.max
+    if low > high:
+        lowering.findings.warning(
+            "inverted-range", pointer, f"from {low:g} to {high:g}: matches nobody"
+        )
+    return low, high
+
+
+def _lower_children(
+    values: list[Scalar | Value], mapped: AttributeMapping, pointer: str, lowering: Lowering
+) -> Rule:
+    """One child must satisfy gender and age range together: codes `GENDER:AGE` of whole years."""
+    codes: list[str] = []
+    unknown = False
+    if not values:
+        lowering.findings.warning("empty-list", pointer, "an empty list of children")
+    for number, value in enumerate(values):
+        at = f"{pointer}/{number}"
+        if not isinstance(value, Value) or value.unit == _MONTHS:
+            unknown = True
+            lowering.findings.warning(
+                "unknown-unit" if isinstance(value, Value) else "type-mismatch",
+                at,
+                "ages of children are known in whole years only"
+                if isinstance(value, Value)
+                else "a code where a child is asked for",
+            )
+            continue
+        genders = _genders(value, mapped, at, lowering)
+        unknown |= not genders
+        low, high = _bounds(value, at, lowering)
+        ages = range(int(max(-(-low // 1), 0)), int(min(high // 1, _OLDEST_CHILD)) + 1)
+        codes += [f"{gender}:{age}" for gender in genders for age in ages]
+    rule = one_of(mapped.attribute.name, codes)
+    return Or((rule, UNKNOWN)) if unknown else rule
+
+
+def _genders(value: Value, mapped: AttributeMapping, pointer: str, lowering: Lowering) -> list[str]:
+    if not value.gender:
+        return [ANY_CHILD]
+    target = mapped.target(value.gender)
+    if target is None:
+        lowering.findings.warning(
+            "unmapped-answer",
+            f"{pointer}/gender",
+            f"the mapping of `{mapped.attribute.name}` has no answer `{value.gender}`",
+        )
+    return [str(gender) for gender in target or ()]
+
+
+def _lower_datapoints(
+    datapoints: list[Datapoint], pointer: str, lowering: Lowering
+) -> Iterator[tuple[str, Rule]]:
+    for number, datapoint in enumerate(datapoints):
+        at = f"{pointer}/datapoints/{number}"
+        if not datapoint.askOnly:
+            yield at, _lower_datapoint(datapoint, at, lowering)
+
+
+def _seats(quota: RfgQuota, limit_by: str | None) -> int | None:
+    """The seats left: by what they are used up by, else by the other count, else the limit."""
+    left = [quota.completesLeft, quota.startsLeft]
+    if limit_by == "starts":
+        left.reverse()
+    return next((seats for seats in (*left, quota.limit) if seats is not None), None)
+
+
+def _lower_quota(
+    quota: RfgQuota, pointer: str, project: Project, lowering: Lowering
+) -> Quota | None:
+    unknown_keys(quota, _NO_KEYS, pointer, lowering.findings)
+    seats = _seats(quota, project.quotaLimitBy)
+    if seats is None:
+        lowering.findings.error("invalid-payload", f"{pointer}/limit", "missing")
+        return None
+    rules = tuple(rule for _, rule in _lower_datapoints(quota.datapoints, pointer, lowering))
+    rule = rules[0] if len(rules) == 1 else And(rules)
+    return Quota(as_code(quota.id), rule, seats > 0, max(seats, 0), pointer)
+
+
+def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:
+    no = lowering.marketplace.device_support["no"]
+    for device, support, key in (
+        ("mobile", project.phoneSupported, "phoneSupported"),
+        ("tablet", project.tabletSupported, "tabletSupported"),
+    ):
+        if support == no:
+            for clause in lowering.gate("device", [device], Reason.DEVICE, f"/{key}"):
+                yield Clause(Not(clause.rule), clause.reason, clause.pointer)
+
+
+def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    project = validate(Project, raw, lowering.findings)
+    if project is None:
+        return None
+    unknown_keys(project, _PROJECT_KEYS, "", lowering.findings)
+    if project.duplicationKey:
+        lowering.no_history("/duplicationKey", "projects share their participants")
+    gate: list[Clause] = []
+    if project.country:
+        gate += lowering.gate("country", [project.country], Reason.COUNTRY, "/country")
+    gate += _lower_devices(project, lowering)
+    gate += [
+        Clause(rule, Reason.FILTER, at)
+        for at, rule in _lower_datapoints(project.datapoints, "", lowering)
+    ]
+    quotas = [
+        _lower_quota(quota, f"/quotas/{number}", project, lowering)
+        for number, quota in enumerate(project.quotas)
+    ]
+    group = Group(
+        tuple(quota for quota in quotas if quota is not None),
+        "/quotas",
+        Regime.ALL_OPEN,
+        required=bool(project.excludeNonMatching or project.excludedNonMatching),
+    )
+    groups = (group,) if quotas else ()
+    return Survey("rfg", as_code(project.pid), project.state == IN_FIELD, tuple(gate), groups)
+
+
+def _recognises(document: dict[str, Json]) -> bool:
+    inner = document.get("response")
+    found = inner if isinstance(inner, dict) else document
+    return "pid" in found or ("datapoints" in found and "state" in found)
+
+
+def _surveys(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+    if isinstance(document.get("response"), dict):
+        yield "/response", document["response"]
+    else:
+        yield "", document
+
+
+def _name_of(survey: dict[str, Json]) -> str | None:
+    found = survey.get("pid")
+    return as_code(found) if isinstance(found, str | int) else None
+
+
+RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower)

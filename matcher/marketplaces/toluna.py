@@ -1,0 +1,249 @@
+"""Toluna: surveys with quotas, layers of subquotas, questions and answers.
+
+Source: the GetQuotas answer of the External Sample documentation. One quota a survey; within it
+every layer must be matched, by one subquota with a seat left; within a subquota every question,
+by any of its answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from matcher.lowering import Lowering
+from matcher.marketplaces.shape import (
+    Json,
+    ListOrNone,
+    Marketplace,
+    Payload,
+    Scalar,
+    unknown_keys,
+    validate,
+)
+from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
+from matcher.survey import Group, Quota, Survey
+from profiles.mapping import AttributeMapping, parse_range
+from profiles.schema import Kind
+from profiles.values import UnreadableError, as_code
+
+CUT_OFF = 1000
+"""Toluna sends no more postal values than this: a list as long was cut off."""
+
+_DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
+_FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
+_FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
+_SURVEY_KEYS = frozenset(
+    "SurveyName SurveyTopic LOI IR StudyTypeID ScheduledCompletionDate Price CompletesRequired "
+    "IsTqsSurvey".split()
+)
+_QUOTA_KEYS = frozenset({"CompletesRequired"})
+_NO_KEYS: frozenset[str] = frozenset()
+
+
+class Question(Payload):
+    """A question and the answers of which any will do."""
+
+    QuestionID: str
+    AnswerIDs: ListOrNone[Scalar]
+    AnswerValues: ListOrNone[Scalar]
+    IsRoutable: bool | None = None
+
+
+class SubQuota(Payload):
+    """Questions that must all match, with seats counted up to a maximum."""
+
+    SubQuotaID: str
+    CurrentCompletes: int
+    MaxTargetCompletes: int
+    QuestionsAndAnswers: ListOrNone[Question]
+
+
+class Layer(Payload):
+    """Subquotas of which one must match and have a seat."""
+
+    LayerID: str | None = None
+    SubQuotas: ListOrNone[SubQuota]
+
+
+class TolunaQuota(Payload):
+    """Layers that must all be matched, with seats of its own."""
+
+    QuotaID: str
+    EstimatedCompletesRemaining: int
+    Layers: ListOrNone[Layer]
+
+
+class TolunaSurvey(Payload):
+    """One survey and wave."""
+
+    SurveyID: str
+    WaveID: str
+    EstimatedCompletesRemaining: int | None = None
+    DeviceTypeIDs: list[int] | None = None
+    IsSurveyRecontact: bool | None = None
+    Quotas: ListOrNone[TolunaQuota]
+    SurveyWaveExclusions: ListOrNone[Json]
+
+
+def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
+    unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
+    mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
+    if mapped is None:
+        return UNKNOWN
+    parts: list[Rule] = []
+    if question.AnswerIDs:
+        parts.append(lowering.any_of(mapped, question.AnswerIDs, f"{pointer}/AnswerIDs"))
+    if question.AnswerValues:
+        parts.append(
+            _lower_values(question.AnswerValues, mapped, f"{pointer}/AnswerValues", lowering)
+        )
+    if not parts:
+        lowering.findings.warning("empty-list", pointer, "a question without answers")
+        parts.append(one_of(mapped.attribute.name, ()))
+    rule = parts[0] if len(parts) == 1 else Or(tuple(parts))
+    return Or((Not(Answered(mapped.attribute.name)), rule)) if question.IsRoutable else rule
+
+
+def _lower_values(
+    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+) -> Rule:
+    """Ranges for numbers, prefixes for postal codes, answer ids for the rest."""
+    if mapped.attribute.numeric:
+        return _lower_ranges(raws, mapped, pointer, lowering)
+    if mapped.attribute.kind is Kind.TEXT:
+        return _lower_postal(raws, mapped, pointer, lowering)
+    answers = [part for raw in raws for part in as_code(raw).split(",") if part.strip()]
+    return lowering.any_of(mapped, answers, pointer)
+
+
+def _lower_ranges(
+    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+) -> Rule:
+    bounds: list[tuple[float, float]] = []
+    unreadable = False
+    for number, raw in enumerate(raws):
+        at = f"{pointer}/{number}"
+        try:
+            low, high = parse_range(as_code(raw))
+        except UnreadableError as error:
+            lowering.findings.warning("invalid-range", at, f"{error}; it is taken as unknown")
+            unreadable = True
+            continue
+        if low > high:
+            lowering.findings.warning("inverted-range", at, f"`{raw}` matches nobody")
+        bounds.append((low, high))
+    rule = lowering.ranges(mapped, bounds)
+    return Or((rule, UNKNOWN)) if unreadable else rule
+
+
+def _lower_postal(
+    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+) -> Rule:
+    texts = [as_code(raw) for raw in raws]
+    short = [number for number, text in enumerate(texts) if _FOUR_DIGITS.match(text)]
+    if short and any(_FIVE_DIGITS.match(text) for text in texts):
+        lowering.findings.warning(
+            "lost-leading-zero",
+            f"{pointer}/{short[0]}",
+            f"{len(short)} of {len(texts)} postal codes have four digits among five-digit ones, "
+            f"such as `{texts[short[0]]}`; they are matched as written",
+            f"probably `0{texts[short[0]]}`, written as a number",
+        )
+    rule = lowering.prefixes(mapped, texts)
+    if len(texts) < CUT_OFF:
+        return rule
+    lowering.findings.warning(
+        "truncated-list",
+        pointer,
+        f"{len(texts)} postal codes: Toluna cuts lists off at {CUT_OFF}; who matches none of them "
+        "is uncertain",
+    )
+    return Or((rule, UNKNOWN))
+
+
+def _lower_subquota(subquota: SubQuota, pointer: str, lowering: Lowering) -> Quota:
+    unknown_keys(subquota, _NO_KEYS, pointer, lowering.findings)
+    rules = tuple(
+        _lower_question(question, f"{pointer}/QuestionsAndAnswers/{number}", lowering)
+        for number, question in enumerate(subquota.QuestionsAndAnswers)
+    )
+    remaining = max(subquota.MaxTargetCompletes - subquota.CurrentCompletes, 0)
+    rule = rules[0] if len(rules) == 1 else And(rules)
+    return Quota(as_code(subquota.SubQuotaID), rule, remaining > 0, remaining, pointer)
+
+
+def _lower_layer(layer: Layer, pointer: str, lowering: Lowering) -> Group:
+    unknown_keys(layer, _NO_KEYS, pointer, lowering.findings)
+    if not layer.SubQuotas:
+        lowering.findings.warning("empty-group", pointer, "a layer that nobody can meet")
+    quotas = tuple(
+        _lower_subquota(subquota, f"{pointer}/SubQuotas/{number}", lowering)
+        for number, subquota in enumerate(layer.SubQuotas)
+    )
+    return Group(quotas, pointer)
+
+
+def _lower_quota(quota: TolunaQuota, pointer: str, lowering: Lowering, recontact: bool) -> Quota:
+    unknown_keys(quota, _QUOTA_KEYS, pointer, lowering.findings)
+    layers = tuple(
+        _lower_layer(layer, f"{pointer}/Layers/{number}", lowering)
+        for number, layer in enumerate(quota.Layers)
+    )
+    quota_id = as_code(quota.QuotaID)
+    rule: Rule = TRUE
+    if recontact:
+        rule = lowering.id_list(f"toluna/recontact/{quota_id}", f"{pointer}/QuotaID")
+    remaining = max(quota.EstimatedCompletesRemaining, 0)
+    return Quota(quota_id, rule, remaining > 0, remaining, pointer, layers)
+
+
+def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    survey = validate(TolunaSurvey, raw, lowering.findings)
+    if survey is None:
+        return None
+    unknown_keys(survey, _SURVEY_KEYS, "", lowering.findings)
+    if survey.SurveyWaveExclusions:
+        lowering.no_history("/SurveyWaveExclusions", "earlier surveys are excluded")
+    gate = []
+    if survey.DeviceTypeIDs is not None:
+        gate = lowering.devices(
+            [_DEVICES.get(each) for each in survey.DeviceTypeIDs], "/DeviceTypeIDs"
+        )
+    if not survey.Quotas:
+        lowering.findings.warning("empty-group", "/Quotas", "a survey without quotas")
+    quotas = tuple(
+        _lower_quota(quota, f"/Quotas/{number}", lowering, bool(survey.IsSurveyRecontact))
+        for number, quota in enumerate(survey.Quotas)
+    )
+    seats = survey.EstimatedCompletesRemaining
+    return Survey(
+        "toluna",
+        f"{as_code(survey.SurveyID)}/{as_code(survey.WaveID)}",
+        seats is None or seats > 0,
+        tuple(gate),
+        (Group(quotas, "/Quotas"),),
+    )
+
+
+def _recognises(document: dict[str, Json]) -> bool:
+    return "Surveys" in document or ("SurveyID" in document and "Quotas" in document)
+
+
+def _surveys(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+    if "Surveys" not in document:
+        yield "", document
+    elif isinstance(document["Surveys"], list):
+        for number, survey in enumerate(document["Surveys"]):
+            yield f"/Surveys/{number}", survey
+    else:
+        yield "/Surveys", document["Surveys"]
+
+
+def _name_of(survey: dict[str, Json]) -> str | None:
+    parts = survey.get("SurveyID"), survey.get("WaveID")
+    if all(isinstance(part, str | int) for part in parts):
+        return "/".join(as_code(part) for part in parts)
+    return None
+
+
+TOLUNA = Marketplace("toluna", _recognises, _surveys, _name_of, _lower)

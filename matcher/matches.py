@@ -1,0 +1,300 @@
+"""The result of matching a panel: a recipe that is run when someone asks, not a heap of bits.
+
+Shards are evaluated one after the other (or by several threads, a few at a time) and let go;
+counts add up, rows stream out in member order and then survey order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from matcher.batch import (
+    Assigned,
+    Counts,
+    Executor,
+    count_eligible,
+    count_matched,
+    count_taken,
+    count_uncertain,
+)
+from matcher.bind import bind
+from matcher.choice import How, QuotaKey, make_choice
+from matcher.evaluate import Verdict
+from matcher.plan import Plan
+from matcher.rows import RowMaker, schema_for, write_parquet
+from profiles.columns import positions
+from profiles.errors import InputError
+from profiles.panel import SHARD_MEMBERS, Panel, Shard
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Told after every shard how many members are done, and how many there are where that is known."""
+
+_BUDGET = 512 << 20
+_SMALLEST = 1 << 14
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One member of one survey, and the chosen quota of each group, outermost first."""
+
+    member_id: str | int
+    survey: str
+    quota_ids: tuple[str, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaCounts:
+    """One quota: `ids` is its path; `remaining` the seats left; the rest counts members."""
+
+    ids: tuple[str, ...]
+    matched: int
+    assigned: int
+    remaining: int
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyCounts:
+    """One survey: members it admits definitely, members it may admit, and its quotas."""
+
+    survey: str
+    status: str
+    eligible: int
+    uncertain: int
+    quotas: tuple[QuotaCounts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PanelCounts:
+    """All surveys of a plan, counted over a panel of so many members."""
+
+    members: int
+    surveys: tuple[SurveyCounts, ...]
+
+
+class Matches:
+    """Which members each survey admits, each to which quota; made by `Plan.match`.
+
+    Iterate over it for `Match` rows, in member order and then survey order.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        panel: Panel,
+        how: How,
+        seed: int,
+        *,
+        uncertain: bool = False,
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        lacking = sorted(name for name in plan.attributes if name not in panel.schema)
+        if lacking:
+            raise InputError(
+                f"{panel.file.path}: the plan asks for attributes that the panel does not "
+                f"declare: {', '.join(f'`{name}`' for name in lacking)}"
+            )
+        self.plan = plan
+        self.panel = panel
+        self._how = how
+        self._seed = seed
+        self._uncertain = uncertain
+        self._workers = max(workers, 1)
+        self._progress = progress
+        self._counts: PanelCounts | None = None
+        self._executor: Executor | None = None
+
+    def counts(self) -> PanelCounts:
+        """Members counted by survey and quota, without a list of them."""
+        if self._counts is None:
+            for _ in self._run(lambda _shard, _exact, _maybe: None):
+                pass
+        assert self._counts is not None
+        return self._counts
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow record batches, in the columns of the Parquet output."""
+        maker = RowMaker(self.plan.program, schema_for(self.panel))
+        for batches in self._run(lambda *results: list(maker.batches(*results))):
+            yield from batches
+
+    def __iter__(self) -> Iterator[Match]:
+        for batch in self.batches():
+            for row in batch.to_pylist():
+                yield Match(
+                    row["member_id"],
+                    f"{row['marketplace']}:{row['survey_id']}",
+                    tuple(row["quota_ids"]),
+                    Verdict(row["verdict"]),
+                )
+
+    def to_parquet(self, path: str | Path) -> PanelCounts:
+        """Write all rows to a Parquet file, whole or not at all; gives the counts."""
+        write_parquet(self.batches(), schema_for(self.panel), Path(path))
+        return self.counts()
+
+    def eligible(self, survey: str) -> BitMap:
+        """Positions in the panel of the members whom one survey definitely admits."""
+        return self._positions(survey, uncertain=False)
+
+    def uncertain(self, survey: str) -> BitMap:
+        """Positions in the panel of the members whom one survey may admit."""
+        return self._positions(survey, uncertain=True)
+
+    def _positions(self, name: str, *, uncertain: bool) -> BitMap:
+        found = [survey for survey in self.plan.surveys if survey.name == name]
+        if not found:
+            raise InputError(f"the plan has no survey `{name}`")
+        plan = Plan((found[0],))
+        executor = Executor(plan.program, make_choice(How.FIRST, 0))
+        members = BitMap()
+        for shard in self.panel.shards(plan.attributes, self._shard_members()):
+            bound = bind(plan.program, shard, keep=False)
+            exact = Assigned.empty(plan.program, shard.size)
+            executor.assign(bound, shard, exact)
+            if uncertain:
+                maybe = Assigned.empty(plan.program, shard.size)
+                executor.assign_uncertain(bound, shard, exact, maybe)
+                exact = maybe
+            members |= BitMap(positions(exact.who(plan.program)[0]) + shard.first)
+        return members
+
+    def _shard_members(self) -> int:
+        """As many members as keep all rows of a shard within the budget, and all workers busy."""
+        program = self.plan.program
+        rows = len(program.registers) + len(program.slots) + len(program.surveys)
+        members = min(SHARD_MEMBERS, max(_BUDGET * 8 // max(rows, 1), _SMALLEST))
+        total = self.panel.source.count_rows()
+        if self._workers > 1 and total is not None:
+            members = min(members, max(-(-total // self._workers), _SMALLEST))
+        return -(-members // _SMALLEST) * _SMALLEST
+
+    def _run(self, consume: Callable[[Shard, Assigned, Assigned | None], T]) -> Iterator[T]:
+        """Evaluate every shard, in order; counts are there when all are done."""
+        executor = self._make_executor()
+        program = self.plan.program
+        totals = Counts.zero(program)
+        rooms: deque[tuple[Assigned, Assigned | None]] = deque()
+        members = 0
+
+        def work(shard: Shard) -> tuple[Counts, T]:
+            exact, maybe = rooms.pop() if rooms else (None, None)
+            if exact is None or exact.taken.shape[1] * 64 < shard.size:
+                exact = Assigned.empty(program, shard.size)
+                maybe = Assigned.empty(program, shard.size) if self._uncertain else None
+            counts = self._evaluate(executor, shard, exact, maybe)
+            result = consume(shard, exact, maybe)
+            rooms.append((exact, maybe))
+            return counts, result
+
+        attributes = self.plan.attributes
+        shards = self.panel.shards(attributes, self._shard_members())
+        total = self.panel.source.count_rows()
+        for shard, (counts, result) in _in_order(work, shards, self._workers):
+            totals.add(counts)
+            members += shard.size
+            if self._progress is not None:
+                self._progress(members, total)
+            yield result
+        self._counts = self._summary(totals, members)
+
+    def _evaluate(
+        self, executor: Executor, shard: Shard, exact: Assigned, maybe: Assigned | None
+    ) -> Counts:
+        program = self.plan.program
+        bound = bind(program, shard)
+        counts = Counts.zero(program)
+        executor.assign(bound, shard, exact)
+        count_taken(program, exact, counts)
+        count_uncertain(program, bound, shard, counts)
+        count_matched(program, bound, shard, counts)
+        if maybe is not None:
+            executor.assign_uncertain(bound, shard, exact, maybe)
+            given = Counts.zero(program)
+            count_taken(program, maybe, given)
+            counts.assigned[:] += given.assigned
+        return counts
+
+    def _make_executor(self) -> Executor:
+        """The executor, with the panel counted first where the choice rests on it."""
+        if self._executor is None:
+            eligible = self._eligible_by_quota() if self._how is How.SCARCEST else None
+            choice = make_choice(self._how, self._seed, eligible)
+            self._executor = Executor(self.plan.program, choice)
+        return self._executor
+
+    def _eligible_by_quota(self) -> dict[QuotaKey, int]:
+        program = self.plan.program
+        totals = np.zeros(len(program.slots), np.int64)
+
+        def work(shard: Shard) -> NDArray[np.int64]:
+            return count_eligible(program, bind(program, shard), shard)
+
+        shards = self.panel.shards(self.plan.attributes, self._shard_members())
+        for _, counted in _in_order(work, shards, self._workers):
+            totals += counted
+        return {
+            (compiled.survey.name, slot.quota.pointer): int(totals[slot.number])
+            for compiled in program.surveys
+            for step in compiled.steps
+            for slot in step.slots
+        }
+
+    def _summary(self, totals: Counts, members: int) -> PanelCounts:
+        surveys = []
+        for number, compiled in enumerate(self.plan.program.surveys):
+            quotas = tuple(
+                QuotaCounts(
+                    slot.ids,
+                    int(totals.matched[slot.number]),
+                    int(totals.assigned[slot.number]),
+                    slot.quota.remaining,
+                    slot.quota.open,
+                )
+                for step in compiled.steps
+                for slot in step.slots
+            )
+            survey = compiled.survey
+            surveys.append(
+                SurveyCounts(
+                    survey.name,
+                    "open" if survey.open else "closed",
+                    int(totals.eligible[number]),
+                    int(totals.uncertain[number]),
+                    quotas,
+                )
+            )
+        return PanelCounts(members, tuple(surveys))
+
+
+def _in_order(
+    work: Callable[[Shard], T], shards: Iterator[Shard], workers: int
+) -> Iterator[tuple[Shard, T]]:
+    """Do the work on every shard, by several threads, and give the results in shard order."""
+    if workers == 1:
+        for shard in shards:
+            yield shard, work(shard)
+        return
+    waiting: deque[tuple[Shard, Future[T]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for shard in shards:
+            waiting.append((shard, pool.submit(work, shard)))
+            if len(waiting) > workers:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()

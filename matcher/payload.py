@@ -1,0 +1,215 @@
+"""From payload files to surveys: reading, recognising the marketplace, lowering.
+
+A malformed survey is set aside with its diagnostics and the others go on; only a file that cannot
+be read at all ends the work.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from matcher.diagnostic import Diagnostic, Level
+from matcher.json_input import Json, NotJsonError, RepeatedKeys, faults, parse_json
+from matcher.lowering import Lowering
+from matcher.marketplaces import marketplaces
+from matcher.marketplaces.shape import Marketplace
+from matcher.survey import Survey
+from profiles.errors import InputError, did_you_mean
+from profiles.mapping import PanelMapping
+
+STDIN = "-"
+_SUFFIXES = (".json", ".jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Surveys:
+    """What payloads held: surveys in payload order, the names of those set aside, findings."""
+
+    surveys: tuple[Survey, ...]
+    rejected: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """One JSON document, and where it stands: `at` is empty, or a line of JSON lines."""
+
+    value: Json
+    file: str
+    at: str = ""
+
+
+Found: TypeAlias = _Document | Diagnostic
+
+
+def load_surveys(
+    paths: Iterable[str | Path], mapping: PanelMapping, marketplace: str | None = None
+) -> Surveys:
+    """Read payload files, folders of them or `-`, and lower every survey in them.
+
+    `marketplace` overrides recognition by shape. Raises InputError where a file cannot be read,
+    is not JSON, or no survey is found at all.
+    """
+    loader = _Loader(mapping, _named(marketplace))
+    paths = list(paths)
+    for path in paths:
+        for found in _documents(path):
+            if isinstance(found, Diagnostic):
+                loader.diagnostics.append(found)
+            else:
+                loader.add(found)
+    if not loader.surveys and not loader.diagnostics:
+        raise InputError(f"{', '.join(map(str, paths))}: no survey found")
+    return loader.result()
+
+
+class _Loader:
+    def __init__(self, mapping: PanelMapping, marketplace: Marketplace | None) -> None:
+        self._mapping = mapping
+        self._marketplace = marketplace
+        self._lowerings: dict[str, Lowering] = {}
+        self.surveys: dict[str, Survey | None] = {}
+        self.diagnostics: list[Diagnostic] = []
+
+    def add(self, document: _Document) -> None:
+        """Lower every survey of a document."""
+        parts = document.value if isinstance(document.value, list) else [document.value]
+        for number, part in enumerate(parts):
+            at = f"/{number}" if isinstance(document.value, list) else ""
+            marketplace = self._recognise(part)
+            if marketplace is None:
+                self.diagnostics.append(
+                    Diagnostic(
+                        Level.ERROR,
+                        "unrecognised-payload",
+                        "not the payload of a known marketplace",
+                        hint="--marketplace names it",
+                        file=document.file,
+                        at=" ".join(filter(None, (document.at, at))),
+                    )
+                )
+                continue
+            if isinstance(part, RepeatedKeys):
+                self._tell_repeated(part, document, at)
+            for pointer, raw in marketplace.surveys(part):
+                place = " ".join(filter(None, (document.at, at + pointer)))
+                self._lower(marketplace, raw, document.file, place)
+
+    def result(self) -> Surveys:
+        """What has been loaded; what was said once comes last."""
+        once = [note for lowering in self._lowerings.values() for note in lowering.once.values()]
+        unique = {note.code + note.message.partition(" (")[0]: note for note in once}
+        return Surveys(
+            tuple(survey for survey in self.surveys.values() if survey is not None),
+            tuple(name for name, survey in self.surveys.items() if survey is None),
+            (*self.diagnostics, *unique.values()),
+        )
+
+    def _recognise(self, part: Json) -> Marketplace | None:
+        if not isinstance(part, dict):
+            return None
+        if self._marketplace is not None:
+            return self._marketplace
+        known = marketplaces().values()
+        return next((each for each in known if each.recognises(part)), None)
+
+    def _tell_repeated(self, part: RepeatedKeys, document: _Document, at: str) -> None:
+        for key in part.repeated:
+            self.diagnostics.append(
+                Diagnostic(
+                    Level.WARNING,
+                    "repeated-key",
+                    f"the key `{key}` stands twice; the later one stands",
+                    pointer=f"/{key}",
+                    file=document.file,
+                    at=" ".join(filter(None, (document.at, at))),
+                )
+            )
+
+    def _lower(self, marketplace: Marketplace, raw: Json, file: str, at: str) -> None:
+        lowering = self._lowerings.get(marketplace.name)
+        if lowering is None:
+            lowering = Lowering(marketplace.name, self._mapping)
+            self._lowerings[marketplace.name] = lowering
+        id_ = marketplace.name_of(raw) if isinstance(raw, dict) else None
+        name = None if id_ is None else f"{marketplace.name}:{id_}"
+        findings = lowering.start(name)
+        if not isinstance(raw, dict):
+            findings.error("invalid-payload", "", "a survey must be an object")
+        else:
+            for code, pointer, message in faults(raw):
+                findings.error(code, pointer, message)
+        survey = None
+        if not findings.fatal:
+            survey = marketplace.lower(raw, lowering)
+        if name in self.surveys:
+            findings.info("replaced-survey", "", "the survey comes twice; the later one stands")
+        if name is not None:
+            self.surveys[name] = None if findings.fatal else survey
+        self.diagnostics += [replace(finding, file=file, at=at) for finding in findings.all]
+
+
+def _named(marketplace: str | None) -> Marketplace | None:
+    if marketplace is None:
+        return None
+    known = marketplaces()
+    if marketplace not in known:
+        hint = did_you_mean(marketplace, list(known)) or f"known: {', '.join(known)}"
+        raise InputError(f"no marketplace `{marketplace}`; {hint}")
+    return known[marketplace]
+
+
+def _documents(path: str | Path) -> Iterator[Found]:
+    if str(path) == STDIN:
+        yield from _parse(sys.stdin.buffer.read(), "standard input", lines=None)
+        return
+    path = Path(path)
+    files = [path]
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES)
+        if not files:
+            raise InputError(f"{path}: no .json or .jsonl file in the folder")
+    for file in files:
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            raise InputError(f"{file}: no such file") from None
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read: {(error.strerror or '').lower()}") from None
+        yield from _parse(data, str(file), lines=file.suffix.lower() == ".jsonl")
+
+
+def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
+    """Parse one document, or one a line; `lines` None: as a document, or else as lines."""
+    if not lines:
+        try:
+            yield _Document(parse_json(data), file)
+            return
+        except NotJsonError as error:
+            if lines is False or not _looks_like_lines(data):
+                raise InputError(f"{file}: not JSON: {error}") from None
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _Document(parse_json(line), file, f"line {number}")
+        except NotJsonError as error:
+            yield Diagnostic(
+                Level.ERROR, "invalid-json", f"not JSON: {error}", file=file, at=f"line {number}"
+            )
+
+
+def _looks_like_lines(data: bytes) -> bool:
+    """Whether the first line of several is a JSON document by itself."""
+    first, newline, rest = data.lstrip().partition(b"\n")
+    if not newline or not rest.strip():
+        return False
+    try:
+        parse_json(first)
+    except NotJsonError:
+        return False
+    return True

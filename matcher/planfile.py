@@ -1,0 +1,174 @@
+"""Plans as bytes: JSON of the surveys' structure over one table of their distinct rule nodes.
+
+JSON rather than pickle: a plan may come from another machine, and reading one must not run code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from matcher.rule import (
+    INFINITY,
+    And,
+    Answered,
+    Const,
+    InIds,
+    InRanges,
+    Not,
+    OneOf,
+    Or,
+    Rule,
+    StartsWith,
+    Truth,
+    Unusable,
+)
+from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
+from profiles.errors import InputError
+
+FORMAT = "quota-matcher plan"
+VERSION = 1
+
+
+class _Nodes:
+    """Numbers rule nodes, children before parents."""
+
+    def __init__(self) -> None:
+        self.table: list[list[Any]] = []
+        self._number: dict[Rule, int] = {}
+
+    def number(self, rule: Rule) -> int:
+        """The number of a node, written into the table when it is new."""
+        if rule not in self._number:
+            line = self._line(rule)
+            self._number[rule] = len(self.table)
+            self.table.append(line)
+        return self._number[rule]
+
+    def _line(self, rule: Rule) -> list[Any]:
+        match rule:
+            case And(rules) | Or(rules):
+                return [type(rule).__name__, [self.number(part) for part in rules]]
+            case Not(inner):
+                return ["Not", self.number(inner)]
+            case Const(truth):
+                return ["Const", int(truth)]
+            case InRanges(attribute, ranges):
+                ends = [[_finite(low), _finite(high)] for low, high in ranges]
+                return ["InRanges", attribute, ends]
+            case Answered(attribute):
+                return ["Answered", attribute]
+            case (
+                OneOf(attribute, texts) | StartsWith(attribute, texts) | Unusable(attribute, texts)
+            ):
+                return [type(rule).__name__, attribute, texts]
+            case InIds(marketplace, name):
+                return ["InIds", marketplace, name]
+
+
+def _finite(end: float) -> float | None:
+    return None if end in (-INFINITY, INFINITY) else end
+
+
+def write_plan(surveys: tuple[Survey, ...]) -> bytes:
+    """Surveys as bytes that `read_plan` reads back."""
+    nodes = _Nodes()
+    lines = [_survey_line(survey, nodes) for survey in surveys]
+    return orjson.dumps(
+        {"format": FORMAT, "version": VERSION, "rules": nodes.table, "surveys": lines}
+    )
+
+
+def _survey_line(survey: Survey, nodes: _Nodes) -> list[Any]:
+    gate = [[nodes.number(each.rule), each.reason, each.pointer] for each in survey.gate]
+    groups = [_group_line(group, nodes) for group in survey.groups]
+    return [survey.marketplace, survey.id, survey.open, gate, groups]
+
+
+def _group_line(group: Group, nodes: _Nodes) -> list[Any]:
+    quotas = [
+        [
+            quota.id,
+            nodes.number(quota.rule),
+            quota.open,
+            quota.remaining,
+            quota.pointer,
+            [_group_line(nested, nodes) for nested in quota.groups],
+        ]
+        for quota in group.quotas
+    ]
+    return [quotas, group.pointer, group.regime, group.required]
+
+
+def read_plan(data: bytes) -> tuple[Survey, ...]:
+    """The surveys that `write_plan` wrote; raises InputError for anything else."""
+    try:
+        document = orjson.loads(data)
+        if document["format"] != FORMAT:
+            raise InputError("not a plan")
+        if document["version"] != VERSION:
+            raise InputError(f"a plan of version {document['version']}, not {VERSION}")
+        rules: list[Rule] = []
+        for line in document["rules"]:
+            rules.append(_read_rule(line, rules))
+        return tuple(_read_survey(line, rules) for line in document["surveys"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise InputError("not a plan") from None
+
+
+def _read_rule(line: list[Any], rules: list[Rule]) -> Rule:
+    match line:
+        case ["And", inner]:
+            return And(tuple(rules[number] for number in inner))
+        case ["Or", inner]:
+            return Or(tuple(rules[number] for number in inner))
+        case ["Not", number]:
+            return Not(rules[number])
+        case ["Const", truth]:
+            return Const(Truth(truth))
+        case ["InRanges", attribute, ends]:
+            return InRanges(attribute, tuple(_read_range(*pair) for pair in ends))
+        case ["Answered", attribute]:
+            return Answered(attribute)
+        case ["OneOf", attribute, texts]:
+            return OneOf(attribute, tuple(texts))
+        case ["StartsWith", attribute, texts]:
+            return StartsWith(attribute, tuple(texts))
+        case ["Unusable", attribute, texts]:
+            return Unusable(attribute, tuple(texts))
+        case ["InIds", marketplace, name]:
+            return InIds(marketplace, name)
+    raise ValueError(line)
+
+
+def _read_range(low: float | None, high: float | None) -> tuple[float, float]:
+    return -INFINITY if low is None else low, INFINITY if high is None else high
+
+
+def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
+    marketplace, id_, open_, gate, groups = line
+    clauses = tuple(Clause(rules[number], Reason(reason), at) for number, reason, at in gate)
+    return Survey(
+        marketplace, id_, open_, clauses, tuple(_read_group(group, rules) for group in groups)
+    )
+
+
+def _read_group(line: list[Any], rules: list[Rule]) -> Group:
+    quotas, pointer, regime, required = line
+    return Group(
+        tuple(
+            Quota(
+                id_,
+                rules[number],
+                open_,
+                remaining,
+                at,
+                tuple(_read_group(nested, rules) for nested in groups),
+            )
+            for id_, number, open_, remaining, at, groups in quotas
+        ),
+        pointer,
+        Regime(regime),
+        required,
+    )

@@ -1,0 +1,170 @@
+"""The rule algebra: what a targeting rule can say, for every marketplace alike.
+
+A rule is a closed union of frozen nodes over the panel's own attributes and values. Nodes have no
+behaviour: `matcher.evaluate` defines what each means for a member, `matcher.rewrite` simplifies
+them, `matcher.bind` turns them into rows of bits. Nodes are hash-consed: equal nodes are the same
+object, so comparing and hashing them costs nothing however deep they are. Where in a payload a
+rule came from stands beside it (`matcher.survey`), never in it.
+
+Truth has three values (Kleene's strong logic): a rule is true, false or unknown for a member.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from threading import Lock
+from typing import Any, ClassVar, TypeAlias
+from weakref import WeakValueDictionary
+
+
+class Truth(IntEnum):
+    """A truth value; And is the minimum, Or the maximum."""
+
+    FALSE = 0
+    UNKNOWN = 1
+    TRUE = 2
+
+
+class _HashConsed(type):
+    """Gives back the node that already stands for the same class and fields, if one is alive."""
+
+    _nodes: ClassVar[WeakValueDictionary[tuple[Any, ...], Any]] = WeakValueDictionary()
+    _lock = Lock()
+
+    def __call__(cls, *fields: Any) -> Any:
+        key = (cls, *fields)
+        with _HashConsed._lock:
+            node = _HashConsed._nodes.get(key)
+            if node is None:
+                node = super().__call__(*fields)
+                _HashConsed._nodes[key] = node
+            return node
+
+
+class _Node(metaclass=_HashConsed):
+    __slots__ = ("__weakref__",)
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), tuple(getattr(self, name) for name in self.__slots__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Const(_Node):
+    """The same truth for every member."""
+
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered(_Node):
+    """Has any answer to the attribute, the empty list included. Never unknown."""
+
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OneOf(_Node):
+    """Holds at least one of the values (panel codes, sorted, without repeats)."""
+
+    attribute: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StartsWith(_Node):
+    """Holds a text that begins with one of the prefixes (sorted, upper case, no spaces)."""
+
+    attribute: str
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InRanges(_Node):
+    """Holds a number inside one of the closed ranges (sorted, disjoint, ends may be infinite).
+
+    On an attribute of codes, those that read as plain decimal numbers are compared.
+    """
+
+    attribute: str
+    ranges: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unusable(_Node):
+    """Has answered, but nothing usable: every answer is a negative code. Never unknown.
+
+    A negative code is a negative number or one of `codes`, the panel values that the
+    marketplace's negative answers are mapped to. An empty list of answers is usable.
+    """
+
+    attribute: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InIds(_Node):
+    """The respondent id is on a list of ids; unknown where the list has not been downloaded.
+
+    `marketplace` says which of the member's ids is meant, `name` which list:
+    `dynata/invite/621079`.
+    """
+
+    marketplace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Not(_Node):
+    """The opposite; the opposite of unknown is unknown."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class And(_Node):
+    """The least true of the rules; true where there is none."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Or(_Node):
+    """The most true of the rules; false where there is none."""
+
+    rules: tuple[Rule, ...]
+
+
+Leaf: TypeAlias = Answered | OneOf | StartsWith | InRanges | Unusable | InIds
+Rule: TypeAlias = Leaf | Const | Not | And | Or
+
+TRUE = Const(Truth.TRUE)
+FALSE = Const(Truth.FALSE)
+UNKNOWN = Const(Truth.UNKNOWN)
+
+INFINITY = float("inf")
+
+
+def merge_ranges(ranges: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Sort closed ranges, join those that overlap, leave out the empty ones.
+
+    >>> merge_ranges([(25, 31), (18, 25), (9, 3)])
+    ((18, 31),)
+    """
+    merged: list[tuple[float, float]] = []
+    for low, high in sorted(pair for pair in ranges if pair[0] <= pair[1]):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def one_of(attribute: str, values: list[str] | set[str] | tuple[str, ...]) -> OneOf:
+    """Build a `OneOf` in its canonical form."""
+    return OneOf(attribute, tuple(sorted(set(values))))
+
+
+def in_ranges(attribute: str, ranges: list[tuple[float, float]]) -> InRanges:
+    """Build an `InRanges` in its canonical form; ends are compared as floats."""
+    return InRanges(attribute, merge_ranges([(float(low), float(high)) for low, high in ranges]))

@@ -1,0 +1,224 @@
+"""Columns of one shard, encoded for the one question rules ask: who holds these values.
+
+A row is one bit per member of the shard, packed in 64-bit words, the bits past the last member
+zero. Columns make a row from a mask over their vocabulary; what a rule means by the mask is not
+their business. Codes: 0 is "no answer", `i` is `vocabulary[i - 1]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Row: TypeAlias = NDArray[np.uint64]
+Mask: TypeAlias = NDArray[np.bool_]
+Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
+Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
+
+WORD = 64
+
+
+def words(members: int) -> int:
+    """How many 64-bit words a row of so many members takes."""
+    return (members + WORD - 1) // WORD
+
+
+def pack(members: NDArray[np.bool_] | NDArray[np.uint8]) -> Row:
+    """Pack one truth value (or one byte: zero or not) a member into a row."""
+    row = np.zeros(words(len(members)), np.uint64)
+    packed = np.packbits(members, bitorder="little")
+    row.view(np.uint8)[: len(packed)] = packed
+    return row
+
+
+def all_members(members: int) -> Row:
+    """The row in which every member stands."""
+    row = np.full(words(members), ~np.uint64(0), np.uint64)
+    if members % WORD:
+        row[-1] >>= np.uint64(WORD - members % WORD)
+    return row
+
+
+def positions(row: Row) -> NDArray[np.int64]:
+    """The members whose bit is set, ascending, counted from the start of the shard."""
+    return np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little").view(np.bool_))
+
+
+def row_of(members: NDArray[np.integer], size: int) -> Row:
+    """The row, for a shard of `size` members, in which these positions are set."""
+    flags = np.zeros(size, np.bool_)
+    flags[members] = True
+    return pack(flags)
+
+
+def narrow(vocabulary_size: int) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
+    """The narrowest unsigned type for the codes of so many values and "no answer"."""
+    if vocabulary_size < 1 << 8:
+        return np.uint8
+    return np.uint16 if vocabulary_size < 1 << 16 else np.uint32
+
+
+class Column(Protocol):
+    """The answers of a shard's members to one attribute.
+
+    `vocabulary`: the distinct values, or for dense numbers the value of every member.
+    """
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The values that masks are about, in order."""
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Where each value of a vocabulary of texts stands in it."""
+
+    @property
+    def answered(self) -> Row:
+        """Members with any answer, the empty list included."""
+
+    def holding(self, wanted: Mask) -> Row:
+        """Members who hold at least one of the vocabulary's values where `wanted` is true."""
+
+
+class _Texts:
+    """The look-up that all columns share."""
+
+    vocabulary: Vocabulary
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each value of a vocabulary of texts stands in it."""
+        return {str(value): place for place, value in enumerate(self.vocabulary)}
+
+
+class ConstantColumn(_Texts):
+    """The same single answer for every member."""
+
+    def __init__(self, value: str, members: int) -> None:
+        self.vocabulary: Vocabulary = (value,)
+        self.answered = all_members(members)
+
+    def holding(self, wanted: Mask) -> Row:
+        """Everyone or nobody."""
+        return self.answered if wanted[0] else np.zeros_like(self.answered)
+
+
+class NumberColumn(_Texts):
+    """Numbers of which most are distinct; NaN is no answer."""
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self.vocabulary: NDArray[np.float64] = values
+
+    @cached_property
+    def answered(self) -> Row:
+        """Members with a number."""
+        return pack(~np.isnan(self.vocabulary))
+
+    def holding(self, wanted: Mask) -> Row:
+        """Members at whose place the mask is true."""
+        return pack(wanted)
+
+
+class SingleColumn(_Texts):
+    """At most one answer a member, as codes."""
+
+    def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
+        self.codes = codes
+        self.vocabulary = vocabulary
+        self._value_rows: dict[int, Row] = {}
+
+    @cached_property
+    def answered(self) -> Row:
+        """Members with an answer."""
+        return pack(self.codes != 0)
+
+    def holding(self, wanted: Mask) -> Row:
+        """By value rows where the vocabulary is small, else by one look-up a member.
+
+        A range is the difference of two cumulative rows; a long list is the complement of the
+        values left out. Values exclude one another, so XOR and OR are the same.
+        """
+        if len(self.vocabulary) >= 1 << 8:
+            return pack(np.concatenate(([False], wanted))[self.codes])
+        count = int(np.count_nonzero(wanted))
+        edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
+        if 2 * count > len(wanted) and len(edges) > 2:
+            return self._union(np.flatnonzero(~wanted)) ^ self.answered
+        if len(edges) < count:
+            row = np.zeros_like(self.answered)
+            for edge in edges.tolist():
+                np.bitwise_xor(row, self._cumulative[edge], out=row)
+            return row
+        return self._union(np.flatnonzero(wanted))
+
+    def _union(self, values: NDArray[np.int64]) -> Row:
+        row = np.zeros_like(self.answered)
+        for value in values:
+            np.bitwise_or(row, self._value_row(int(value)), out=row)
+        return row
+
+    def _value_row(self, value: int) -> Row:
+        row = self._value_rows.get(value)
+        if row is None:
+            row = self._value_rows[value] = pack(self.codes == value + 1)
+        return row
+
+    @cached_property
+    def _cumulative(self) -> Sequence[Row]:
+        """Row `i`: members holding one of the first `i` values."""
+        rows = [np.zeros_like(self.answered)]
+        for value in range(len(self.vocabulary)):
+            rows.append(rows[-1] | self._value_row(value))
+        return rows
+
+
+class MultiColumn(_Texts):
+    """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped.
+
+    Up to 64 values are kept as one bit each in `ceil(values / 8)` byte planes of one byte a
+    member, so that any list of values is one AND a plane; more are looked up answer by answer.
+    """
+
+    def __init__(
+        self, offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: Row
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.answered = answered
+        self._size = len(offsets) - 1
+        self._planes: list[NDArray[np.uint8]] = []
+        self._lists: tuple[NDArray[np.int64], Codes] | None = None
+        if len(vocabulary) <= WORD:
+            self._planes = _byte_planes(offsets, codes, len(vocabulary))
+        else:
+            self._lists = offsets, codes
+
+    def holding(self, wanted: Mask) -> Row:
+        """Members with an answer among the wanted values."""
+        if self._lists is not None:
+            offsets, codes = self._lists
+            hits = np.flatnonzero(np.concatenate(([False], wanted))[codes])
+            return row_of(np.searchsorted(offsets, hits, side="right") - 1, self._size)
+        held: NDArray[np.uint8] | None = None
+        for plane, bits in zip(self._planes, np.packbits(wanted, bitorder="little"), strict=True):
+            if bits:
+                held = plane & bits if held is None else np.bitwise_or(held, plane & bits, out=held)
+        return np.zeros_like(self.answered) if held is None else pack(held)
+
+
+def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> list[NDArray[np.uint8]]:
+    """One byte a member for every eight values, bit `v % 8` of plane `v // 8` set where held."""
+    size = len(offsets) - 1
+    width = max(8, 1 << (values - 1).bit_length()) if values else 8
+    dtype = np.dtype(f"<u{width // 8}")
+    bit_of = np.zeros(values + 1, dtype)
+    bit_of[1:] = np.left_shift(dtype.type(1), np.arange(values, dtype=dtype))
+    held = np.zeros(size, dtype)
+    some = np.flatnonzero(offsets[1:] > offsets[:-1])
+    if len(some):
+        held[some] = np.bitwise_or.reduceat(bit_of[codes], offsets[some])
+    by_byte = held.view(np.uint8).reshape(size, width // 8)
+    return [np.ascontiguousarray(by_byte[:, byte]) for byte in range((values + 7) // 8)]

@@ -1,0 +1,183 @@
+"""Turns a shard's Arrow columns into encoded ones.
+
+Every distinct raw value is read once, by the scalar definition in `profiles.values`; members only
+carry its number. So encoders cannot drift from what one member's answer means.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from profiles.columns import (
+    Codes,
+    Column,
+    MultiColumn,
+    NumberColumn,
+    SingleColumn,
+    Vocabulary,
+    narrow,
+    pack,
+)
+from profiles.schema import Attribute, Kind
+from profiles.values import Answers, UnreadableError, read_answers
+
+_SAMPLE = 1 << 16
+_FEW = 1 << 12
+Distinct: TypeAlias = tuple[NDArray[np.int64], list[object]]
+
+
+@dataclass
+class BadValueError(Exception):
+    """A value that does not fit its attribute: the shard's row it stands in, and why."""
+
+    row: int
+    why: str
+
+
+def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+    """Encode one column of a shard; raises BadValueError where an answer does not fit."""
+    kind = column.type
+    if pa.types.is_nested(kind):
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+            raise BadValueError(0, f"a column of {kind} cannot hold answers")
+        if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
+            raise BadValueError(
+                0, f"lists of answers, but the attribute's type is {attribute.kind}"
+            )
+        return _encode_lists(attribute, column, as_of)
+    if pa.types.is_timestamp(kind) or pa.types.is_date64(kind):
+        column = column.cast(pa.date32(), safe=False)
+    if attribute.kind is Kind.NUMBER and _is_numeric(column.type):
+        small = _small_integers(column)
+        if small is not None:
+            return small
+        if _mostly_distinct(column):
+            return _dense_numbers(column)
+    return _encode_scalars(attribute, column, as_of)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _small_integers(column: pa.ChunkedArray) -> SingleColumn | None:
+    """Integers of fewer than 255 consecutive values need no dictionary: code = value - least."""
+    if not pa.types.is_integer(column.type):
+        return None
+    bounds = pc.min_max(column)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is None or high - low >= 254:
+        return None
+    codes = column.cast(pa.int64()).fill_null(low - 1).to_numpy() - (low - 1)
+    return SingleColumn(codes.astype(np.uint8), np.arange(low, high + 1, dtype=np.float64))
+
+
+def _valid(array: pa.Array) -> NDArray[np.bool_]:
+    """Which entries of an array are not null, as truth values."""
+    return array.is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _mostly_distinct(column: pa.ChunkedArray) -> bool:
+    return bool(pc.count_distinct(column.slice(0, _SAMPLE)).as_py() > _FEW)
+
+
+def _dense_numbers(column: pa.ChunkedArray) -> NumberColumn:
+    values = column.cast(pa.float64(), safe=False).to_numpy()
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise BadValueError(int(infinite[0]), f"`{values[infinite[0]]}` is not a finite number")
+    return NumberColumn(np.ascontiguousarray(values, np.float64))
+
+
+def _distinct(column: pa.ChunkedArray | pa.Array) -> Distinct:
+    """The distinct raw values, and for every entry the number of its value (-1: null)."""
+    if isinstance(column, pa.Array):
+        column = pa.chunked_array([column])
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    else:
+        column = column.dictionary_encode()
+    if not column.num_chunks:
+        return np.empty(0, np.int64), []
+    numbers = [
+        chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in column.chunks
+    ]
+    return np.concatenate(numbers), column.chunk(0).dictionary.to_pylist()
+
+
+def _read_all(
+    attribute: Attribute, distinct: Distinct, as_of: date, entry_is_item: bool
+) -> list[Answers | None]:
+    numbers, raws = distinct
+    read: list[Answers | None] = []
+    for number, raw in enumerate(raws):
+        try:
+            read.append(read_answers(attribute, [raw] if entry_is_item else raw, as_of))
+        except UnreadableError as error:
+            at = np.flatnonzero(numbers == number)
+            if len(at):
+                raise BadValueError(int(at[0]), str(error)) from None
+            read.append(None)
+    return read
+
+
+def _vocabulary(read: list[Answers | None]) -> tuple[dict[object, int], Vocabulary]:
+    values = sorted({value for answers in read for value in answers or ()})
+    code_of: dict[object, int] = {value: code for code, value in enumerate(values, start=1)}
+    if values and isinstance(values[0], float):
+        return code_of, np.array(values, np.float64)
+    return code_of, tuple(str(value) for value in values)
+
+
+def _code_table(read: list[Answers | None], code_of: dict[object, int]) -> Codes:
+    """For every distinct raw value its codes, padded with 0; the last line, all 0, is for null."""
+    width = max((len(answers) for answers in read if answers), default=1)
+    table = np.zeros((len(read) + 1, width), narrow(len(code_of)))
+    for line, answers in zip(table, read, strict=False):
+        for place, value in enumerate(answers or ()):
+            line[place] = code_of[value]
+    return table
+
+
+def _encode_scalars(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+    numbers, raws = _distinct(column)
+    read = _read_all(attribute, (numbers, raws), as_of, entry_is_item=False)
+    code_of, vocabulary = _vocabulary(read)
+    table = _code_table(read, code_of)
+    if table.shape[1] == 1 and () not in read:
+        return SingleColumn(np.take(table[:, 0], numbers), vocabulary)
+    answered = np.array([answers is not None for answers in read] + [False])[numbers]
+    offsets = np.arange(len(numbers) + 1, dtype=np.int64) * table.shape[1]
+    return MultiColumn(offsets, table[numbers].ravel(), vocabulary, pack(answered))
+
+
+def _encode_lists(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+    sizes: list[NDArray[np.int64]] = []
+    items: list[pa.Array] = []
+    answered: list[NDArray[np.bool_]] = []
+    for chunk in column.chunks:
+        items.append(chunk.flatten())
+        sizes.append(chunk.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+        answered.append(_valid(chunk))
+    values = pa.chunked_array(items, column.type.value_type)
+    offsets = np.zeros(len(column) + 1, np.int64)
+    if sizes:
+        np.cumsum(np.concatenate(sizes), out=offsets[1:])
+    try:
+        distinct = _distinct(values)
+        read = _read_all(attribute, distinct, as_of, entry_is_item=True)
+    except BadValueError as error:
+        row = int(np.searchsorted(offsets, error.row, side="right")) - 1
+        raise BadValueError(row, error.why) from None
+    code_of, vocabulary = _vocabulary(read)
+    table = _code_table(read, code_of)
+    codes = np.take(table[:, 0], distinct[0]) if table.shape[1] == 1 else table[distinct[0]].ravel()
+    flags = np.concatenate(answered) if answered else np.empty(0, np.bool_)
+    return MultiColumn(offsets * table.shape[1], codes, vocabulary, pack(flags))

@@ -1,0 +1,127 @@
+"""Member ids: read as they stand, unique, and hashed where a choice must not depend on order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from profiles.encode import BadValueError
+from profiles.errors import InputError
+from profiles.sources import Source
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_MULTIPLY = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+
+
+def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
+    """Ids as text or 64-bit integers, as they stand; raises BadValueError where one lacks."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_integer(column.type):
+        column = column.cast(pa.int64())
+    elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise BadValueError(0, f"ids must be text or integers, not {column.type}")
+    if column.null_count and not optional:
+        missing = np.flatnonzero(column.is_null().to_numpy())
+        raise BadValueError(int(missing[0]), "no member id")
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def mix(number: int) -> int:
+    """One step of the splitmix64 generator: 64 bits in, 64 well mixed bits out."""
+    number = (number + _GOLDEN) & _MASK
+    number = ((number ^ (number >> 30)) * _MULTIPLY[0]) & _MASK
+    number = ((number ^ (number >> 27)) * _MULTIPLY[1]) & _MASK
+    return number ^ (number >> 31)
+
+
+def mix_all(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """`mix` of every number."""
+    numbers = numbers + np.uint64(_GOLDEN)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(_MULTIPLY[0])
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(_MULTIPLY[1])
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def hash_id(text: str) -> int:
+    """A 64-bit hash of an id's text: splitmix over its UTF-8 bytes, eight at a time."""
+    raw = text.encode()
+    value = mix(len(raw))
+    for at in range(0, len(raw), 8):
+        value = mix(value ^ int.from_bytes(raw[at : at + 8], "little"))
+    return value
+
+
+def hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
+    """`hash_id` of every id; an integer hashes as the text it is written in."""
+    texts = ids.cast(pa.large_string())
+    _, offset_buffer, data = texts.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    size = np.diff(offsets)
+    padded = np.zeros((int(offsets[-1]) if len(offsets) else 0) + 8, np.uint8)
+    if data is not None:
+        padded[: offsets[-1]] = np.frombuffer(data, np.uint8)[: offsets[-1]]
+    value = mix_all(size.astype(np.uint64))
+    for at in range(0, int(size.max(initial=0)), 8):
+        some = np.flatnonzero(size > at)
+        starts = offsets[:-1][some] + at
+        word = np.zeros(len(some), np.uint64)
+        for byte in range(8):
+            inside = size[some] > at + byte
+            word |= np.where(inside, padded[starts + byte], 0).astype(np.uint64) << np.uint64(
+                8 * byte
+            )
+        value[some] = mix_all(value[some] ^ word)
+    return value
+
+
+class UniqueIds:
+    """Sees every shard's ids as they pass, and tells at the end whether one stands twice.
+
+    Ids in ascending order are unique by that alone; only others are read once more.
+    """
+
+    def __init__(self, source: Source, column: str) -> None:
+        self._source = source
+        self._column = column
+        self._ascending = True
+        self._last: str | int | None = None
+
+    def add(self, ids: pa.Array) -> None:
+        """Take in the ids of the next shard."""
+        if not self._ascending or not len(ids):
+            return
+        within = pc.all(pc.less(ids[:-1], ids[1:])).as_py() is not False
+        first = ids[0].as_py()
+        self._ascending = within and (self._last is None or self._last < first)
+        self._last = ids[-1].as_py()
+
+    def check(self) -> None:
+        """Raise InputError naming the first id that stands twice, and both places."""
+        if self._ascending:
+            return
+        hashes = np.sort(np.concatenate([hash_ids(ids) for _, _, ids in self._read()]))
+        suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+        if not suspects:
+            return
+        seen: dict[object, str] = {}
+        for file, first_row, ids in self._read():
+            for row in np.flatnonzero(np.isin(hash_ids(ids), list(suspects))):
+                member, place = ids[int(row)].as_py(), f"{file}: row {first_row + row + 1}"
+                if member in seen:
+                    raise InputError(
+                        f"{place}: member id `{member}` stands twice, first in {seen[member]}"
+                    )
+                seen[member] = place
+
+    def _read(self) -> Iterator[tuple[Path, int, pa.Array]]:
+        for batch in self._source.batches([self._column]):
+            column = pa.chunked_array([batch.data.column(0)])
+            yield batch.file, batch.first_row, id_array(column)

@@ -1,0 +1,237 @@
+"""The panel: members read from their source, encoded shard by shard, with only the columns asked.
+
+A panel small enough stays in memory once encoded, so that a second job on it starts warm; a
+larger one streams from its source every time, one shard after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyroaring import BitMap
+
+from profiles.columns import Column, ConstantColumn
+from profiles.encode import BadValueError, encode_column
+from profiles.errors import InputError
+from profiles.idlists import Collections
+from profiles.ids import UniqueIds, id_array
+from profiles.mapping import PanelMapping
+from profiles.panelfile import PanelFile, read_panel_file
+from profiles.schema import Schema
+from profiles.sources import Batch, Source, open_source
+
+SHARD_MEMBERS = 1 << 20
+RESIDENT_MEMBERS = 1 << 22
+
+
+@dataclass(slots=True)
+class Shard:
+    """Consecutive members of a panel: encoded columns, ids, and what has been made of them.
+
+    `first` is the position of its first member in the panel. `respondent_ids` holds, by
+    marketplace, the ids that its lists of ids speak in. `memo` is for what the matcher has made of
+    the shard and may use again.
+    """
+
+    first: int
+    size: int
+    member_ids: pa.Array
+    columns: dict[str, Column]
+    respondent_ids: Mapping[str, pa.Array]
+    collections: Collections
+    as_of: date
+    memo: object = None
+    _places: dict[str, tuple[BitMap, bool] | None] = field(default_factory=dict)
+
+    def on_list(self, marketplace: str, name: str) -> tuple[BitMap, bool] | None:
+        """Positions in this shard of the members on a list of ids, and whether it is complete.
+
+        None: not downloaded.
+        """
+        if name not in self._places:
+            listed = self.collections.ids(name, self.as_of)
+            if listed is None:
+                self._places[name] = None
+            else:
+                known = self.respondent_ids.get(marketplace, self.member_ids).cast(pa.string())
+                found = pc.is_in(known, value_set=pa.array(sorted(listed.ids), pa.string()))
+                places = np.flatnonzero(found.to_numpy(zero_copy_only=False))
+                self._places[name] = BitMap(places), listed.complete
+        return self._places[name]
+
+
+class Panel:
+    """Members and what they have answered, as a panel file describes them.
+
+    `as_of` is the day on which ages count and invitations have or have not expired.
+    """
+
+    def __init__(self, file: PanelFile, source: Source, as_of: date) -> None:
+        self.file = file
+        self.source = source
+        self.as_of = as_of
+        self._shards: list[Shard] = []
+        self._shard_members = 0
+        self._check_columns()
+
+    @property
+    def schema(self) -> Schema:
+        """The attributes that the panel declares."""
+        return self.file.schema
+
+    @property
+    def mapping(self) -> PanelMapping:
+        """How marketplaces name the panel's attributes and answers."""
+        return self.file.mapping
+
+    def shards(self, attributes: Iterable[str], members: int = SHARD_MEMBERS) -> Iterator[Shard]:
+        """Encoded shards of so many members (a multiple of 64), with at least these attributes.
+
+        Raises InputError where a value does not fit, an id is missing or stands twice.
+        """
+        wanted = sorted(set(attributes) & set(self.schema.attributes))
+        if self._shard_members != members:
+            self._shards, self._shard_members = [], 0
+        if self._shards:
+            self._load_missing(wanted, members)
+            yield from self._shards
+            return
+        kept: list[Shard] | None = []
+        unique = UniqueIds(self.source, self.schema.member_id)
+        for shard in self._encode(wanted, members, with_ids=True):
+            unique.add(shard.member_ids)
+            if kept is not None:
+                kept.append(shard)
+                if shard.first + shard.size > RESIDENT_MEMBERS:
+                    kept = None
+            yield shard
+        unique.check()
+        if kept is not None:
+            self._shards, self._shard_members = kept, members
+
+    def _load_missing(self, wanted: list[str], members: int) -> None:
+        missing = [name for name in wanted if name not in self._shards[0].columns]
+        if missing:
+            fresh = self._encode(missing, members, with_ids=False)
+            for shard, more in zip(self._shards, fresh, strict=True):
+                shard.columns.update(more.columns)
+
+    def _encode(self, wanted: list[str], members: int, *, with_ids: bool) -> Iterator[Shard]:
+        respondent = {
+            name: marketplace.respondent_id
+            for name, marketplace in self.mapping.marketplaces.items()
+            if marketplace.respondent_id
+        }
+        columns = [self.schema.attributes[name].column for name in wanted]
+        if with_ids:
+            columns += [self.schema.member_id, *respondent.values()]
+        first = 0
+        for rows in _regroup(self.source.batches(sorted(set(columns))), members):
+            size = sum(batch.data.num_rows for batch in rows)
+            column_of = {
+                name: pa.chunked_array([batch.data.column(name) for batch in rows])
+                for name in set(columns)
+            }
+            yield Shard(
+                first,
+                size,
+                self._ids(self.schema.member_id, column_of, rows) if with_ids else None,
+                self._columns(wanted, column_of, rows, size),
+                {
+                    name: self._ids(column, column_of, rows)
+                    for name, column in respondent.items()
+                    if with_ids
+                },
+                self.mapping.collections,
+                self.as_of,
+            )
+            first += size
+
+    def _columns(
+        self,
+        wanted: list[str],
+        column_of: Mapping[str, pa.ChunkedArray],
+        rows: list[Batch],
+        size: int,
+    ) -> dict[str, Column]:
+        columns: dict[str, Column] = {
+            name: ConstantColumn(self.schema.attribute(name).fold(value), size)
+            for name, value in self.schema.constants.items()
+        }
+        for name in wanted:
+            attribute = self.schema.attributes[name]
+            try:
+                columns[name] = encode_column(attribute, column_of[attribute.column], self.as_of)
+            except BadValueError as error:
+                place = _place(rows, error.row)
+                raise InputError(f"{place}, column `{attribute.column}`: {error.why}") from None
+        return columns
+
+    def _ids(
+        self, column: str, column_of: Mapping[str, pa.ChunkedArray], rows: list[Batch]
+    ) -> pa.Array:
+        try:
+            return id_array(column_of[column], optional=column != self.schema.member_id)
+        except BadValueError as error:
+            raise InputError(f"{_place(rows, error.row)}, column `{column}`: {error.why}") from None
+
+    def _check_columns(self) -> None:
+        """Columns that the panel file names and the source lacks, all of them at once."""
+        has = set(self.source.schema().names)
+        needs = {
+            f"attributes.{name}": attribute.column
+            for name, attribute in self.schema.attributes.items()
+        }
+        needs["panel.member_id"] = self.schema.member_id
+        for name, marketplace in self.mapping.marketplaces.items():
+            if marketplace.respondent_id:
+                needs[f"marketplaces.{name}.respondent_id"] = marketplace.respondent_id
+        lacking = [
+            f"`{column}` ({key})" for key, column in sorted(needs.items()) if column not in has
+        ]
+        if lacking:
+            raise InputError(
+                f"{self.source.files[0]}: no column {', '.join(lacking)}, "
+                f"which {self.file.path} names"
+            )
+
+
+def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
+    """Cut a stream of batches into lists of so many rows; the last may have fewer."""
+    rows: list[Batch] = []
+    free = members
+    for batch in batches:
+        at = 0
+        while at < batch.data.num_rows:
+            part = batch.data.slice(at, free)
+            rows.append(Batch(part, batch.file, batch.first_row + at))
+            at += part.num_rows
+            free -= part.num_rows
+            if not free:
+                yield rows
+                rows, free = [], members
+    if rows:
+        yield rows
+
+
+def _place(rows: list[Batch], row: int) -> str:
+    for batch in rows:
+        if row < batch.data.num_rows:
+            return f"{batch.file}: row {batch.first_row + row + 1}"
+        row -= batch.data.num_rows
+    raise IndexError(row)
+
+
+def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
+    """Open the panel that a panel file describes; nothing is read yet but the schema.
+
+    `as_of` defaults to today. Raises InputError where the file or its source is unusable.
+    """
+    file = read_panel_file(Path(path))
+    return Panel(file, open_source(file.path.parent / file.source), as_of or date.today())

@@ -1,0 +1,70 @@
+"""What a panel knows of its members: attributes, their types, and the columns they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The type of an attribute, as the panel file spells it."""
+
+    SINGLE = "single"
+    MULTI = "multi"
+    NUMBER = "number"
+    BIRTH_DATE = "birth_date"
+    TEXT = "text"
+    CHILDREN = "children"
+
+
+NUMERIC = frozenset({Kind.NUMBER, Kind.BIRTH_DATE})
+
+_FOLDED = {"country": str.upper, "language": str.lower, "device": str.lower}
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One thing that the panel asks its members.
+
+    `separator` parts the answers of a `multi` or `children` attribute where its column is plain
+    text, as in CSV.
+    """
+
+    name: str
+    kind: Kind
+    column: str
+    separator: str = "|"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether answers are numbers rather than codes or texts."""
+        return self.kind in NUMERIC
+
+    def fold(self, code: str) -> str:
+        """Bring a code of the locale and device gates to the one case in which they compare."""
+        folded = _FOLDED.get(self.name)
+        return folded(code) if folded else code
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The attributes of a panel; `constants` are those that all members share, by name."""
+
+    attributes: Mapping[str, Attribute]
+    constants: Mapping[str, str]
+    member_id: str = "member_id"
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.attributes or name in self.constants
+
+    def attribute(self, name: str) -> Attribute:
+        """The attribute of that name; a constant counts as a single-answer attribute.
+
+        Raises KeyError where the panel declares neither.
+        """
+        if name in self.attributes:
+            return self.attributes[name]
+        if name in self.constants:
+            return Attribute(name, Kind.SINGLE, name)
+        raise KeyError(name)

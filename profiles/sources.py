@@ -1,0 +1,160 @@
+"""Where members stand: Parquet, CSV and Arrow files, and folders of them, read as a stream.
+
+A source gives record batches in file order, each with the file and the row it starts at, so that
+a bad value can be named by its place. CSV columns are all read as text: "00031" stays "00031".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from profiles.errors import InputError, did_you_mean
+
+_SUFFIXES = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+BATCH_ROWS = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of one file; `first_row` counts from 0 within that file."""
+
+    data: pa.RecordBatch
+    file: Path
+    first_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files of a panel, in reading order, all with the columns of the first."""
+
+    files: tuple[Path, ...]
+
+    def schema(self) -> pa.Schema:
+        """The columns and types of the first file (CSV: every column is text)."""
+        return _schema(self.files[0])
+
+    def batches(self, columns: list[str]) -> Iterator[Batch]:
+        """Stream the named columns; raises InputError where a file lacks one."""
+        for file in self.files:
+            names = _schema(file).names
+            for column in columns:
+                if column not in names:
+                    hint = did_you_mean(column, names)
+                    raise InputError(
+                        f"{file}: no column `{column}`" + (f"; {hint}" if hint else "")
+                    )
+            row = 0
+            try:
+                for data in _READERS[_format(file)](file, columns):
+                    yield Batch(data.select(columns), file, row)
+                    row += data.num_rows
+            except (pa.ArrowException, OSError) as error:
+                raise InputError(f"{file}: row {row + 1} or after: {_one_line(error)}") from None
+
+    def count_rows(self) -> int | None:
+        """The number of rows where the files say it cheaply, else None."""
+        if any(_format(file) != "parquet" for file in self.files):
+            return None
+        return int(sum(pq.read_metadata(file).num_rows for file in self.files))
+
+
+def open_source(path: Path) -> Source:
+    """Find the file or folder of files; raises InputError where there is nothing to read."""
+    if path.is_dir():
+        files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES))
+        if not files:
+            raise InputError(f"{path}: no .parquet, .csv or .arrow file in the folder")
+        return Source(files)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"{path}: not a .parquet, .csv or .arrow file")
+    return Source((path,))
+
+
+def _format(file: Path) -> str:
+    return _SUFFIXES[file.suffix.lower()]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _schema(file: Path) -> pa.Schema:
+    try:
+        match _format(file):
+            case "parquet":
+                return pq.read_schema(file)
+            case "csv":
+                with file.open(encoding="utf-8-sig", newline="") as lines:
+                    header = pa.csv.read_csv(
+                        pa.BufferReader(lines.readline().encode()),
+                        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+                    ).schema
+                return pa.schema([(name, pa.string()) for name in header.names])
+            case _:
+                with _open_arrow(file) as reader:
+                    return reader.schema
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
+
+
+def _read_parquet(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Text is read as dictionaries, in lists too: repeated answers are then decoded once."""
+    with pq.ParquetFile(file) as parquet:
+        leaves = [parquet.schema.column(number) for number in range(len(parquet.schema))]
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    with pq.ParquetFile(file, read_dictionary=texts) as parquet:
+        yield from parquet.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
+
+
+def _read_csv(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    names = _schema(file).names
+    convert = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=columns,
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    with pa.csv.open_csv(
+        file,
+        read_options=pa.csv.ReadOptions(use_threads=False),
+        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+        convert_options=convert,
+    ) as reader:
+        yield from reader
+
+
+def _open_arrow(file: Path) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileReader:
+    source = pa.memory_map(str(file))
+    try:
+        return pa.ipc.open_file(source)
+    except pa.ArrowInvalid:
+        return pa.ipc.open_stream(source)
+
+
+def _read_arrow(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with _open_arrow(file) as reader:
+        if isinstance(reader, pa.ipc.RecordBatchFileReader):
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number).select(columns)
+        else:
+            for batch in reader:
+                yield batch.select(columns)
+
+
+_READERS = {"parquet": _read_parquet, "csv": _read_csv, "arrow": _read_arrow}
