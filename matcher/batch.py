@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,14 @@ from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
 from profiles.columns import Row, all_members, positions, row_of, words
-from profiles.ids import hash_ids
+from profiles.errors import InputError
 from profiles.panel import Shard
 
+Engine: TypeAlias = Literal["auto", "numpy", "numba"]
+TakenCounts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Members by slot, and by survey that is not `sole`."""
+_WORTH_LOADING = 1 << 22
+_ROWS_AT_A_TIME = 8
 Tally: TypeAlias = tuple[Conjunction | None, tuple[Conjunction | None, ...]]
 """Members of a base to count: by each conjunction, and by any of them."""
 
@@ -104,14 +111,42 @@ def meet(rows: Rows, conjunction: Conjunction, base: Row, out: Row) -> None:
 
 
 class Executor:
-    """Runs a program on bound shards, with one way to choose."""
+    """Runs a program on bound shards, with one way to choose.
 
-    def __init__(self, program: Program, choice: Choice) -> None:
+    `engine`: `numpy`, `numba` (the `fast` extra), or `auto`: numba where it is installed and the
+    work is large enough to be worth loading it.
+    """
+
+    def __init__(self, program: Program, choice: Choice, engine: Engine = "auto") -> None:
         self.program = program
         self.choice = choice
-        self.orders = {id(step): self._order(each, step) for each, step in _steps(program)}
+        self.engine = engine
+        self._flattened: Any = None
+        self._order = {
+            id(step): self._ordered(compiled, step)
+            for compiled in program.surveys
+            for step in compiled.steps
+        }
 
-    def _order(self, compiled: Compiled, step: Step) -> Sequence[Slot]:
+    def assign(self, bound: Bound, shard: Shard, out: Assigned) -> TakenCounts:
+        """Admit members definitely, and choose among the quotas that definitely take them."""
+        kernel = None if isinstance(self.choice, Balanced) else load_kernel(self.engine, out.taken)
+        if kernel is None:
+            return self._run([bound.true], shard, out, None)
+        everyone = all_members(shard.size)
+        counts: TakenCounts = kernel.assign(
+            self._flat(kernel), bound.true, everyone, out.taken, out.admitted
+        )
+        return counts
+
+    def assign_uncertain(
+        self, bound: Bound, shard: Shard, exact: Assigned, out: Assigned
+    ) -> TakenCounts:
+        """Admit those who only may be, to quotas that take them definitely, or else may."""
+        rounds = [bound.true, possible_rows(bound, shard)]
+        return self._run(rounds, shard, out, exact.who(self.program))
+
+    def _ordered(self, compiled: Compiled, step: Step) -> Sequence[Slot]:
         """The step's slots that have a seat for anyone, the preferred ones first."""
         slots = step.slots
         if not isinstance(self.choice, Balanced):
@@ -122,80 +157,67 @@ class Executor:
             slots = tuple(sorted(slots, key=lambda slot: place[slot.quota.pointer]))
         return [slot for slot in slots if slot.takes is not None]
 
-    def assign(self, bound: Bound, shard: Shard, out: Assigned) -> None:
-        """Admit members definitely, and choose among the quotas that definitely take them."""
+    def _flat(self, kernel: ModuleType) -> Any:
+        if self._flattened is None:
+            self._flattened = kernel.flatten(self.program, self._order)
+        return self._flattened
+
+    def _run(
+        self, rounds: list[Rows], shard: Shard, out: Assigned, without: list[Row] | None
+    ) -> TakenCounts:
+        """Divide members among quotas, round after round, by what each round's rows say.
+
+        Whom a survey admits is said by the last round's rows, less those in `without`.
+        """
         everyone = all_members(shard.size)
-        others = iter(out.admitted)
         base, left = np.empty_like(everyone), np.empty_like(everyone)
-        out.taken[:] = 0
-        for compiled in self.program.surveys:
-            keep = None if compiled.sole else next(others)
+        others = iter(out.admitted)
+        adds = len(rounds) > 1 or isinstance(self.choice, Balanced)
+        for number, compiled in enumerate(self.program.surveys):
+            kept = None if compiled.sole else next(others)
             if compiled.admits is None:
                 base[:] = 0
             else:
-                meet(bound.true, compiled.admits, everyone, base)
-            if keep is not None:
-                np.copyto(keep, base)
-            if compiled.admits is not None:
-                self._divide_all(compiled, base, [bound.true], shard, out.taken, left)
+                meet(rounds[-1], compiled.admits, everyone, base)
+                if without is not None:
+                    base &= ~without[number]
+            if kept is not None:
+                np.copyto(kept, base)
+            for step in compiled.steps:
+                for slot in step.slots:
+                    if slot.takes is None or adds:
+                        out.taken[slot.number] = 0
+                np.copyto(left, base if step.source is None else out.taken[step.source])
+                for rows in rounds:
+                    if isinstance(self.choice, Balanced):
+                        self._draw(compiled, step, rows, shard, out.taken, left)
+                    else:
+                        self._take(step, rows, out.taken, left, again=adds)
+        return count_rows(out.taken), count_rows(out.admitted)
 
-    def assign_uncertain(self, bound: Bound, shard: Shard, exact: Assigned, out: Assigned) -> None:
-        """Admit those who only may be, to quotas that take them definitely, or else may."""
-        possible = possible_rows(bound, shard)
-        everyone = all_members(shard.size)
-        others = iter(out.admitted)
-        base, left = np.empty_like(everyone), np.empty_like(everyone)
-        out.taken[:] = 0
-        for compiled, eligible in zip(self.program.surveys, exact.who(self.program), strict=True):
-            keep = None if compiled.sole else next(others)
-            if compiled.admits is None:
-                base[:] = 0
-            else:
-                meet(possible, compiled.admits, everyone, base)
-                base &= ~eligible
-            if keep is not None:
-                np.copyto(keep, base)
-            if compiled.admits is not None:
-                self._divide_all(compiled, base, [bound.true, possible], shard, out.taken, left)
-
-    def _divide_all(
-        self,
-        compiled: Compiled,
-        base: Row,
-        rounds: list[Rows],
-        shard: Shard,
-        taken: Rows,
-        left: Row,
-    ) -> None:
-        for step in compiled.steps:
-            np.copyto(left, base if step.source is None else taken[step.source])
-            for rows in rounds:
-                if isinstance(self.choice, Balanced):
-                    self._draw(compiled, step, rows, shard, taken, left)
-                else:
-                    self._take(step, rows, taken, left)
-
-    def _take(self, step: Step, rows: Rows, taken: Rows, left: Row) -> None:
-        mine = np.empty_like(left)
-        for slot in self.orders[id(step)]:
-            assert slot.takes is not None
-            meet(rows, slot.takes, left, mine)
+    def _take(self, step: Step, rows: Rows, taken: Rows, left: Row, *, again: bool) -> None:
+        """Let each quota in turn take its members out of those left; `again`: add to its row."""
+        spare = np.empty_like(left) if again else None
+        for slot in self._order[id(step)]:
+            row = taken[slot.number]
+            mine = row if spare is None else spare
+            meet(rows, slot.takes or (), left, mine)
             np.bitwise_xor(left, mine, out=left)
-            np.bitwise_or(taken[slot.number], mine, out=taken[slot.number])
+            if spare is not None:
+                np.bitwise_or(row, mine, out=row)
 
     def _draw(
         self, compiled: Compiled, step: Step, rows: Rows, shard: Shard, taken: Rows, left: Row
     ) -> None:
+        """Draw a quota for each of the members left whom any takes, and add them to its row."""
         assert isinstance(self.choice, Balanced)
         mine = np.zeros((len(step.slots), len(left)), np.uint64)
         for place, slot in enumerate(step.slots):
             if slot.takes is not None:
                 meet(rows, slot.takes, left, mine[place])
-        some = positions(np.bitwise_or.reduce(mine, axis=0) if len(mine) else np.zeros_like(left))
-        if not len(some):
-            return
-        takes = np.array([_bits_at(row, some) for row in mine])
-        hashes = hash_ids(shard.member_ids.take(some))
+        some = positions(np.bitwise_or.reduce(mine, axis=0))
+        takes = np.array([_bits_at(row, some) for row in mine]).reshape(len(mine), len(some))
+        hashes = shard.id_hashes[some]
         given = self.choice.draw_all(compiled.survey, step.group, takes, hashes)
         for place, slot in enumerate(step.slots):
             row = row_of(some[given == place], shard.size)
@@ -208,18 +230,35 @@ def _bits_at(row: Row, members: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(bits & np.uint64(1), np.bool_)
 
 
-def _steps(program: Program) -> list[tuple[Compiled, Step]]:
-    return [(compiled, step) for compiled in program.surveys for step in compiled.steps]
+def count_rows(rows: Rows) -> NDArray[np.int64]:
+    """How many members stand in each row; a few rows at a time, so that they stay in the cache."""
+    counts = np.empty(len(rows), np.int64)
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        part = slice(start, start + _ROWS_AT_A_TIME)
+        counts[part] = np.bitwise_count(rows[part]).sum(axis=1, dtype=np.uint32)
+    return counts
 
 
-def count_taken(program: Program, assigned: Assigned, counts: Counts) -> None:
-    """Count whom each quota is given, and whom each survey admits."""
-    counts.assigned[:] = [popcount(row) for row in assigned.taken]
-    others = iter(assigned.admitted)
+def load_kernel(engine: Engine, rows: Rows) -> ModuleType | None:
+    """The compiled kernels, where they are wanted for rows of this size and can be had."""
+    if engine == "numpy" or (engine == "auto" and rows.size < _WORTH_LOADING):
+        return None
+    try:
+        return import_module("matcher.kernel")
+    except ImportError:
+        if engine == "numba":
+            raise InputError("the engine numba needs the `fast` extra") from None
+        return None
+
+
+def count_taken(program: Program, taken_counts: TakenCounts, counts: Counts) -> None:
+    """Note whom each quota is given, and whom each survey admits."""
+    counts.assigned[:], admitted = taken_counts
+    others = iter(admitted)
     counts.eligible[:] = [
         sum(counts.assigned[slot.number] for slot in survey.steps[0].slots)
         if survey.sole
-        else popcount(next(others))
+        else next(others)
         for survey in program.surveys
     ]
 

@@ -30,16 +30,19 @@ class RepeatedKeys(dict[str, Json]):
     repeated: tuple[str, ...] = ()
 
 
-def parse_json(data: bytes) -> Json:
-    """One JSON document; raises NotJsonError where it is none, or nested too deeply to read."""
+def parse_json(data: bytes) -> tuple[Json, bool]:
+    """One JSON document, and whether `faults` may find something in it.
+
+    Raises NotJsonError where it is none, or nested too deeply to read.
+    """
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return _parse_slowly(data)
+        return _parse_slowly(data), True
     if _structure(orjson.dumps(document)) != _structure(data):
-        return _parse_slowly(data)
-    return document
+        return _parse_slowly(data), True
+    return document, False
 
 
 def _structure(data: bytes) -> int:

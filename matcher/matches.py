@@ -217,15 +217,12 @@ class Matches:
         program = self.plan.program
         bound = bind(program, shard)
         counts = Counts.zero(program)
-        executor.assign(bound, shard, exact)
-        count_taken(program, exact, counts)
+        count_taken(program, executor.assign(bound, shard, exact), counts)
         count_uncertain(program, bound, shard, counts)
         count_matched(program, bound, shard, counts)
         if maybe is not None:
-            executor.assign_uncertain(bound, shard, exact, maybe)
-            given = Counts.zero(program)
-            count_taken(program, maybe, given)
-            counts.assigned[:] += given.assigned
+            given, _ = executor.assign_uncertain(bound, shard, exact, maybe)
+            counts.assigned[:] += given
         return counts
 
     def _make_executor(self) -> Executor:

@@ -39,6 +39,7 @@ class _Document:
     """One JSON document, and where it stands: `at` is empty, or a line of JSON lines."""
 
     value: Json
+    suspicious: bool
     file: str
     at: str = ""
 
@@ -97,7 +98,7 @@ class _Loader:
                 self._tell_repeated(part, document, at)
             for pointer, raw in marketplace.surveys(part):
                 place = " ".join(filter(None, (document.at, at + pointer)))
-                self._lower(marketplace, raw, document.file, place)
+                self._lower(marketplace, raw, document, place)
 
     def result(self) -> Surveys:
         """What has been loaded; what was said once comes last."""
@@ -130,7 +131,7 @@ class _Loader:
                 )
             )
 
-    def _lower(self, marketplace: Marketplace, raw: Json, file: str, at: str) -> None:
+    def _lower(self, marketplace: Marketplace, raw: Json, document: _Document, at: str) -> None:
         lowering = self._lowerings.get(marketplace.name)
         if lowering is None:
             lowering = Lowering(marketplace.name, self._mapping)
@@ -140,7 +141,7 @@ class _Loader:
         findings = lowering.start(name)
         if not isinstance(raw, dict):
             findings.error("invalid-payload", "", "a survey must be an object")
-        else:
+        elif document.suspicious:
             for code, pointer, message in faults(raw):
                 findings.error(code, pointer, message)
         survey = None
@@ -150,7 +151,9 @@ class _Loader:
             findings.info("replaced-survey", "", "the survey comes twice; the later one stands")
         if name is not None:
             self.surveys[name] = None if findings.fatal else survey
-        self.diagnostics += [replace(finding, file=file, at=at) for finding in findings.all]
+        self.diagnostics += [
+            replace(finding, file=document.file, at=at) for finding in findings.all
+        ]
 
 
 def _named(marketplace: str | None) -> Marketplace | None:
@@ -187,7 +190,7 @@ def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
     """Parse one document, or one a line; `lines` None: as a document, or else as lines."""
     if not lines:
         try:
-            yield _Document(parse_json(data), file)
+            yield _Document(*parse_json(data), file)
             return
         except NotJsonError as error:
             if lines is False or not _looks_like_lines(data):
@@ -196,7 +199,7 @@ def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
         if not line.strip():
             continue
         try:
-            yield _Document(parse_json(line), file, f"line {number}")
+            yield _Document(*parse_json(line), file, f"line {number}")
         except NotJsonError as error:
             yield Diagnostic(
                 Level.ERROR, "invalid-json", f"not JSON: {error}", file=file, at=f"line {number}"

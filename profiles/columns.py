@@ -7,7 +7,7 @@ their business. Codes: 0 is "no answer", `i` is `vocabulary[i - 1]`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
@@ -20,6 +20,8 @@ Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
 
 WORD = 64
+_FEW = 24
+"""So many rows are cheaper to combine than one look-up of every member."""
 
 
 def words(members: int) -> int:
@@ -124,12 +126,17 @@ class NumberColumn(_Texts):
 
 
 class SingleColumn(_Texts):
-    """At most one answer a member, as codes."""
+    """At most one answer a member, as codes.
+
+    Values exclude one another, so rows of values can be added and taken away by XOR: a run of
+    values is the difference of the rows below its two ends, a long list is what is left of all.
+    """
 
     def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
         self.codes = codes
         self.vocabulary = vocabulary
         self._value_rows: dict[int, Row] = {}
+        self._below_rows: dict[int, Row] = {}
 
     @cached_property
     def answered(self) -> Row:
@@ -137,43 +144,47 @@ class SingleColumn(_Texts):
         return pack(self.codes != 0)
 
     def holding(self, wanted: Mask) -> Row:
-        """By value rows where the vocabulary is small, else by one look-up a member.
-
-        A range is the difference of two cumulative rows; a long list is the complement of the
-        values left out. Values exclude one another, so XOR and OR are the same.
-        """
-        if len(self.vocabulary) >= 1 << 8:
-            return pack(np.concatenate(([False], wanted))[self.codes])
-        count = int(np.count_nonzero(wanted))
+        """By the rows of few runs or values; else by looking up, or listing, the members."""
         edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
-        if 2 * count > len(wanted) and len(edges) > 2:
-            return self._union(np.flatnonzero(~wanted)) ^ self.answered
-        if len(edges) < count:
-            row = np.zeros_like(self.answered)
-            for edge in edges.tolist():
-                np.bitwise_xor(row, self._cumulative[edge], out=row)
-            return row
-        return self._union(np.flatnonzero(wanted))
+        values = np.flatnonzero(wanted)
+        if len(edges) <= _FEW and len(edges) < len(values):
+            return self._sum(self._below(edge) for edge in edges.tolist())
+        if len(values) <= _FEW:
+            return self._sum(self._value(value) for value in values.tolist())
+        if len(self.vocabulary) - len(values) <= _FEW:
+            others = np.flatnonzero(~wanted).tolist()
+            return self._sum(self._value(value) for value in others) ^ self.answered
+        if 4 * len(values) > len(self.vocabulary):
+            return pack(np.concatenate(([False], wanted))[self.codes])
+        order, starts = self._members_by_value
+        parts = [order[starts[value] : starts[value + 1]] for value in values.tolist()]
+        return row_of(np.concatenate(parts), len(self.codes))
 
-    def _union(self, values: NDArray[np.int64]) -> Row:
-        row = np.zeros_like(self.answered)
-        for value in values:
-            np.bitwise_or(row, self._value_row(int(value)), out=row)
-        return row
+    def _sum(self, rows: Iterable[Row]) -> Row:
+        total = np.zeros(words(len(self.codes)), np.uint64)
+        for row in rows:
+            np.bitwise_xor(total, row, out=total)
+        return total
 
-    def _value_row(self, value: int) -> Row:
+    def _value(self, value: int) -> Row:
+        """Members who hold one value."""
         row = self._value_rows.get(value)
         if row is None:
             row = self._value_rows[value] = pack(self.codes == value + 1)
         return row
 
+    def _below(self, edge: int) -> Row:
+        """Members who have not answered, or hold one of the first `edge` values."""
+        row = self._below_rows.get(edge)
+        if row is None:
+            row = self._below_rows[edge] = pack(self.codes <= edge)
+        return row
+
     @cached_property
-    def _cumulative(self) -> Sequence[Row]:
-        """Row `i`: members holding one of the first `i` values."""
-        rows = [np.zeros_like(self.answered)]
-        for value in range(len(self.vocabulary)):
-            rows.append(rows[-1] | self._value_row(value))
-        return rows
+    def _members_by_value(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Members sorted by what they hold, and where those of each value start."""
+        counts = np.bincount(self.codes, minlength=len(self.vocabulary) + 1)
+        return np.argsort(self.codes, kind="stable"), np.cumsum(counts)
 
 
 class MultiColumn(_Texts):
@@ -202,11 +213,14 @@ class MultiColumn(_Texts):
             offsets, codes = self._lists
             hits = np.flatnonzero(np.concatenate(([False], wanted))[codes])
             return row_of(np.searchsorted(offsets, hits, side="right") - 1, self._size)
-        held: NDArray[np.uint8] | None = None
-        for plane, bits in zip(self._planes, np.packbits(wanted, bitorder="little"), strict=True):
-            if bits:
-                held = plane & bits if held is None else np.bitwise_or(held, plane & bits, out=held)
-        return np.zeros_like(self.answered) if held is None else pack(held)
+        masks = np.packbits(wanted, bitorder="little")
+        asked = [place for place in range(len(self._planes)) if masks[place]]
+        if not asked:
+            return np.zeros_like(self.answered)
+        held = self._planes[asked[0]] & masks[asked[0]]
+        for place in asked[1:]:
+            held |= self._planes[place] & masks[place]
+        return pack(held)
 
 
 def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> list[NDArray[np.uint8]]:

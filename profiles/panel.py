@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from profiles.columns import Column, ConstantColumn
 from profiles.encode import BadValueError, encode_column
 from profiles.errors import InputError
 from profiles.idlists import Collections
-from profiles.ids import UniqueIds, id_array
+from profiles.ids import UniqueIds, hash_ids, id_array
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.schema import Schema
@@ -48,6 +49,14 @@ class Shard:
     as_of: date
     memo: object = None
     _places: dict[str, tuple[BitMap, bool] | None] = field(default_factory=dict)
+    _hashes: NDArray[np.uint64] | None = None
+
+    @property
+    def id_hashes(self) -> NDArray[np.uint64]:
+        """A 64-bit hash of every member's id."""
+        if self._hashes is None:
+            self._hashes = hash_ids(self.member_ids)
+        return self._hashes
 
     def on_list(self, marketplace: str, name: str) -> tuple[BitMap, bool] | None:
         """Positions in this shard of the members on a list of ids, and whether it is complete.
