@@ -76,8 +76,13 @@ class Assigned:
         others = sum(not survey.sole for survey in program.surveys)
         shape = words(members)
         return cls(
-            np.zeros((len(program.slots), shape), np.uint64), np.zeros((others, shape), np.uint64)
+            np.empty((len(program.slots), shape), np.uint64), np.empty((others, shape), np.uint64)
         )
+
+    def room_for(self, members: int) -> Assigned:
+        """The same room, for a shard of no more members than it was made for."""
+        span = words(members)
+        return Assigned(self.taken[:, :span], self.admitted[:, :span])
 
     def who(self, program: Program) -> list[Row]:
         """The row of the members admitted, for every survey of the plan."""

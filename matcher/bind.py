@@ -95,10 +95,9 @@ def _literal_row(
         np.copyto(out, holds)
         if possible:
             out |= everyone & ~answered
-    elif possible:
-        np.bitwise_and(everyone, ~holds, out=out)
     else:
-        np.bitwise_and(answered, ~holds, out=out)
+        np.invert(holds, out=out)
+        np.bitwise_and(out, everyone if possible else answered, out=out)
 
 
 def _leaf_rows(leaf: Leaf | Const, shard: Shard, everyone: Row) -> tuple[Row, Row]:

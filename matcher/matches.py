@@ -187,21 +187,23 @@ class Matches:
         executor = self._make_executor()
         program = self.plan.program
         totals = Counts.zero(program)
-        rooms: deque[tuple[Assigned, Assigned | None]] = deque()
+        size = self._shard_members()
+        rooms: deque[list[Assigned]] = deque()
         members = 0
 
         def work(shard: Shard) -> tuple[Counts, T]:
-            exact, maybe = rooms.pop() if rooms else (None, None)
-            if exact is None or exact.taken.shape[1] * 64 < shard.size:
-                exact = Assigned.empty(program, shard.size)
-                maybe = Assigned.empty(program, shard.size) if self._uncertain else None
+            try:
+                room = rooms.pop()
+            except IndexError:
+                room = [Assigned.empty(program, size) for _ in range(1 + self._uncertain)]
+            exact, *more = (each.room_for(shard.size) for each in room)
+            maybe = more[0] if more else None
             counts = self._evaluate(executor, shard, exact, maybe)
             result = consume(shard, exact, maybe)
-            rooms.append((exact, maybe))
+            rooms.append(room)
             return counts, result
 
-        attributes = self.plan.attributes
-        shards = self.panel.shards(attributes, self._shard_members())
+        shards = self.panel.shards(self.plan.attributes, size)
         total = self.panel.source.count_rows()
         for shard, (counts, result) in _in_order(work, shards, self._workers):
             totals.add(counts)

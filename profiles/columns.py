@@ -190,8 +190,8 @@ class SingleColumn(_Texts):
 class MultiColumn(_Texts):
     """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped.
 
-    Up to 64 values are kept as one bit each in `ceil(values / 8)` byte planes of one byte a
-    member, so that any list of values is one AND a plane; more are looked up answer by answer.
+    Up to 64 values are kept as one bit each in `ceil(values / 8)` planes of one byte a member, from
+    which the row of a value is packed when first asked for; more are looked up answer by answer.
     """
 
     def __init__(
@@ -201,6 +201,7 @@ class MultiColumn(_Texts):
         self.answered = answered
         self._size = len(offsets) - 1
         self._planes: list[NDArray[np.uint8]] = []
+        self._value_rows: dict[int, Row] = {}
         self._lists: tuple[NDArray[np.int64], Codes] | None = None
         if len(vocabulary) <= WORD:
             self._planes = _byte_planes(offsets, codes, len(vocabulary))
@@ -213,14 +214,18 @@ class MultiColumn(_Texts):
             offsets, codes = self._lists
             hits = np.flatnonzero(np.concatenate(([False], wanted))[codes])
             return row_of(np.searchsorted(offsets, hits, side="right") - 1, self._size)
-        masks = np.packbits(wanted, bitorder="little")
-        asked = [place for place in range(len(self._planes)) if masks[place]]
-        if not asked:
-            return np.zeros_like(self.answered)
-        held = self._planes[asked[0]] & masks[asked[0]]
-        for place in asked[1:]:
-            held |= self._planes[place] & masks[place]
-        return pack(held)
+        row = np.zeros_like(self.answered)
+        for value in np.flatnonzero(wanted).tolist():
+            np.bitwise_or(row, self._value(value), out=row)
+        return row
+
+    def _value(self, value: int) -> Row:
+        """Members who hold one value."""
+        row = self._value_rows.get(value)
+        if row is None:
+            held = self._planes[value // 8] & np.uint8(1 << value % 8)
+            row = self._value_rows[value] = pack(held)
+        return row
 
 
 def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> list[NDArray[np.uint8]]:

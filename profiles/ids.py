@@ -122,6 +122,6 @@ class UniqueIds:
                 seen[member] = place
 
     def _read(self) -> Iterator[tuple[Path, int, pa.Array]]:
-        for batch in self._source.batches([self._column]):
+        for batch in self._source.batches([self._column], frozenset({self._column})):
             column = pa.chunked_array([batch.data.column(0)])
             yield batch.file, batch.first_row, id_array(column)

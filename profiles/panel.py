@@ -138,14 +138,14 @@ class Panel:
             if marketplace.respondent_id
         }
         columns = [self.schema.attributes[name].column for name in wanted]
-        if with_ids:
-            columns += [self.schema.member_id, *respondent.values()]
+        ids = frozenset([self.schema.member_id, *respondent.values()]) if with_ids else frozenset()
+        columns = sorted({*columns, *ids})
         first = 0
-        for rows in _regroup(self.source.batches(sorted(set(columns))), members):
+        for rows in _regroup(self.source.batches(columns, ids), members):
             size = sum(batch.data.num_rows for batch in rows)
             column_of = {
                 name: pa.chunked_array([batch.data.column(name) for batch in rows])
-                for name in set(columns)
+                for name in columns
             }
             yield Shard(
                 first,

@@ -46,8 +46,13 @@ class Source:
         """The columns and types of the first file (CSV: every column is text)."""
         return _schema(self.files[0])
 
-    def batches(self, columns: list[str]) -> Iterator[Batch]:
-        """Stream the named columns; raises InputError where a file lacks one."""
+    def batches(
+        self, columns: list[str], distinct: frozenset[str] = frozenset()
+    ) -> Iterator[Batch]:
+        """Stream the named columns; raises InputError where a file lacks one.
+
+        `distinct`: columns whose values hardly repeat.
+        """
         for file in self.files:
             names = _schema(file).names
             for column in columns:
@@ -58,7 +63,7 @@ class Source:
                     )
             row = 0
             try:
-                for data in _READERS[_format(file)](file, columns):
+                for data in _READERS[_format(file)](file, columns, distinct):
                     yield Batch(data.select(columns), file, row)
                     row += data.num_rows
             except (pa.ArrowException, OSError) as error:
@@ -112,16 +117,22 @@ def _schema(file: Path) -> pa.Schema:
         raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
 
 
-def _read_parquet(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _read_parquet(
+    file: Path, columns: list[str], distinct: frozenset[str]
+) -> Iterator[pa.RecordBatch]:
     """Text is read as dictionaries, in lists too: repeated answers are then decoded once."""
     with pq.ParquetFile(file) as parquet:
         leaves = [parquet.schema.column(number) for number in range(len(parquet.schema))]
-    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
-    with pq.ParquetFile(file, read_dictionary=texts) as parquet:
+    texts = [
+        leaf.path
+        for leaf in leaves
+        if leaf.physical_type == "BYTE_ARRAY" and leaf.path not in distinct
+    ]
+    with pq.ParquetFile(file, read_dictionary=texts, memory_map=True) as parquet:
         yield from parquet.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
 
 
-def _read_csv(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _read_csv(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.RecordBatch]:
     names = _schema(file).names
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -147,7 +158,7 @@ def _open_arrow(file: Path) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileRead
         return pa.ipc.open_stream(source)
 
 
-def _read_arrow(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _read_arrow(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.RecordBatch]:
     with _open_arrow(file) as reader:
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
             for number in range(reader.num_record_batches):
