@@ -113,7 +113,8 @@ def _leaf_rows(leaf: Leaf | Const, shard: Shard, everyone: Row) -> tuple[Row, Ro
                 return nobody, nobody
             places, complete = listed
             on_it = row_of(np.array(places, np.int64), shard.size)
-            return on_it, everyone if complete else on_it
+            without_id = row_of(np.array(shard.without_id(marketplace), np.int64), shard.size)
+            return on_it, everyone & ~without_id if complete else on_it
         case Answered(attribute):
             return shard.columns[attribute].answered, everyone
         case Unusable(attribute, codes):

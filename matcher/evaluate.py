@@ -29,7 +29,14 @@ from matcher.rule import (
 )
 from matcher.survey import Group, Quota, Reason, Regime, Survey
 from profiles.mapping import PanelMapping
-from profiles.values import Answers, as_code, is_negative_code, number_in, read_row
+from profiles.values import (
+    Answers,
+    as_code,
+    is_missing,
+    is_negative_code,
+    number_in,
+    read_row,
+)
 
 
 class Verdict(StrEnum):
@@ -44,7 +51,8 @@ class Verdict(StrEnum):
 class Member:
     """One member: answers by attribute (absent: none given), and the lists of ids he is on.
 
-    `on_list` takes a marketplace and a list's name; None: the list has not been downloaded.
+    `on_list` takes a marketplace and a list's name; None: the list has not been downloaded, or
+    the marketplace's id of the member is not known.
     """
 
     id: str
@@ -63,15 +71,15 @@ class Judgement:
 
 def read_member(mapping: PanelMapping, row: Mapping[str, object], as_of: date) -> Member:
     """A member from panel columns; raises UnreadableError where a value does not fit its type."""
-    member_id = as_code(row[mapping.schema.member_id])
+    member_id = str(row[mapping.schema.member_id])
 
     def on_list(marketplace: str, name: str) -> bool | None:
         listed = mapping.collections.ids(name, as_of)
         column = mapping.marketplace(marketplace).respondent_id
         known = row.get(column) if column else member_id
-        if listed is None:
+        if listed is None or is_missing(known):
             return None
-        found = known is not None and as_code(known) in listed.ids
+        found = as_code(known) in listed.ids
         return found if found or listed.complete else None
 
     return Member(member_id, read_row(mapping.schema, row, as_of), on_list)

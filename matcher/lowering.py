@@ -6,7 +6,7 @@ the mapping does not name is unknown, never silently true or false.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from matcher.diagnostic import Diagnostic, Level
@@ -69,12 +69,25 @@ class Lowering:
         self.marketplace = mapping.marketplace(marketplace)
         self.findings = Findings(None)
         self.once: dict[str, Diagnostic] = {}
-        self._targets: dict[tuple[str, object], Target | None] = {}
+        self._rules: dict[Hashable, Rule] = {}
 
     def start(self, survey: str | None) -> Findings:
         """Begin a new survey; its findings are collected in what is given back."""
         self.findings = Findings(survey)
         return self.findings
+
+    def remembered(self, key: Hashable, lower: Callable[[], Rule]) -> Rule:
+        """The rule of a condition that reads alike in many surveys, lowered once.
+
+        One that gave rise to a finding is lowered anew, so that every place is told.
+        """
+        rule = self._rules.get(key)
+        if rule is None:
+            told = len(self.findings.all)
+            rule = lower()
+            if len(self.findings.all) == told:
+                self._rules[key] = rule
+        return rule
 
     def attribute(self, attribute_id: str, pointer: str) -> AttributeMapping | None:
         """The panel's attribute for a marketplace's; None, and a finding, where unmapped."""

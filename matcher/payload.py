@@ -6,8 +6,10 @@ be read at all ends the work.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -57,15 +59,31 @@ def load_surveys(
     """
     loader = _Loader(mapping, _named(marketplace))
     paths = list(paths)
-    for path in paths:
-        for found in _documents(path):
-            if isinstance(found, Diagnostic):
-                loader.diagnostics.append(found)
-            else:
-                loader.add(found)
+    with _no_garbage_collection():
+        for path in paths:
+            for found in _documents(path):
+                if isinstance(found, Diagnostic):
+                    loader.diagnostics.append(found)
+                else:
+                    loader.add(found)
     if not loader.surveys and not loader.diagnostics:
         raise InputError(f"{', '.join(map(str, paths))}: no survey found")
     return loader.result()
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """What is read stays alive to the end; looking through it meanwhile takes a third of the time.
+
+    Reference counts still free what they can.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Loader:

@@ -190,7 +190,7 @@ class Simplifier:
     def _rewrite(self, rule: Rule) -> Rule:
         match rule:
             case And(rules) | Or(rules):
-                parts = tuple(self.simplify(part) for part in rules)
+                parts = tuple(map(self.simplify, rules))
                 rule = type(rule)(parts) if parts != rules else rule
             case Not(And() | Or() | Not() | Const()):
                 pass

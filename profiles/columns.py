@@ -149,16 +149,17 @@ class SingleColumn(_Texts):
         values = np.flatnonzero(wanted)
         if len(edges) <= _FEW and len(edges) < len(values):
             return self._sum(self._below(edge) for edge in edges.tolist())
-        if len(values) <= _FEW:
+        if self.codes.dtype == np.uint8 and len(values) <= _FEW:
             return self._sum(self._value(value) for value in values.tolist())
-        if len(self.vocabulary) - len(values) <= _FEW:
+        if self.codes.dtype == np.uint8 and len(self.vocabulary) - len(values) <= _FEW:
             others = np.flatnonzero(~wanted).tolist()
             return self._sum(self._value(value) for value in others) ^ self.answered
         if 4 * len(values) > len(self.vocabulary):
             return pack(np.concatenate(([False], wanted))[self.codes])
         order, starts = self._members_by_value
         parts = [order[starts[value] : starts[value + 1]] for value in values.tolist()]
-        return row_of(np.concatenate(parts), len(self.codes))
+        members = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return row_of(members, len(self.codes))
 
     def _sum(self, rows: Iterable[Row]) -> Row:
         total = np.zeros(words(len(self.codes)), np.uint64)

@@ -49,6 +49,7 @@ class Shard:
     as_of: date
     memo: object = None
     _places: dict[str, tuple[BitMap, bool] | None] = field(default_factory=dict)
+    _without_id: dict[str, BitMap] = field(default_factory=dict)
     _hashes: NDArray[np.uint64] | None = None
 
     @property
@@ -61,18 +62,28 @@ class Shard:
     def on_list(self, marketplace: str, name: str) -> tuple[BitMap, bool] | None:
         """Positions in this shard of the members on a list of ids, and whether it is complete.
 
-        None: not downloaded.
+        None: not downloaded. Ids compare as codes do, after trimming.
         """
         if name not in self._places:
             listed = self.collections.ids(name, self.as_of)
             if listed is None:
                 self._places[name] = None
             else:
-                known = self.respondent_ids.get(marketplace, self.member_ids).cast(pa.string())
-                found = pc.is_in(known, value_set=pa.array(sorted(listed.ids), pa.string()))
-                places = np.flatnonzero(found.to_numpy(zero_copy_only=False))
-                self._places[name] = BitMap(places), listed.complete
+                ids = pa.array(sorted(listed.ids - {""}), pa.string())
+                found = pc.is_in(self._respondents(marketplace), value_set=ids)
+                self._places[name] = BitMap(_true_places(found)), listed.complete
         return self._places[name]
+
+    def without_id(self, marketplace: str) -> BitMap:
+        """Positions in this shard of the members whose id at a marketplace is not known."""
+        if marketplace not in self._without_id:
+            blank = pc.equal(self._respondents(marketplace), "").fill_null(True)
+            self._without_id[marketplace] = BitMap(_true_places(blank))
+        return self._without_id[marketplace]
+
+    def _respondents(self, marketplace: str) -> pa.Array:
+        ids = self.respondent_ids.get(marketplace, self.member_ids)
+        return pc.utf8_trim_whitespace(ids.cast(pa.string()))
 
 
 class Panel:
@@ -209,6 +220,10 @@ class Panel:
                 f"{self.source.files[0]}: no column {', '.join(lacking)}, "
                 f"which {self.file.path} names"
             )
+
+
+def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:
+    return np.flatnonzero(flags.to_numpy(zero_copy_only=False))
 
 
 def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:

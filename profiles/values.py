@@ -108,7 +108,8 @@ def split_list(raw: str, separator: str) -> list[str]:
     return [part for part in raw.split(separator) if part.strip()]
 
 
-def _is_missing(raw: object) -> bool:
+def is_missing(raw: object) -> bool:
+    """Whether a raw value is no answer: null, NaN or blank text."""
     return (
         raw is None
         or (isinstance(raw, float) and math.isnan(raw))
@@ -117,7 +118,7 @@ def _is_missing(raw: object) -> bool:
 
 
 def _read_items(attribute: Attribute, items: Iterable[object], as_of: date) -> Answers:
-    present = [item for item in items if not _is_missing(item)]
+    present = [item for item in items if not is_missing(item)]
     if attribute.kind is Kind.CHILDREN:
         return tuple(code for item in present for code in read_child(as_code(item), as_of))
     if attribute.kind is Kind.NUMBER:
@@ -130,7 +131,7 @@ def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | No
 
     Raises UnreadableError where the value does not fit the attribute's type.
     """
-    if _is_missing(raw):
+    if is_missing(raw):
         return None
     if isinstance(raw, list | tuple):
         if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):

@@ -7,7 +7,7 @@ seats and a status.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from pydantic import Field, FiniteFloat
 
@@ -175,6 +175,21 @@ def _content(cell: Cell) -> dict[str, Json]:
     return cell.model_dump() | {"negate": bool(cell.negate), "operator": cell.operator or "OR"}
 
 
+def _content_key(cell: Cell) -> Hashable:
+    """What two cells that read alike, negated or not, have in common."""
+    bounds = cell.bounds and (cell.bounds.low, cell.bounds.high, *(cell.bounds.model_extra or ()))
+    values = cell.values and tuple(cell.values)
+    return (
+        cell.attribute_id,
+        cell.kind,
+        cell.operator,
+        cell.value,
+        bounds,
+        values,
+        cell.collection,
+    )
+
+
 def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) -> Rule:
     """A cell where it is used.
 
@@ -202,7 +217,8 @@ def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) ->
     mapped = lowering.attribute(as_code(cell.attribute_id or ""), f"{pointer}/attribute_id")
     if mapped is None:
         return UNKNOWN
-    rule = _lower_answers(cell, mapped, pointer, lowering)
+    key = _content_key(cell)
+    rule = lowering.remembered(key, lambda: _lower_answers(cell, mapped, pointer, lowering))
     if cell.negate:
         rule = Not(rule)
     if in_quota and (cell.negate or cell.kind == "ANSWERED"):

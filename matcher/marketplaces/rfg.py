@@ -7,6 +7,7 @@ overlap, and every quota that a member matches must be open.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil, floor
 
 from pydantic import FiniteFloat
 
@@ -165,7 +166,7 @@ def _lower_children(
         genders = _genders(value, mapped, at, lowering)
         unknown |= not genders
         low, high = _bounds(value, at, lowering)
-        ages = range(int(max(-(-low // 1), 0)), int(min(high // 1, _OLDEST_CHILD)) + 1)
+        ages = range(ceil(max(low, 0)), floor(min(high, _OLDEST_CHILD)) + 1)
         codes += [f"{gender}:{age}" for gender in genders for age in ages]
     rule = one_of(mapped.attribute.name, codes)
     return Or((rule, UNKNOWN)) if unknown else rule

@@ -90,6 +90,18 @@ def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rul
     mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
     if mapped is None:
         return UNKNOWN
+    key = (
+        question.QuestionID,
+        tuple(question.AnswerIDs),
+        tuple(question.AnswerValues),
+        question.IsRoutable,
+    )
+    return lowering.remembered(key, lambda: _lower_answers(question, mapped, pointer, lowering))
+
+
+def _lower_answers(
+    question: Question, mapped: AttributeMapping, pointer: str, lowering: Lowering
+) -> Rule:
     parts: list[Rule] = []
     if question.AnswerIDs:
         parts.append(lowering.any_of(mapped, question.AnswerIDs, f"{pointer}/AnswerIDs"))

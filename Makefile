@@ -1,0 +1,46 @@
+# make demo   match 46 surveys against a bundled panel of 20,000 members
+# make test   lint, types and tests
+# make bench  the benchmarks, against Polars and DuckDB
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench clean
+
+demo: .venv/demo
+	@mkdir -p out
+	$(BIN)/matcher match fixtures/demo/payloads --panel fixtures/demo/panel.toml \
+		--as-of 2026-11-21 --output out/demo.parquet
+	@echo "every pair of member and survey, with its quota: out/demo.parquet"
+
+test: check
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/bench
+	POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -o addopts= -q \
+		--benchmark-columns=min,median,max,rounds --benchmark-sort=name
+
+.venv/python: 
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'python 3.11 or later is needed')"
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/test: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+.venv/bench: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+clean:
+	rm -rf .venv out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

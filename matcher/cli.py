@@ -1,0 +1,243 @@
+"""The command line: flags in, tables and JSON out, one clear line when something is wrong.
+
+Exit status: 0 done; 1 done, with findings; 2 not done.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+import matcher
+from matcher.choice import How
+from matcher.diagnostic import Diagnostic, Level
+from matcher.lint import lint_panel, lint_surveys, open_mapping
+from matcher.payload import Surveys, load_surveys
+from matcher.report import (
+    ProgressBar,
+    counts_json,
+    findings_json,
+    print_counts,
+    print_finding,
+    print_summary,
+    quota_table,
+    survey_table,
+)
+from profiles.errors import InputError
+from profiles.panel import Panel, open_panel
+
+app = App(
+    name="matcher",
+    version=matcher.__version__,
+    help="Match survey marketplace targeting rules and quotas against a panel of members.",
+    result_action="return_value",
+)
+
+Payloads = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Payload files (.json, .jsonl), folders of them, or - for standard input.",
+        negative=(),
+        allow_leading_hyphen=False,
+    ),
+]
+PanelPath = Annotated[Path, Parameter(name="--panel", help="The panel file (panel.toml).")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options:
+    """Flags that all commands share."""
+
+    as_of: Annotated[date | None, Parameter(help="The day ages count on (default: today).")] = None
+    choose: Annotated[How, Parameter(help="Which quota of a group a member is given.")] = How.FIRST
+    seed: Annotated[int, Parameter(help="Seed of the balanced choice.")] = 0
+    uncertain: Annotated[
+        bool, Parameter(help="Give out members who only may be eligible, too.", negative=())
+    ] = False
+    strict: Annotated[
+        bool, Parameter(help="End with status 1 where a survey is set aside.", negative=())
+    ] = False
+    json: Annotated[bool, Parameter(help="One JSON document on standard output.", negative=())] = (
+        False
+    )
+    quiet: Annotated[bool, Parameter(help="No tables, no progress.", negative=())] = False
+    marketplace: Annotated[
+        str | None, Parameter(help="Take payloads for this marketplace's, whatever their shape.")
+    ] = None
+    workers: Annotated[int, Parameter(help="Threads to evaluate with.")] = 1
+
+    @property
+    def day(self) -> date:
+        """The as-of day."""
+        return self.as_of or date.today()
+
+
+DEFAULTS = Options()
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+@app.command
+def match(
+    payloads: Payloads,
+    /,
+    *,
+    panel: PanelPath,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="Parquet file of all pairs.")
+    ] = None,
+    options: Options = DEFAULTS,
+) -> int:
+    """For each survey, which members may be sent, each to which quota."""
+    if output is not None:
+        _check_output(output)
+    return _count(payloads, panel, options, output=output, by_quota=False)
+
+
+@app.command
+def count(payloads: Payloads, /, *, panel: PanelPath, options: Options = DEFAULTS) -> int:
+    """Feasibility only: members per survey and quota, no member list."""
+    return _count(payloads, panel, options, output=None, by_quota=True)
+
+
+def _count(
+    payloads: tuple[str, ...],
+    panel_path: Path,
+    options: Options,
+    *,
+    output: Path | None,
+    by_quota: bool,
+) -> int:
+    console = _console()
+    began = time.perf_counter()
+    panel, surveys = _load(payloads, panel_path, options)
+    progress = ProgressBar(console, quiet=options.quiet or options.json)
+    matches = matcher.compile(surveys).match(
+        panel,
+        choose=options.choose,
+        seed=options.seed,
+        uncertain=options.uncertain,
+        workers=options.workers,
+        progress=progress,
+    )
+    try:
+        counts = matches.to_parquet(output) if output is not None else matches.counts()
+    finally:
+        progress.close()
+    if options.json:
+        _write(counts_json(panel.as_of, counts, surveys.rejected, surveys.diagnostics))
+    elif not options.quiet:
+        table = (
+            quota_table(counts, surveys.rejected)
+            if by_quota
+            else survey_table(counts, surveys.rejected, assigned=True)
+        )
+        print_counts(console, table, counts, surveys.rejected, time.perf_counter() - began)
+    if not options.json:
+        print_summary(console, _worth_saying(surveys.diagnostics, options))
+    set_aside = any(finding.level is Level.ERROR for finding in surveys.diagnostics)
+    return 1 if options.strict and set_aside else 0
+
+
+@app.command
+def lint(
+    payloads: Payloads,
+    /,
+    *,
+    panel: Annotated[
+        Path | None, Parameter(name="--panel", help="The panel file; without it, rules alone.")
+    ] = None,
+    options: Options = DEFAULTS,
+) -> int:
+    """What is wrong or suspicious in the rules, the mapping and the panel."""
+    findings: list[Diagnostic] = []
+    if panel is None:
+        mapping = open_mapping(payloads, options.marketplace)
+    else:
+        opened = open_panel(panel, options.day)
+        mapping = opened.mapping
+        findings += lint_panel(opened)
+    surveys = load_surveys(payloads, mapping, options.marketplace)
+    findings += [*surveys.diagnostics, *lint_surveys(surveys.surveys, mapping)]
+    total = len(surveys.surveys) + len(surveys.rejected)
+    if options.json:
+        _write(findings_json(total, findings))
+    else:
+        console = _console()
+        for finding in _worth_saying(findings, options):
+            print_finding(console, finding)
+        if not options.quiet:
+            levels = [sum(each.level is level for each in findings) for level in reversed(Level)]
+            console.print(
+                "{:,} surveys: {:,} errors, {:,} warnings, {:,} notes".format(total, *levels)
+            )
+    return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
+
+
+def _worth_saying(
+    findings: list[Diagnostic] | tuple[Diagnostic, ...], options: Options
+) -> list[Diagnostic]:
+    """All findings, or under --quiet the errors alone."""
+    return [each for each in findings if not options.quiet or each.level is Level.ERROR]
+
+
+def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
+    opened = open_panel(panel, options.day)
+    return opened, load_surveys(payloads, opened.mapping, options.marketplace)
+
+
+def _check_output(path: Path) -> None:
+    """Refuse before any work what could not be written after it."""
+    if path.suffix != ".parquet":
+        raise InputError(f"{path}: the output must be a .parquet file")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no such folder `{path.parent}`")
+
+
+def _write(document: bytes) -> None:
+    sys.stdout.buffer.write(document)
+    sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; gives the exit status, and never lets a traceback out."""
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _fail(" ".join(str(error).split()))
+    except InputError as error:
+        return _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except KeyboardInterrupt:
+        return _fail("interrupted")
+    except MemoryError:
+        return _fail("out of memory")
+    except Exception as error:
+        if os.environ.get("MATCHER_TRACEBACK"):
+            raise
+        where = f"{type(error).__name__}: {error}"
+        return _fail(f"internal error: {where} (MATCHER_TRACEBACK=1 shows where)")
+    return status if isinstance(status, int) else 0
+
+
+def _fail(message: str) -> int:
+    print(f"matcher: {message}", file=sys.stderr)
+    return 2
