@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +19,11 @@ from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
 from profiles.columns import Row, all_members, positions, row_of, words
-from profiles.errors import InputError
+from profiles.fast import Engine, kernels
 from profiles.panel import Shard
 
-Engine: TypeAlias = Literal["auto", "numpy", "numba"]
 TakenCounts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Members by slot, and by survey that is not `sole`."""
-_WORTH_LOADING = 1 << 22
 _ROWS_AT_A_TIME = 8
 Tally: TypeAlias = tuple[Conjunction | None, tuple[Conjunction | None, ...]]
 """Members of a base to count: by each conjunction, and by any of them."""
@@ -118,8 +115,7 @@ def meet(rows: Rows, conjunction: Conjunction, base: Row, out: Row) -> None:
 class Executor:
     """Runs a program on bound shards, with one way to choose.
 
-    `engine`: `numpy`, `numba` (the `fast` extra), or `auto`: numba where it is installed and the
-    work is large enough to be worth loading it.
+    `engine`: `numpy`, `numba` (the `fast` extra), or `auto`: numba where it is there and pays.
     """
 
     def __init__(self, program: Program, choice: Choice, engine: Engine = "auto") -> None:
@@ -135,8 +131,8 @@ class Executor:
 
     def assign(self, bound: Bound, shard: Shard, out: Assigned) -> TakenCounts:
         """Admit members definitely, and choose among the quotas that definitely take them."""
-        kernel = None if isinstance(self.choice, Balanced) else load_kernel(self.engine, out.taken)
-        if kernel is None:
+        kernel = kernels("matcher.kernel", out.taken.size, self.engine)
+        if kernel is None or isinstance(self.choice, Balanced):
             return self._run([bound.true], shard, out, None)
         everyone = all_members(shard.size)
         counts: TakenCounts = kernel.assign(
@@ -242,18 +238,6 @@ def count_rows(rows: Rows) -> NDArray[np.int64]:
         part = slice(start, start + _ROWS_AT_A_TIME)
         counts[part] = np.bitwise_count(rows[part]).sum(axis=1, dtype=np.uint32)
     return counts
-
-
-def load_kernel(engine: Engine, rows: Rows) -> ModuleType | None:
-    """The compiled kernels, where they are wanted for rows of this size and can be had."""
-    if engine == "numpy" or (engine == "auto" and rows.size < _WORTH_LOADING):
-        return None
-    try:
-        return import_module("matcher.kernel")
-    except ImportError:
-        if engine == "numba":
-            raise InputError("the engine numba needs the `fast` extra") from None
-        return None
 
 
 def count_taken(program: Program, taken_counts: TakenCounts, counts: Counts) -> None:

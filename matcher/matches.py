@@ -32,8 +32,9 @@ from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
-from profiles.columns import positions
+from profiles.columns import WORD, positions
 from profiles.errors import InputError
+from profiles.fast import Engine, kernels
 from profiles.panel import SHARD_MEMBERS, Panel, Shard
 
 Progress: TypeAlias = Callable[[int, int | None], None]
@@ -99,6 +100,7 @@ class Matches:
         *,
         uncertain: bool = False,
         workers: int = 1,
+        engine: Engine = "auto",
         progress: Progress | None = None,
     ) -> None:
         lacking = sorted(name for name in plan.attributes if name not in panel.schema)
@@ -113,6 +115,7 @@ class Matches:
         self._seed = seed
         self._uncertain = uncertain
         self._workers = max(workers, 1)
+        self._engine: Engine = engine
         self._progress = progress
         self._counts: PanelCounts | None = None
         self._executor: Executor | None = None
@@ -182,6 +185,11 @@ class Matches:
             members = min(members, max(-(-total // self._workers), _SMALLEST))
         return -(-members // _SMALLEST) * _SMALLEST
 
+    def _work(self) -> int:
+        """How many words all results take, where the number of members is known."""
+        members = self.panel.source.count_rows() or 0
+        return members // WORD * len(self.plan.program.slots)
+
     def _run(self, consume: Callable[[Shard, Assigned, Assigned | None], T]) -> Iterator[T]:
         """Evaluate every shard, in order; counts are there when all are done."""
         executor = self._make_executor()
@@ -232,7 +240,8 @@ class Matches:
         if self._executor is None:
             eligible = self._eligible_by_quota() if self._how is How.SCARCEST else None
             choice = make_choice(self._how, self._seed, eligible)
-            self._executor = Executor(self.plan.program, choice)
+            self._executor = Executor(self.plan.program, choice, self._engine)
+            kernels("matcher.kernel", self._work(), self._engine)
         return self._executor
 
     def _eligible_by_quota(self) -> dict[QuotaKey, int]:

@@ -24,6 +24,7 @@ from matcher.survey import Group, Quota, Regime, Survey
 if TYPE_CHECKING:
     from matcher.choice import How
     from matcher.matches import Matches, Progress
+    from profiles.fast import Engine
     from profiles.panel import Panel
 
 Conjunction: TypeAlias = tuple[int, ...]
@@ -123,20 +124,29 @@ class Plan:
         seed: int = 0,
         uncertain: bool = False,
         workers: int = 1,
+        engine: Engine = "auto",
         progress: Progress | None = None,
     ) -> Matches:
         """Match a panel: which members each survey admits, each to which quota.
 
         Nothing is evaluated until the result is asked for something. `choose` and `seed` say
         which quota a member is given, `uncertain` gives out uncertain members too, `workers`
-        is the number of threads. Raises InputError where the panel lacks an attribute.
+        is the number of threads, `engine` numpy, numba or whichever is quicker; none of these two
+        changes a result. Raises InputError where the panel lacks an attribute.
         """
         # Imported here so that a plan can be compiled, and routed on, without pyarrow.
         from matcher.choice import How
         from matcher.matches import Matches
 
         return Matches(
-            self, panel, How(choose), seed, uncertain=uncertain, workers=workers, progress=progress
+            self,
+            panel,
+            How(choose),
+            seed,
+            uncertain=uncertain,
+            workers=workers,
+            engine=engine,
+            progress=progress,
         )
 
     def to_bytes(self) -> bytes:

@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from profiles.fast import kernels
+
 Row: TypeAlias = NDArray[np.uint64]
 Mask: TypeAlias = NDArray[np.bool_]
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
@@ -201,7 +203,7 @@ class MultiColumn(_Texts):
         self.vocabulary = vocabulary
         self.answered = answered
         self._size = len(offsets) - 1
-        self._planes: list[NDArray[np.uint8]] = []
+        self._planes: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
         self._value_rows: dict[int, Row] = {}
         self._lists: tuple[NDArray[np.int64], Codes] | None = None
         if len(vocabulary) <= WORD:
@@ -229,9 +231,14 @@ class MultiColumn(_Texts):
         return row
 
 
-def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> list[NDArray[np.uint8]]:
+def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> NDArray[np.uint8]:
     """One byte a member for every eight values, bit `v % 8` of plane `v // 8` set where held."""
     size = len(offsets) - 1
+    compiled = kernels("profiles.kernels", len(codes))
+    if compiled is not None:
+        planes = np.zeros(((values + 7) // 8, size), np.uint8)
+        compiled.byte_planes(offsets, codes, planes)
+        return planes
     width = max(8, 1 << (values - 1).bit_length()) if values else 8
     dtype = np.dtype(f"<u{width // 8}")
     bit_of = np.zeros(values + 1, dtype)
@@ -241,4 +248,4 @@ def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> list[
     if len(some):
         held[some] = np.bitwise_or.reduceat(bit_of[codes], offsets[some])
     by_byte = held.view(np.uint8).reshape(size, width // 8)
-    return [np.ascontiguousarray(by_byte[:, byte]) for byte in range((values + 7) // 8)]
+    return np.ascontiguousarray(by_byte.T[: (values + 7) // 8])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from profiles.columns import (
     narrow,
     pack,
 )
+from profiles.fast import kernels
 from profiles.schema import Attribute, Kind
 from profiles.values import Answers, UnreadableError, read_answers
 
@@ -139,11 +140,23 @@ def _vocabulary(read: list[Answers | None]) -> tuple[dict[object, int], Vocabula
 def _code_table(read: list[Answers | None], code_of: dict[object, int]) -> Codes:
     """For every distinct raw value its codes, padded with 0; the last line, all 0, is for null."""
     width = max((len(answers) for answers in read if answers), default=1)
+    if width == 1:
+        codes = (code_of[answers[0]] if answers else 0 for answers in (*read, None))
+        return np.fromiter(codes, narrow(len(code_of)), len(read) + 1)[:, None]
     table = np.zeros((len(read) + 1, width), narrow(len(code_of)))
     for line, answers in zip(table, read, strict=False):
         for place, value in enumerate(answers or ()):
             line[place] = code_of[value]
     return table
+
+
+def _look_up(table: Codes, numbers: NDArray[np.integer[Any]]) -> Codes:
+    compiled = kernels("profiles.kernels", len(numbers))
+    if compiled is None:
+        return np.asarray(np.take(table, numbers), table.dtype)
+    codes = np.empty(len(numbers), table.dtype)
+    compiled.look_up(np.ascontiguousarray(table), numbers, codes)
+    return codes
 
 
 def _encode_scalars(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
@@ -152,7 +165,7 @@ def _encode_scalars(attribute: Attribute, column: pa.ChunkedArray, as_of: date) 
     code_of, vocabulary = _vocabulary(read)
     table = _code_table(read, code_of)
     if table.shape[1] == 1 and () not in read:
-        return SingleColumn(np.take(table[:, 0], numbers), vocabulary)
+        return SingleColumn(_look_up(table[:, 0], numbers), vocabulary)
     answered = np.array([answers is not None for answers in read] + [False])[numbers]
     offsets = np.arange(len(numbers) + 1, dtype=np.int64) * table.shape[1]
     return MultiColumn(offsets, table[numbers].ravel(), vocabulary, pack(answered))
@@ -178,6 +191,7 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
         raise BadValueError(row, error.why) from None
     code_of, vocabulary = _vocabulary(read)
     table = _code_table(read, code_of)
-    codes = np.take(table[:, 0], distinct[0]) if table.shape[1] == 1 else table[distinct[0]].ravel()
+    single = table.shape[1] == 1
+    codes = _look_up(table[:, 0], distinct[0]) if single else table[distinct[0]].ravel()
     flags = np.concatenate(answered) if answered else np.empty(0, np.bool_)
     return MultiColumn(offsets * table.shape[1], codes, vocabulary, pack(flags))

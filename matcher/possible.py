@@ -1,0 +1,251 @@
+"""What a member sought may still have answered, attribute by attribute, as demands narrow it.
+
+Answers are represented by few: one of each sort that the rules can tell apart
+(`matcher.representatives`), and what a leaf makes of each is asked of the reference evaluator.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple, TypeAlias
+
+from matcher.evaluate import Member, evaluate
+from matcher.representatives import can_represent, holds_several, representatives
+from matcher.rule import And, Const, InIds, Leaf, Not, Or, Rule, Truth, Unusable
+from profiles.schema import Schema
+from profiles.values import Answers
+
+IdListName: TypeAlias = tuple[str, str]
+"""A marketplace, and the name of one of its lists of ids."""
+
+Key: TypeAlias = str | IdListName
+"""What is open: the answers to an attribute, or whether the member is on a list of ids."""
+
+
+class Wanted(IntEnum):
+    """The truth values asked of a rule, as bits: 1 false, 2 unknown, 4 true."""
+
+    FALSE = 0b001
+    NOT_TRUE = 0b011
+    NOT_FALSE = 0b110
+    TRUE = 0b100
+
+    @property
+    def opposite(self) -> Wanted:
+        """What is asked of a rule when this is asked of its negation."""
+        return _OPPOSITE[self]
+
+    @property
+    def high(self) -> bool:
+        """Whether truth is asked for, rather than falsehood."""
+        return self >= Wanted.TRUE
+
+    def allows(self, truth: Truth) -> bool:
+        """Whether a truth value is among those asked for."""
+        return bool(self >> truth & 1)
+
+
+_OPPOSITE: Final = {
+    Wanted.FALSE: Wanted.TRUE,
+    Wanted.TRUE: Wanted.FALSE,
+    Wanted.NOT_FALSE: Wanted.NOT_TRUE,
+    Wanted.NOT_TRUE: Wanted.NOT_FALSE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A member who meets demands: answers by attribute, and the lists that he is on or not.
+
+    An attribute left out has no answer; of a list left out it is not known.
+    """
+
+    answers: Mapping[str, Answers]
+    lists: Mapping[IdListName, bool]
+
+    def member(self) -> Member:
+        """The witness as the evaluator takes it."""
+        return Member("", self.answers, lambda *name: self.lists.get(name))
+
+
+class Left(NamedTuple):
+    """What one attribute may still be answered with.
+
+    No answer; the empty list; or answers out of `allowed` (a bit each), at least one of them in
+    every mask of `needed`.
+    """
+
+    absent: bool
+    empty: bool
+    allowed: int
+    needed: frozenset[int] = frozenset()
+
+
+class _Effect(NamedTuple):
+    """What a demand on one leaf leaves of its attribute's answers; `needed` 0: no mask."""
+
+    absent: bool
+    empty: bool
+    allowed: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    """All that one key may be, as members who differ in nothing else; `members` answer once."""
+
+    members: tuple[Member, ...]
+    absent: Member
+    empty: Member
+    several: bool
+    start: Left
+
+
+class Possible:
+    """The answers that members may give to what some rules ask.
+
+    `several`: number attributes to which a member may give more than one answer.
+    """
+
+    def __init__(self, rules: Iterable[Rule], schema: Schema, several: Collection[str]) -> None:
+        self._schema = schema
+        self._several = several
+        self._leaves: defaultdict[Key, list[Leaf]] = defaultdict(list)
+        for leaf in leaves_of(rules):
+            self._leaves[_key(leaf)].append(leaf)
+        self._variables: dict[Key, _Variable] = {}
+        self._effects: dict[tuple[Leaf, Wanted], _Effect | None] = {}
+
+    def narrow(self, left: dict[Key, Left], leaf: Leaf, wanted: Wanted) -> bool:
+        """Take from what is left what a demand on a leaf excludes; false where nothing is left.
+
+        A key that is not in `left` may still be anything. Where a leaf has no exact effect,
+        nothing is taken.
+        """
+        effect = self._effect(leaf, wanted)
+        if effect is None:
+            return True
+        key = _key(leaf)
+        before = left.get(key) or self._variable(key).start
+        allowed = before.allowed & effect.allowed
+        needed = before.needed
+        if effect.needed and not any(mask & ~effect.needed == 0 for mask in needed):
+            needed = needed | {effect.needed}
+        if not allowed or any(not mask & allowed for mask in needed):
+            allowed, needed = 0, frozenset()
+        after = Left(
+            before.absent and effect.absent, before.empty and effect.empty, allowed, needed
+        )
+        if after != before:
+            left[key] = after
+        return after.absent or after.empty or after.allowed != 0
+
+    def witness(self, left: Mapping[Key, Left]) -> Witness:
+        """A member out of what is left; he answers no more than he must."""
+        answers: dict[str, Answers] = {
+            name: (self._schema.attribute(name).fold(constant),)
+            for name, constant in self._schema.constants.items()
+        }
+        lists: dict[IdListName, bool] = {}
+        for key, each in left.items():
+            if each.absent:
+                continue
+            members = self._variable(key).members
+            chosen = sorted({_lowest(mask & each.allowed) for mask in each.needed})
+            if not chosen and not each.empty:
+                chosen = [_lowest(each.allowed)]
+            if isinstance(key, str):
+                answers[key] = _joined(members[place].answers[key] for place in chosen)
+            else:
+                lists[key] = members[chosen[0]].on_list(*key) is True
+        return Witness(answers, lists)
+
+    def _effect(self, leaf: Leaf, wanted: Wanted) -> _Effect | None:
+        if (leaf, wanted) not in self._effects:
+            self._effects[leaf, wanted] = self._find_effect(leaf, wanted)
+        return self._effects[leaf, wanted]
+
+    def _find_effect(self, leaf: Leaf, wanted: Wanted) -> _Effect | None:
+        key = _key(leaf)
+        if isinstance(key, str):
+            attribute = self._schema.attribute(key)
+            if not can_represent(leaf, attribute, self._leaves[key]):
+                return None
+        variable = self._variable(key)
+        fits = sum(
+            wanted.allows(evaluate(leaf, member)) << number
+            for number, member in enumerate(variable.members)
+        )
+        absent = wanted.allows(evaluate(leaf, variable.absent))
+        empty = wanted.allows(evaluate(leaf, variable.empty))
+        # Of several answers, all must be such for `Unusable` to hold, and for others not to.
+        every = isinstance(leaf, Unusable) is wanted.high
+        if every or not variable.several:
+            return _Effect(absent, empty, fits, 0)
+        return _Effect(absent, empty, variable.start.allowed if fits else 0, fits)
+
+    def _variable(self, key: Key) -> _Variable:
+        variable = self._variables.get(key)
+        if variable is None:
+            made = self._attribute(key) if isinstance(key, str) else _id_list()
+            variable = self._variables[key] = made
+        return variable
+
+    def _attribute(self, name: str) -> _Variable:
+        attribute = self._schema.attribute(name)
+        several = holds_several(attribute, self._several)
+        constant = self._schema.constants.get(name)
+        answers = (
+            representatives(attribute, self._leaves[name])
+            if constant is None
+            else [(attribute.fold(constant),)]
+        )
+        return _Variable(
+            tuple(Member("", {name: answer}) for answer in answers),
+            Member("", {}),
+            Member("", {name: ()}),
+            several,
+            Left(constant is None, several, (1 << len(answers)) - 1),
+        )
+
+
+def _id_list() -> _Variable:
+    on = Member("", {}, lambda *_: True)
+    off = Member("", {}, lambda *_: False)
+    unknown = Member("", {})
+    return _Variable((on, off), unknown, unknown, False, Left(True, False, 0b11))
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
+
+
+def _joined(answers: Iterable[Answers]) -> Answers:
+    return tuple(value for answer in answers for value in answer)  # type: ignore[return-value]
+
+
+def _key(leaf: Leaf) -> Key:
+    return (leaf.marketplace, leaf.name) if isinstance(leaf, InIds) else leaf.attribute
+
+
+def leaves_of(rules: Iterable[Rule]) -> Iterator[Leaf]:
+    """The distinct leaves of rules."""
+    seen: set[Rule] = set()
+    stack = list(rules)
+    while stack:
+        rule = stack.pop()
+        if rule in seen:
+            continue
+        seen.add(rule)
+        match rule:
+            case And(parts) | Or(parts):
+                stack.extend(parts)
+            case Not(inner):
+                stack.append(inner)
+            case Const():
+                pass
+            case _:
+                yield rule
