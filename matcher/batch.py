@@ -252,18 +252,26 @@ def count_taken(program: Program, taken_counts: TakenCounts, counts: Counts) -> 
     ]
 
 
-def count_matched(program: Program, bound: Bound, shard: Shard, counts: Counts) -> None:
+def count_matched(
+    program: Program, bound: Bound, shard: Shard, counts: Counts, engine: Engine = "auto"
+) -> None:
     """Count whom each quota's own rule and the survey's gate admit."""
-    for compiled in program.surveys:
-        slots = [slot for step in compiled.steps for slot in step.slots]
-        found, _ = tally(bound.true, (compiled.gate, tuple(slot.fits for slot in slots)), shard)
-        for slot, number in zip(slots, found, strict=True):
-            counts.matched[slot.number] = number
+    slots = [[slot for step in each.steps for slot in step.slots] for each in program.surveys]
+    wanted = [
+        (compiled.gate, tuple(slot.fits for slot in mine))
+        for compiled, mine in zip(program.surveys, slots, strict=True)
+    ]
+    for mine, (found, _) in zip(slots, tally(bound.true, wanted, shard, engine), strict=True):
+        counts.matched[[slot.number for slot in mine]] = found
 
 
-def count_eligible(program: Program, bound: Bound, shard: Shard) -> NDArray[np.int64]:
+def count_eligible(
+    program: Program, bound: Bound, shard: Shard, engine: Engine = "auto"
+) -> NDArray[np.int64]:
     """By slot: members whom the survey admits and every quota of the slot's path would take."""
-    found = np.zeros(len(program.slots), np.int64)
+    counts = np.zeros(len(program.slots), np.int64)
+    wanted: list[Tally] = []
+    numbers: list[list[int]] = []
     for compiled in program.surveys:
         paths: dict[int | None, Conjunction | None] = {None: ()}
         for step in compiled.steps:
@@ -271,35 +279,47 @@ def count_eligible(program: Program, bound: Bound, shard: Shard) -> NDArray[np.i
             for slot in step.slots:
                 never = outer is None or slot.takes is None
                 paths[slot.number] = None if never else (*(outer or ()), *(slot.takes or ()))
-        numbers = [number for number in paths if number is not None]
-        counted, _ = tally(bound.true, (compiled.admits, tuple(paths[n] for n in numbers)), shard)
-        found[numbers] = counted
-    return found
+        mine = [number for number in paths if number is not None]
+        numbers.append(mine)
+        wanted.append((compiled.admits, tuple(paths[number] for number in mine)))
+    for mine, (found, _) in zip(numbers, tally(bound.true, wanted, shard, engine), strict=True):
+        counts[mine] = found
+    return counts
 
 
-def count_uncertain(program: Program, bound: Bound, shard: Shard, counts: Counts) -> None:
+def count_uncertain(
+    program: Program, bound: Bound, shard: Shard, counts: Counts, engine: Engine = "auto"
+) -> None:
     """Count who may be admitted and is not definitely; `counts.eligible` must be there."""
-    possible = possible_rows(bound, shard)
-    for number, compiled in enumerate(program.surveys):
-        takes = tuple(slot.takes for slot in compiled.steps[0].slots) if compiled.sole else ((),)
-        _, may_be = tally(possible, (compiled.admits, takes), shard)
-        counts.uncertain[number] = may_be - counts.eligible[number]
+    everyone: tuple[Conjunction | None, ...] = ((),)
+    wanted = [
+        (each.admits, tuple(slot.takes for slot in each.steps[0].slots) if each.sole else everyone)
+        for each in program.surveys
+    ]
+    found = tally(possible_rows(bound, shard), wanted, shard, engine)
+    counts.uncertain[:] = [may_be for _, may_be in found] - counts.eligible
 
 
-def tally(rows: Rows, wanted: Tally, shard: Shard) -> tuple[list[int], int]:
-    """Count the members of a base by each conjunction, and by any of them."""
-    base_of, conjunctions = wanted
-    if base_of is None:
-        return [0] * len(conjunctions), 0
-    base = np.empty(rows.shape[1], np.uint64)
-    meet(rows, base_of, all_members(shard.size), base)
-    mine, union = np.empty_like(base), np.zeros_like(base)
-    found: list[int] = []
-    for conjunction in conjunctions:
-        if conjunction is None:
-            found.append(0)
-            continue
-        meet(rows, conjunction, base, mine)
-        np.bitwise_or(union, mine, out=union)
-        found.append(popcount(mine))
-    return found, popcount(union)
+def tally(
+    rows: Rows, wanted: Sequence[Tally], shard: Shard, engine: Engine = "auto"
+) -> list[tuple[list[int], int]]:
+    """Count the members of each base by each of its conjunctions, and by any of them."""
+    everyone = all_members(shard.size)
+    kernel = kernels("matcher.kernel", rows.size, engine)
+    if kernel is not None:
+        counted: list[tuple[list[int], int]] = kernel.tally(rows, everyone, wanted)
+        return counted
+    base, mine, union = np.empty((3, rows.shape[1]), np.uint64)
+    counts: list[tuple[list[int], int]] = []
+    for base_of, conjunctions in wanted:
+        found = [0] * len(conjunctions)
+        union[:] = 0
+        if base_of is not None:
+            meet(rows, base_of, everyone, base)
+            for place, conjunction in enumerate(conjunctions):
+                if conjunction is not None:
+                    meet(rows, conjunction, base, mine)
+                    np.bitwise_or(union, mine, out=union)
+                    found[place] = popcount(mine)
+        counts.append((found, popcount(union)))
+    return counts

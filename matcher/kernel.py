@@ -245,8 +245,33 @@ def _tally(
                 for i in range(size):
                     union[i] |= mine[i]
                     total += _popcount(mine[i])
-                counts[number - group - 1] += total
+                counts[number] += total
             total = np.uint64(0)
             for i in range(size):
                 total += _popcount(union[i])
             unions[group] += total
+
+
+def tally(
+    rows: NDArray[np.uint64],
+    everyone: NDArray[np.uint64],
+    wanted: Sequence[tuple[Conjunction | None, tuple[Conjunction | None, ...]]],
+) -> list[tuple[list[int], int]]:
+    """Count as the numpy executor's `tally` does."""
+    flat: list[Conjunction] = []
+    groups = [0]
+    for base, conjunctions in wanted:
+        if base is not None:
+            flat += [base, *(each for each in conjunctions if each is not None)]
+        groups.append(len(flat))
+    starts = np.array(groups, np.int64)
+    counts = np.zeros(len(flat), np.uint64)
+    unions = np.zeros(len(wanted), np.uint64)
+    packed = Conjunctions.of(flat)
+    _tally(rows, everyone, packed.bounds, packed.registers, starts, counts, unions, TILE_WORDS)
+    found: list[tuple[list[int], int]] = []
+    for (base, conjunctions), start, union in zip(wanted, groups, unions.tolist(), strict=False):
+        numbers = iter(counts[start + 1 :] if base is not None else ())
+        each = [0 if c is None or base is None else int(next(numbers)) for c in conjunctions]
+        found.append((each, union))
+    return found

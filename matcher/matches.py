@@ -27,7 +27,7 @@ from matcher.batch import (
     count_taken,
     count_uncertain,
 )
-from matcher.bind import bind
+from matcher.bind import Bound, bind
 from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.plan import Plan
@@ -41,6 +41,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Told after every shard how many members are done, and how many there are where that is known."""
 
 _BUDGET = 512 << 20
+_KEPT = 1 << 30
 _SMALLEST = 1 << 14
 T = TypeVar("T")
 
@@ -225,15 +226,21 @@ class Matches:
         self, executor: Executor, shard: Shard, exact: Assigned, maybe: Assigned | None
     ) -> Counts:
         program = self.plan.program
-        bound = bind(program, shard)
+        bound = self._bind(shard)
         counts = Counts.zero(program)
         count_taken(program, executor.assign(bound, shard, exact), counts)
-        count_uncertain(program, bound, shard, counts)
-        count_matched(program, bound, shard, counts)
+        count_uncertain(program, bound, shard, counts, self._engine)
+        count_matched(program, bound, shard, counts, self._engine)
         if maybe is not None:
             given, _ = executor.assign_uncertain(bound, shard, exact, maybe)
             counts.assigned[:] += given
         return counts
+
+    def _bind(self, shard: Shard) -> Bound:
+        """The plan's rows on a shard, kept for the next time while all of them stay few."""
+        program = self.plan.program
+        so_far = (shard.first + shard.size) // 8 * len(program.registers) * 2
+        return bind(program, shard, keep=so_far <= _KEPT)
 
     def _make_executor(self) -> Executor:
         """The executor, with the panel counted first where the choice rests on it."""
@@ -249,7 +256,7 @@ class Matches:
         totals = np.zeros(len(program.slots), np.int64)
 
         def work(shard: Shard) -> NDArray[np.int64]:
-            return count_eligible(program, bind(program, shard), shard)
+            return count_eligible(program, self._bind(shard), shard, self._engine)
 
         shards = self.panel.shards(self.plan.attributes, self._shard_members())
         for _, counted in _in_order(work, shards, self._workers):

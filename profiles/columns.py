@@ -22,6 +22,7 @@ Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
 
 WORD = 64
+_KEPT_ROWS = 512
 _FEW = 24
 """So many rows are cheaper to combine than one look-up of every member."""
 
@@ -180,7 +181,9 @@ class SingleColumn(_Texts):
         """Members who have not answered, or hold one of the first `edge` values."""
         row = self._below_rows.get(edge)
         if row is None:
-            row = self._below_rows[edge] = pack(self.codes <= edge)
+            row = pack(self.codes <= edge)
+            if len(self._below_rows) < _KEPT_ROWS:
+                self._below_rows[edge] = row
         return row
 
     @cached_property
