@@ -154,9 +154,8 @@ class Possible:
             if each.absent:
                 continue
             members = self._variable(key).members
-            chosen = sorted({_lowest(mask & each.allowed) for mask in each.needed})
-            if not chosen and not each.empty:
-                chosen = [_lowest(each.allowed)]
+            needed = () if each.empty else each.needed or (each.allowed,)
+            chosen = sorted({_lowest(mask & each.allowed) for mask in needed})
             if isinstance(key, str):
                 answers[key] = _joined(members[place].answers[key] for place in chosen)
             else:

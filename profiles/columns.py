@@ -60,7 +60,7 @@ def row_of(members: NDArray[np.integer], size: int) -> Row:
     return pack(flags)
 
 
-def narrow(vocabulary_size: int) -> type[np.uint8] | type[np.uint16] | type[np.uint32]:
+def narrow(vocabulary_size: int) -> type[np.unsignedinteger[Any]]:
     """The narrowest unsigned type for the codes of so many values and "no answer"."""
     if vocabulary_size < 1 << 8:
         return np.uint8

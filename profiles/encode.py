@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -153,7 +153,8 @@ def _code_table(read: list[Answers | None], code_of: dict[object, int]) -> Codes
 def _look_up(table: Codes, numbers: NDArray[np.integer[Any]]) -> Codes:
     compiled = kernels("profiles.kernels", len(numbers))
     if compiled is None:
-        return cast("Codes", table[numbers])
+        found: Codes = table[numbers]
+        return found
     codes = np.empty(len(numbers), table.dtype)
     compiled.look_up(np.ascontiguousarray(table), numbers, codes)
     return codes
