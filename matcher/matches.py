@@ -7,9 +7,10 @@ counts add up, rows stream out in member order and then survey order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -43,7 +44,8 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 _BUDGET = 512 << 20
 _KEPT = 1 << 30
 _SMALLEST = 1 << 14
-T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Matches:
     def counts(self) -> PanelCounts:
         """Members counted by survey and quota, without a list of them."""
         if self._counts is None:
-            for _ in self._run(lambda _shard, _exact, _maybe: None):
+            for _ in self._run():
                 pass
         assert self._counts is not None
         return self._counts
@@ -132,8 +134,11 @@ class Matches:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow record batches, in the columns of the Parquet output."""
         maker = RowMaker(self.plan.program, schema_for(self.panel))
-        for batches in self._run(lambda *results: list(maker.batches(*results))):
-            yield from batches
+        for shard, exact, maybe in self._run():
+            make = partial(maker.batch, shard, exact, maybe)
+            for _, batch in _in_order(make, maker.tiles(shard), self._workers):
+                if batch is not None:
+                    yield batch
 
     def __iter__(self) -> Iterator[Match]:
         for batch in self.batches():
@@ -191,8 +196,11 @@ class Matches:
         members = self.panel.source.count_rows() or 0
         return members // WORD * len(self.plan.program.slots)
 
-    def _run(self, consume: Callable[[Shard, Assigned, Assigned | None], T]) -> Iterator[T]:
-        """Evaluate every shard, in order; counts are there when all are done."""
+    def _run(self) -> Iterator[tuple[Shard, Assigned, Assigned | None]]:
+        """Evaluate every shard, in order; counts are there when all are done.
+
+        What is given for a shard is overwritten once the next is asked for.
+        """
         executor = self._make_executor()
         program = self.plan.program
         totals = Counts.zero(program)
@@ -200,39 +208,35 @@ class Matches:
         rooms: deque[list[Assigned]] = deque()
         members = 0
 
-        def work(shard: Shard) -> tuple[Counts, T]:
+        def work(shard: Shard) -> tuple[Counts, list[Assigned]]:
             try:
                 room = rooms.pop()
             except IndexError:
                 room = [Assigned.empty(program, size) for _ in range(1 + self._uncertain)]
-            exact, *more = (each.room_for(shard.size) for each in room)
-            maybe = more[0] if more else None
-            counts = self._evaluate(executor, shard, exact, maybe)
-            result = consume(shard, exact, maybe)
-            rooms.append(room)
-            return counts, result
+            return self._evaluate(executor, shard, room), room
 
         shards = self.panel.shards(self.plan.attributes, size)
         total = self.panel.source.count_rows()
-        for shard, (counts, result) in _in_order(work, shards, self._workers):
+        for shard, (counts, room) in _in_order(work, shards, self._workers):
+            exact, *maybe = (each.room_for(shard.size) for each in room)
+            yield shard, exact, maybe[0] if maybe else None
+            rooms.append(room)
             totals.add(counts)
             members += shard.size
             if self._progress is not None:
                 self._progress(members, total)
-            yield result
         self._counts = self._summary(totals, members)
 
-    def _evaluate(
-        self, executor: Executor, shard: Shard, exact: Assigned, maybe: Assigned | None
-    ) -> Counts:
+    def _evaluate(self, executor: Executor, shard: Shard, room: list[Assigned]) -> Counts:
         program = self.plan.program
+        exact, *maybe = (each.room_for(shard.size) for each in room)
         bound = self._bind(shard)
         counts = Counts.zero(program)
         count_taken(program, executor.assign(bound, shard, exact), counts)
         count_uncertain(program, bound, shard, counts, self._engine)
         count_matched(program, bound, shard, counts, self._engine)
-        if maybe is not None:
-            given, _ = executor.assign_uncertain(bound, shard, exact, maybe)
+        if maybe:
+            given, _ = executor.assign_uncertain(bound, shard, exact, maybe[0])
             counts.assigned[:] += given
         return counts
 
@@ -296,17 +300,17 @@ class Matches:
 
 
 def _in_order(
-    work: Callable[[Shard], T], shards: Iterator[Shard], workers: int
-) -> Iterator[tuple[Shard, T]]:
-    """Do the work on every shard, by several threads, and give the results in shard order."""
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[tuple[Item, Result]]:
+    """Do the work on every item, by several threads, and give the results in order."""
     if workers == 1:
-        for shard in shards:
-            yield shard, work(shard)
+        for item in items:
+            yield item, work(item)
         return
-    waiting: deque[tuple[Shard, Future[T]]] = deque()
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for shard in shards:
-            waiting.append((shard, pool.submit(work, shard)))
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
             if len(waiting) > workers:
                 done, future = waiting.popleft()
                 yield done, future.result()

@@ -94,10 +94,10 @@ def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("survey", no_wrap=True)
     table.add_column("status", no_wrap=True, min_width=8)
-    for name in ("eligible", "uncertain", "open quotas", "seats"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("eligible", "uncertain", "quotas", "seats"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     if assigned:
-        table.add_column("fillable", justify="right", no_wrap=True)
+        table.add_column("fillable", justify="right", no_wrap=True, min_width=8)
     for survey in counts.surveys[:MOST_SURVEYS]:
         seats, fillable = _seats(survey.quotas)
         outer = [quota for quota in survey.quotas if len(quota.ids) == 1]
@@ -131,7 +131,7 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
     table.add_column("survey / quota", no_wrap=True, max_width=48)
     table.add_column("status", no_wrap=True, min_width=8)
     for name in ("eligible", "uncertain", "matched", "seats", "per seat"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for survey in counts.surveys[:MOST_SURVEYS]:
         table.add_row(
             f"[bold]{escape(survey.survey)}[/bold]",

@@ -6,6 +6,7 @@ that what is sorted and what is held at a time stays small.
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 
 from matcher.batch import Assigned
 from matcher.evaluate import Verdict
-from matcher.plan import Compiled, Program
-from profiles.columns import WORD, Row, positions, words
+from matcher.plan import Compiled, Program, Step
+from profiles.columns import WORD, Row, words
 from profiles.errors import InputError
 from profiles.panel import Panel, Shard
 
@@ -39,7 +40,7 @@ def schema_for(panel: Panel) -> pa.Schema:
             ("member_id", pa.int64() if pa.types.is_integer(id_type) else id_type),
             ("marketplace", _NAMES),
             ("survey_id", _NAMES),
-            ("quota_ids", pa.list_(pa.string())),
+            ("quota_ids", pa.list_(_NAMES)),
             ("verdict", _NAMES),
         ]
     )
@@ -67,28 +68,40 @@ class RowMaker:
         number = {name: place for place, name in enumerate(self._marketplaces)}
         self._marketplace_of = np.array([number[each.marketplace] for each in surveys], np.int32)
         self._survey_ids = [survey.id for survey in surveys]
+        quota_ids = {slot.quota.id: None for slot in program.slots}
+        self._quota_ids = pa.array(quota_ids, pa.string())
+        self._quota_number = {quota_id: place for place, quota_id in enumerate(quota_ids)}
 
-    def batches(
-        self, shard: Shard, exact: Assigned, maybe: Assigned | None
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows of a shard, a batch for every tile that has any."""
-        tile_words = TILE_MEMBERS // WORD
-        for first in range(0, words(shard.size), tile_words):
-            span = slice(first, first + tile_words)
-            parts = list(self._parts(exact, span, 0))
-            if maybe is not None:
-                parts += self._parts(maybe, span, 1)
-            if parts:
-                yield self._batch(shard, first * WORD, parts)
+    def tiles(self, shard: Shard) -> list[slice]:
+        """The words of a shard's rows, cut into tiles."""
+        size, tile = words(shard.size), TILE_MEMBERS // WORD
+        return [slice(first, min(first + tile, size)) for first in range(0, size, tile)]
 
-    def _parts(self, assigned: Assigned, span: slice, verdict: int) -> Iterator[_Part]:
+    def batch(
+        self, shard: Shard, exact: Assigned, maybe: Assigned | None, tile: slice
+    ) -> pa.RecordBatch | None:
+        """The rows of a tile; None where it has none."""
+        parts = list(self._parts(exact, tile, 0))
+        if maybe is not None:
+            parts += self._parts(maybe, tile, 1)
+        return self._batch(shard, tile.start * WORD, parts) if parts else None
+
+    def _parts(self, assigned: Assigned, tile: slice, verdict: int) -> Iterator[_Part]:
         others = iter(assigned.admitted)
         for number, compiled in enumerate(self._program.surveys):
-            admitted = None if compiled.sole else next(others)[span]
-            chosen, paths = _choices(compiled, assigned, admitted, span)
-            members = np.flatnonzero(chosen >= 0)
+            digits = [_digits(step, assigned, tile) for step in compiled.steps]
+            admitted = digits[0] if compiled.sole else _bits(next(others)[tile])
+            members = np.flatnonzero(admitted)
             if len(members):
-                yield _Part(members.astype(np.uint16), number, verdict, chosen[members], paths)
+                chosen, paths = _choices(compiled, digits, members)
+                yield _Part(members.astype(np.uint16), number, verdict, chosen, paths)
+
+    def _paths(self, paths: list[tuple[str, ...]]) -> pa.ListArray:
+        """Paths as lists of quota ids, which are numbers into one dictionary of them all."""
+        numbers = [self._quota_number[quota_id] for path in paths for quota_id in path]
+        offsets = np.cumsum([0, *map(len, paths)], dtype=np.int32)
+        ids = pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), self._quota_ids)
+        return pa.ListArray.from_arrays(pa.array(offsets), ids)
 
     def _batch(self, shard: Shard, first: int, parts: list[_Part]) -> pa.RecordBatch:
         sizes = [len(part.members) for part in parts]
@@ -99,7 +112,7 @@ class RowMaker:
         chosen = np.concatenate(
             [part.chosen + start for part, start in zip(parts, starts, strict=True)]
         )
-        paths = pa.array([path for part in parts for path in part.paths], pa.list_(pa.string()))
+        paths = self._paths([path for part in parts for path in part.paths])
         if verdicts.any():
             by_survey = np.argsort(surveys, kind="stable")
             order = by_survey[np.argsort(members[by_survey], kind="stable")]
@@ -120,25 +133,29 @@ def _names(numbers: NDArray[np.int32], names: list[str]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(names, pa.string()))
 
 
+def _bits(row: Row) -> NDArray[np.uint8]:
+    return np.unpackbits(row.view(np.uint8), bitorder="little")
+
+
+def _digits(step: Step, assigned: Assigned, tile: slice) -> NDArray[np.uint16]:
+    """For every member of a tile the place, from 1, of the slot that he is given; 0: none."""
+    digits = np.zeros((tile.stop - tile.start) * WORD, np.uint16)
+    for place, slot in enumerate(step.slots, start=1):
+        digits += _bits(assigned.taken[slot.number, tile]) * np.uint16(place)
+    return digits
+
+
 def _choices(
-    compiled: Compiled, assigned: Assigned, admitted: Row | None, span: slice
+    compiled: Compiled, digits: list[NDArray[np.uint16]], members: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
-    """For every member of a tile the number of his chosen path, -1 where he is not admitted."""
-    members = assigned.taken[:1, span].size * WORD if admitted is None else admitted.size * WORD
-    chosen = np.full(members, -1, np.int64)
-    if admitted is not None:
-        chosen[positions(admitted)] = 0
+    """The distinct paths of quota ids that members are given, and the number of each one's."""
+    chosen: NDArray[np.int64] = np.zeros(len(members), np.int64)
     paths: list[tuple[str, ...]] = [()]
-    for step in compiled.steps:
-        before = chosen.copy()
-        for slot in step.slots:
-            mine = positions(assigned.taken[slot.number, span])
-            if not len(mine):
-                continue
-            for earlier in np.unique(before[mine]):
-                path = paths[earlier] if earlier >= 0 else ()
-                chosen[mine[before[mine] == earlier]] = len(paths)
-                paths.append((*path, slot.quota.id))
+    for step, digit in zip(compiled.steps, digits, strict=True):
+        base = len(step.slots) + 1
+        pairs, chosen = np.unique(chosen * base + digit[members], return_inverse=True)
+        added = [(), *((slot.quota.id,) for slot in step.slots)]
+        paths = [paths[pair // base] + added[pair % base] for pair in pairs.tolist()]
     return chosen, paths
 
 
@@ -149,9 +166,10 @@ def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(unfinished, schema, compression="zstd", store_schema=False) as writer:
             for table in _row_groups(batches, schema):
                 writer.write_table(table, row_group_size=ROW_GROUP)
+            writer.add_key_value_metadata({b"ARROW:schema": _plain_lists(schema)})
         unfinished.replace(path)
     except OSError as error:
         raise InputError(
@@ -159,6 +177,16 @@ def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
         ) from None
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _plain_lists(schema: pa.Schema) -> bytes:
+    """What the file says of its Arrow types: quota ids are lists of plain strings.
+
+    In memory, and so in the making of the file, they are numbers into a dictionary.
+    """
+    place = schema.get_field_index("quota_ids")
+    plain = schema.set(place, pa.field("quota_ids", pa.list_(pa.string())))
+    return base64.b64encode(plain.serialize().to_pybytes())
 
 
 def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
