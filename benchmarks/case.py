@@ -11,6 +11,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ GIVEN = (0.10, 0.22, 0.24, 0.18, 0.12, 0.08, 0.06)
 """How common it is to give 0, 1, … 6 answers to a multi attribute (repeats then fall away)."""
 
 NOTIFIED = "2021-11-05T12:29:33.004Z"
+
+AS_OF = date(2026, 1, 1)
+"""Any day will do: nothing in a case depends on it."""
 
 Body = dict[str, Any]
 
@@ -78,9 +82,14 @@ class Pool:
     quotas: tuple[float, ...]
 
 
+def case_in(folder: Path) -> Case:
+    """Return the files of the case that a folder holds, or is to hold."""
+    return Case(folder / "panel.toml", folder / "members.parquet", folder / "opportunities.json")
+
+
 def write_case(folder: Path, members: int = 1_000_000, surveys: int = 200, seed: int = 7) -> Case:
     """Write a case into ``folder``, or reuse the one of the same parameters that is there."""
-    case = Case(folder / "panel.toml", folder / "members.parquet", folder / "opportunities.json")
+    case = case_in(folder)
     marker = folder / "case.json"
     stamp = orjson.dumps({"version": VERSION, "members": members, "surveys": surveys, "seed": seed})
     if marker.exists() and marker.read_bytes() == stamp:

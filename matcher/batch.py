@@ -217,7 +217,9 @@ class Executor:
             if slot.takes is not None:
                 meet(rows, slot.takes, left, mine[place])
         some = positions(np.bitwise_or.reduce(mine, axis=0))
-        takes = np.array([_bits_at(row, some) for row in mine]).reshape(len(mine), len(some))
+        if not len(some):
+            return
+        takes = np.array([_bits_at(row, some) for row in mine])
         hashes = shard.id_hashes[some]
         given = self.choice.draw_all(compiled.survey, step.group, takes, hashes)
         for place, slot in enumerate(step.slots):

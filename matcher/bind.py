@@ -57,73 +57,92 @@ def bind(program: Program, shard: Shard, *, keep: bool = True) -> Bound:
             for each, row in zip(last.program.registers, last.true, strict=True)
             if isinstance(each, Literal)
         }
-    bound = Bound(program, _rows(program, shard, known, possible=False))
+    bound = Bound(program, _true_rows(program, shard, known))
     if keep:
         shard.memo = bound
     return bound
 
 
 def possible_rows(bound: Bound, shard: Shard) -> Rows:
-    """The `possible` rows of a bound program, made when first asked for."""
+    """The `possible` rows of a bound program, made when first asked for.
+
+    A literal may hold for whom it does, and for whom it is not known whether its leaf does.
+    """
     if bound.possible is None:
-        bound.possible = _rows(bound.program, shard, {}, possible=True)
+        everyone = all_members(shard.size)
+        rows = np.empty_like(bound.true)
+        for row, true, register in zip(rows, bound.true, bound.program.registers, strict=True):
+            if isinstance(register, Compound):
+                _combine(register, rows, row)
+            else:
+                np.bitwise_not(_known_row(register.leaf, shard, everyone), out=row)
+                np.bitwise_and(row, everyone, out=row)
+                np.bitwise_or(row, true, out=row)
+        bound.possible = rows
     return bound.possible
 
 
-def _rows(program: Program, shard: Shard, known: dict[Literal, Row], *, possible: bool) -> Rows:
+def _true_rows(program: Program, shard: Shard, known: dict[Literal, Row]) -> Rows:
+    """A literal holds for whom its leaf does; its negation for the others of whom that is known."""
     rows = np.empty((len(program.registers), words(shard.size)), np.uint64)
     everyone = all_members(shard.size)
     for row, register in zip(rows, program.registers, strict=True):
         if isinstance(register, Compound):
-            combine = np.bitwise_or if register.any_of else np.bitwise_and
-            np.copyto(row, rows[register.registers[0]])
-            for other in register.registers[1:]:
-                combine(row, rows[other], out=row)
+            _combine(register, rows, row)
         elif register in known:
-            row[:] = known[register]
+            np.copyto(row, known[register])
+        elif register.negated:
+            np.bitwise_not(_leaf_row(register.leaf, shard, everyone), out=row)
+            np.bitwise_and(row, _known_row(register.leaf, shard, everyone), out=row)
         else:
-            _literal_row(register, shard, everyone, row, possible=possible)
+            np.copyto(row, _leaf_row(register.leaf, shard, everyone))
     return rows
 
 
-def _literal_row(
-    literal: Literal, shard: Shard, everyone: Row, out: Row, *, possible: bool
-) -> None:
-    """Of a leaf that holds for H among the answered A: true is H, or A - H when negated."""
-    holds, answered = _leaf_rows(literal.leaf, shard, everyone)
-    if not literal.negated:
-        np.copyto(out, holds)
-        if possible:
-            out |= everyone & ~answered
-    else:
-        np.invert(holds, out=out)
-        np.bitwise_and(out, everyone if possible else answered, out=out)
+def _combine(compound: Compound, rows: Rows, out: Row) -> None:
+    combine = np.bitwise_or if compound.any_of else np.bitwise_and
+    np.copyto(out, rows[compound.registers[0]])
+    for other in compound.registers[1:]:
+        combine(out, rows[other], out=out)
 
 
-def _leaf_rows(leaf: Leaf | Const, shard: Shard, everyone: Row) -> tuple[Row, Row]:
-    """Members for whom a leaf holds, and those for whom it is known whether it does."""
+def _leaf_row(leaf: Leaf | Const, shard: Shard, everyone: Row) -> Row:
+    """Members for whom a leaf holds."""
     match leaf:
         case Const():
-            nobody = np.zeros_like(everyone)
-            return nobody, nobody
+            return np.zeros_like(everyone)
         case InIds(marketplace, name):
             listed = shard.on_list(marketplace, name)
-            if listed is None:
-                nobody = np.zeros_like(everyone)
-                return nobody, nobody
-            places, complete = listed
-            on_it = row_of(np.array(places, np.int64), shard.size)
-            without_id = row_of(np.array(shard.without_id(marketplace), np.int64), shard.size)
-            return on_it, everyone & ~without_id if complete else on_it
+            places = np.array(listed[0] if listed else [], np.int64)
+            return row_of(places, shard.size)
         case Answered(attribute):
-            return shard.columns[attribute].answered, everyone
+            return shard.columns[attribute].answered
         case Unusable(attribute, codes):
             column = shard.columns[attribute]
             negative = _negative(column.vocabulary, codes)
-            return column.holding(negative) & ~column.holding(~negative), everyone
+            return column.holding(negative) & ~column.holding(~negative)
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             column = shard.columns[attribute]
-            return column.holding(_wanted(leaf, column)), column.answered
+            return column.holding(_wanted(leaf, column))
+        case _:
+            assert_never(leaf)
+
+
+def _known_row(leaf: Leaf | Const, shard: Shard, everyone: Row) -> Row:
+    """Members of whom it is known whether a leaf holds for them."""
+    match leaf:
+        case Const():
+            return np.zeros_like(everyone)
+        case InIds(marketplace, name):
+            listed = shard.on_list(marketplace, name)
+            if listed is None or not listed[1]:
+                return _leaf_row(leaf, shard, everyone)
+            without_id = np.array(shard.without_id(marketplace), np.int64)
+            return everyone & ~row_of(without_id, shard.size)
+        case Answered() | Unusable():
+            return everyone
+        case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
+            return shard.columns[attribute].answered
         case _:
             assert_never(leaf)
 

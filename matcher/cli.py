@@ -32,6 +32,7 @@ from matcher.report import (
     survey_table,
 )
 from profiles.errors import InputError
+from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 
 app = App(
@@ -162,6 +163,7 @@ def lint(
 ) -> int:
     """What is wrong or suspicious in the rules, the mapping and the panel."""
     findings: list[Diagnostic] = []
+    mapping: PanelMapping
     if panel is None:
         mapping = open_mapping(payloads, options.marketplace)
     else:

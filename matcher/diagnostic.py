@@ -48,4 +48,5 @@ class Diagnostic:
     def __str__(self) -> str:
         place = " ".join(part for part in (self.file, self.at, self.survey, self.pointer) if part)
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.level.name.lower()}: {place}: {self.message} [{self.code}]{hint}"
+        where = f"{place}: " if place else ""
+        return f"{self.level.name.lower()}: {where}{self.message} [{self.code}]{hint}"

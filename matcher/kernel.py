@@ -227,6 +227,8 @@ def _tally(
         size = min(tile, rows.shape[1] - first)
         for group in range(len(groups) - 1):
             start = groups[group]
+            if start == groups[group + 1]:
+                continue
             _meet(
                 rows,
                 registers,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from matcher.diagnostic import Diagnostic, Level
 from matcher.rule import (
@@ -27,6 +28,8 @@ from profiles.mapping import AttributeMapping, PanelMapping, Target
 from profiles.values import UnreadableError, as_code, as_text
 
 DEVICES = ("desktop", "mobile", "tablet")
+Places: TypeAlias = Sequence[int | None] | None
+"""Where in the payload's list each answer stands; None: nowhere in a list. No list: in order."""
 
 
 @dataclass
@@ -70,6 +73,7 @@ class Lowering:
         self.findings = Findings(None)
         self.once: dict[str, Diagnostic] = {}
         self._rules: dict[Hashable, Rule] = {}
+        self._targets: dict[int, dict[object, Target | None]] = {}
 
     def start(self, survey: str | None) -> Findings:
         """Begin a new survey; its findings are collected in what is given back."""
@@ -103,15 +107,19 @@ class Lowering:
             )
         return mapped
 
-    def any_of(self, mapped: AttributeMapping, raws: Sequence[object], pointer: str) -> Rule:
+    def any_of(
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places = None
+    ) -> Rule:
         """Holds any of the answers; unknown for who does not, where some answers are unmapped."""
-        targets, complete = self._read(mapped, raws, pointer)
+        targets, complete = self._read(mapped, raws, pointer, places)
         rule = _holds(mapped, [part for target in targets for part in target])
         return rule if complete else Or((rule, UNKNOWN))
 
-    def all_of(self, mapped: AttributeMapping, raws: Sequence[object], pointer: str) -> Rule:
+    def all_of(
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places = None
+    ) -> Rule:
         """Holds all of the answers; an empty list asks only that he has answered."""
-        targets, complete = self._read(mapped, raws, pointer)
+        targets, complete = self._read(mapped, raws, pointer, places)
         if not raws:
             return Or((Answered(mapped.attribute.name), UNKNOWN))
         rules = tuple(_holds(mapped, list(target)) for target in targets)
@@ -193,30 +201,34 @@ class Lowering:
         )
 
     def _read(
-        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places
     ) -> tuple[list[Target], bool]:
         """The panel's values of each answer, and whether every answer has some."""
         if not raws:
             self.findings.warning("empty-list", pointer, "an empty list of answers")
         targets: list[Target] = []
         unmapped: list[tuple[int, object]] = []
+        known = self._targets.setdefault(id(mapped), {})
         for number, raw in enumerate(raws):
             try:
-                target = mapped.target(raw)
-            except UnreadableError:
-                target = None
+                target = known[raw]
+            except KeyError:
+                target = known[raw] = _target(mapped, raw)
             if target is None:
                 unmapped.append((number, raw))
             else:
                 targets.append(target)
         if unmapped:
-            self._tell_unmapped(mapped, unmapped, pointer)
+            number = unmapped[0][0]
+            place = number if places is None else places[number]
+            at = pointer if place is None else f"{pointer}/{place}"
+            self._tell_unmapped(mapped, unmapped, at)
         return targets, not unmapped
 
     def _tell_unmapped(
         self, mapped: AttributeMapping, unmapped: list[tuple[int, object]], pointer: str
     ) -> None:
-        number, raw = unmapped[0]
+        raw = unmapped[0][1]
         more = f" and {len(unmapped) - 1} more" if len(unmapped) > 1 else ""
         why = (
             f"has no answer `{raw}`{more}"
@@ -225,11 +237,18 @@ class Lowering:
         )
         self.findings.warning(
             "unmapped-answer",
-            f"{pointer}/{number}" if not pointer.endswith("/value") else pointer,
+            pointer,
             f"the mapping of `{mapped.attribute.name}` {why}; members without a mapped answer "
             "of the list are uncertain",
             did_you_mean(as_code(raw), list(mapped.answers or ())) if isinstance(raw, str) else "",
         )
+
+
+def _target(mapped: AttributeMapping, raw: object) -> Target | None:
+    try:
+        return mapped.target(raw)
+    except UnreadableError:
+        return None
 
 
 def _holds(mapped: AttributeMapping, parts: list[object]) -> Rule:

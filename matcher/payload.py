@@ -11,11 +11,20 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from matcher.diagnostic import Diagnostic, Level
-from matcher.json_input import Json, NotJsonError, RepeatedKeys, faults, parse_json
+from matcher.json_input import (
+    Json,
+    NotJsonError,
+    RepeatedKeys,
+    escape,
+    faults,
+    parse_json,
+    without_surrogates,
+)
 from matcher.lowering import Lowering
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace
@@ -66,9 +75,20 @@ def load_surveys(
                     loader.diagnostics.append(found)
                 else:
                     loader.add(found)
-    if not loader.surveys and not loader.diagnostics:
-        raise InputError(f"{', '.join(map(str, paths))}: no survey found")
+    if not loader.surveys:
+        raise InputError(_nothing_found(paths, loader.diagnostics))
     return loader.result()
+
+
+def _nothing_found(paths: Iterable[str | Path], findings: list[Diagnostic]) -> str:
+    """Why there is nothing to work on: the first fault, and how many there are."""
+    if not findings:
+        return f"{', '.join(map(str, paths))}: no survey found"
+    first = min(findings, key=lambda finding: -finding.level)
+    place = ", ".join(part for part in (first.file, first.at, first.pointer) if part)
+    hint = f" ({first.hint})" if first.hint else ""
+    more = f"; {len(findings) - 1:,} more findings" if len(findings) > 1 else ""
+    return f"{place}: no survey found: {first.message}{hint}{more}"
 
 
 @contextmanager
@@ -101,20 +121,24 @@ class _Loader:
             at = f"/{number}" if isinstance(document.value, list) else ""
             marketplace = self._recognise(part)
             if marketplace is None:
+                known = isinstance(part, dict)
                 self.diagnostics.append(
                     Diagnostic(
                         Level.ERROR,
                         "unrecognised-payload",
-                        "not the payload of a known marketplace",
-                        hint="--marketplace names it",
+                        "not the payload of a known marketplace"
+                        if known
+                        else "a survey must be an object",
+                        hint="--marketplace names it" if known else "",
                         file=document.file,
                         at=" ".join(filter(None, (document.at, at))),
                     )
                 )
                 continue
-            if isinstance(part, RepeatedKeys):
+            found = list(marketplace.surveys(part))
+            if isinstance(part, RepeatedKeys) and all(raw is not part for _, raw in found):
                 self._tell_repeated(part, document, at)
-            for pointer, raw in marketplace.surveys(part):
+            for pointer, raw in found:
                 place = " ".join(filter(None, (document.at, at + pointer)))
                 self._lower(marketplace, raw, document, place)
 
@@ -143,7 +167,7 @@ class _Loader:
                     Level.WARNING,
                     "repeated-key",
                     f"the key `{key}` stands twice; the later one stands",
-                    pointer=f"/{key}",
+                    pointer=f"/{escape(key)}",
                     file=document.file,
                     at=" ".join(filter(None, (document.at, at))),
                 )
@@ -155,7 +179,7 @@ class _Loader:
             lowering = Lowering(marketplace.name, self._mapping)
             self._lowerings[marketplace.name] = lowering
         id_ = marketplace.name_of(raw) if isinstance(raw, dict) else None
-        name = None if id_ is None else f"{marketplace.name}:{id_}"
+        name = None if id_ is None else f"{marketplace.name}:{without_surrogates(id_)}"
         findings = lowering.start(name)
         if not isinstance(raw, dict):
             findings.error("invalid-payload", "", "a survey must be an object")
@@ -165,6 +189,8 @@ class _Loader:
         survey = None
         if not findings.fatal:
             survey = marketplace.lower(raw, lowering)
+        if survey is not None:
+            name = survey.name
         if name in self.surveys:
             findings.info("replaced-survey", "", "the survey comes twice; the later one stands")
         if name is not None:
@@ -186,22 +212,42 @@ def _named(marketplace: str | None) -> Marketplace | None:
 
 def _documents(path: str | Path) -> Iterator[Found]:
     if str(path) == STDIN:
-        yield from _parse(sys.stdin.buffer.read(), "standard input", lines=None)
+        if sys.stdin is None:
+            raise InputError("standard input is closed")
+        yield from _parse(_read_stream(sys.stdin.buffer), "standard input", lines=None)
         return
-    path = Path(path)
-    files = [path]
-    if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES)
-        if not files:
-            raise InputError(f"{path}: no .json or .jsonl file in the folder")
-    for file in files:
+    if not str(path):
+        raise InputError("the name of a payload file is empty")
+    for file in _files(Path(path)):
         try:
             data = file.read_bytes()
         except FileNotFoundError:
             raise InputError(f"{file}: no such file") from None
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read: {(error.strerror or '').lower()}") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"{file}: cannot be read: {why.lower()}") from None
         yield from _parse(data, str(file), lines=file.suffix.lower() == ".jsonl")
+
+
+@lru_cache(maxsize=1)
+def _read_stream(stream: BinaryIO) -> bytes:
+    """All of standard input, which can be read only once; linting goes through it twice."""
+    return stream.read()
+
+
+def _files(path: Path) -> list[Path]:
+    """The file itself, or the payload files of a folder and of those in it."""
+    try:
+        if not path.is_dir():
+            return [path]
+    except OSError:  # a name too long: said when it is opened
+        return [path]
+    files = sorted(
+        each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES and not each.is_dir()
+    )
+    if not files:
+        raise InputError(f"{path}: no .json or .jsonl file in the folder")
+    return files
 
 
 def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
@@ -211,16 +257,24 @@ def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
             yield _Document(*parse_json(data), file)
             return
         except NotJsonError as error:
-            if lines is False or not _looks_like_lines(data):
-                raise InputError(f"{file}: not JSON: {error}") from None
+            one_a_line = _looks_like_lines(data)
+            if lines is False or not one_a_line:
+                hint = "; one document a line belongs in a .jsonl file" if one_a_line else ""
+                raise InputError(f"{file}: not JSON: {error}{hint}") from None
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
             yield _Document(*parse_json(line), file, f"line {number}")
         except NotJsonError as error:
+            column = f"column {error.column}: " if error.column else ""
             yield Diagnostic(
-                Level.ERROR, "invalid-json", f"not JSON: {error}", file=file, at=f"line {number}"
+                Level.ERROR,
+                "invalid-json",
+                f"not JSON: {column}{error.why}",
+                hint="one document a line is expected",
+                file=file,
+                at=f"line {number}",
             )
 
 

@@ -5,7 +5,7 @@ JSON rather than pickle: a plan may come from another machine, and reading one m
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -120,55 +120,86 @@ def read_plan(data: bytes) -> tuple[Survey, ...]:
 def _read_rule(line: list[Any], rules: list[Rule]) -> Rule:
     match line:
         case ["And", inner]:
-            return And(tuple(rules[number] for number in inner))
+            return And(tuple(_rule_at(number, rules) for number in inner))
         case ["Or", inner]:
-            return Or(tuple(rules[number] for number in inner))
+            return Or(tuple(_rule_at(number, rules) for number in inner))
         case ["Not", number]:
-            return Not(rules[number])
+            return Not(_rule_at(number, rules))
         case ["Const", truth]:
-            return Const(Truth(truth))
-        case ["InRanges", attribute, ends]:
+            return Const(Truth(_typed(int, truth)))
+        case ["InRanges", str(attribute), ends]:
             return InRanges(attribute, tuple(_read_range(*pair) for pair in ends))
-        case ["Answered", attribute]:
+        case ["Answered", str(attribute)]:
             return Answered(attribute)
-        case ["OneOf", attribute, texts]:
-            return OneOf(attribute, tuple(texts))
-        case ["StartsWith", attribute, texts]:
-            return StartsWith(attribute, tuple(texts))
-        case ["Unusable", attribute, texts]:
-            return Unusable(attribute, tuple(texts))
-        case ["InIds", marketplace, name]:
+        case ["OneOf", str(attribute), texts]:
+            return OneOf(attribute, _read_texts(texts))
+        case ["StartsWith", str(attribute), texts]:
+            return StartsWith(attribute, _read_texts(texts))
+        case ["Unusable", str(attribute), texts]:
+            return Unusable(attribute, _read_texts(texts))
+        case ["InIds", str(marketplace), str(name)]:
             return InIds(marketplace, name)
     raise ValueError(line)
 
 
-def _read_range(low: float | None, high: float | None) -> tuple[float, float]:
-    return -INFINITY if low is None else low, INFINITY if high is None else high
+T = TypeVar("T")
+
+
+def _typed(kind: type[T], raw: Any) -> T:
+    if type(raw) is not kind:
+        raise ValueError(raw)
+    return raw
+
+
+def _rule_at(number: Any, rules: list[Rule]) -> Rule:
+    place = _typed(int, number)
+    if place < 0:
+        raise ValueError(number)
+    return rules[place]
+
+
+def _read_texts(raw: Any) -> tuple[str, ...]:
+    return tuple(_typed(str, text) for text in _typed(list, raw))
+
+
+def _read_range(low: Any, high: Any) -> tuple[float, float]:
+    return (
+        -INFINITY if low is None else _typed(float, low),
+        INFINITY if high is None else _typed(float, high),
+    )
 
 
 def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
     marketplace, id_, open_, gate, groups = line
-    clauses = tuple(Clause(rules[number], Reason(reason), at) for number, reason, at in gate)
     return Survey(
-        marketplace, id_, open_, clauses, tuple(_read_group(group, rules) for group in groups)
+        _typed(str, marketplace),
+        _typed(str, id_),
+        _typed(bool, open_),
+        tuple(
+            Clause(_rule_at(number, rules), Reason(reason), _typed(str, pointer))
+            for number, reason, pointer in gate
+        ),
+        tuple(_read_group(group, rules) for group in groups),
     )
 
 
 def _read_group(line: list[Any], rules: list[Rule]) -> Group:
     quotas, pointer, regime, required = line
     return Group(
-        tuple(
-            Quota(
-                id_,
-                rules[number],
-                open_,
-                remaining,
-                at,
-                tuple(_read_group(nested, rules) for nested in groups),
-            )
-            for id_, number, open_, remaining, at, groups in quotas
-        ),
-        pointer,
+        tuple(_read_quota(quota, rules) for quota in quotas),
+        _typed(str, pointer),
         Regime(regime),
-        required,
+        _typed(bool, required),
+    )
+
+
+def _read_quota(line: list[Any], rules: list[Rule]) -> Quota:
+    id_, number, open_, remaining, pointer, groups = line
+    return Quota(
+        _typed(str, id_),
+        _rule_at(number, rules),
+        _typed(bool, open_),
+        _typed(int, remaining),
+        _typed(str, pointer),
+        tuple(_read_group(nested, rules) for nested in groups),
     )

@@ -22,6 +22,7 @@ from matcher.evaluate import Verdict
 from matcher.plan import Compiled, Program, Step
 from profiles.columns import WORD, Row, words
 from profiles.errors import InputError
+from profiles.ids import id_type
 from profiles.panel import Panel, Shard
 
 TILE_MEMBERS = 1 << 16
@@ -32,12 +33,10 @@ _NAMES = pa.dictionary(pa.int32(), pa.string())
 
 def schema_for(panel: Panel) -> pa.Schema:
     """The columns of the output; member ids are of the type that the panel has."""
-    id_type = panel.source.schema().field(panel.schema.member_id).type
-    if pa.types.is_dictionary(id_type):
-        id_type = id_type.value_type
+    written = panel.source.schema().field(panel.schema.member_id).type
     return pa.schema(
         [
-            ("member_id", pa.int64() if pa.types.is_integer(id_type) else id_type),
+            ("member_id", id_type(written)),
             ("marketplace", _NAMES),
             ("survey_id", _NAMES),
             ("quota_ids", pa.list_(_NAMES)),

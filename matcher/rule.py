@@ -146,13 +146,15 @@ INFINITY = float("inf")
 
 
 def merge_ranges(ranges: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """Sort closed ranges, join those that overlap, leave out the empty ones.
+    """Sort closed ranges, join those that overlap, leave out those without a finite number.
 
     >>> merge_ranges([(25, 31), (18, 25), (9, 3)])
     ((18, 31),)
     """
     merged: list[tuple[float, float]] = []
-    for low, high in sorted(pair for pair in ranges if pair[0] <= pair[1]):
+    for low, high in sorted(ranges):
+        if not (low <= high and low < INFINITY and high > -INFINITY):
+            continue
         if merged and low <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], high))
         else:

@@ -31,6 +31,7 @@ from profiles.values import Answers, UnreadableError, read_answers
 
 _SAMPLE = 1 << 16
 _FEW = 1 << 12
+_EXACT = 1 << 53
 Distinct: TypeAlias = tuple[NDArray[np.int64], list[object]]
 
 
@@ -69,12 +70,15 @@ def _is_numeric(kind: pa.DataType) -> bool:
 
 
 def _small_integers(column: pa.ChunkedArray) -> SingleColumn | None:
-    """Integers of fewer than 255 consecutive values need no dictionary: code = value - least."""
+    """Integers of fewer than 255 consecutive values need no dictionary: code = value - least.
+
+    Beyond 2**53 neighbours are one and the same float, and are left to the scalar definition.
+    """
     if not pa.types.is_integer(column.type):
         return None
     bounds = pc.min_max(column)
     low, high = bounds["min"].as_py(), bounds["max"].as_py()
-    if low is None or high - low >= 254:
+    if low is None or high - low >= 254 or max(-low, high) >= _EXACT:
         return None
     codes = column.cast(pa.int64()).fill_null(low - 1).to_numpy() - (low - 1)
     return SingleColumn(codes.astype(np.uint8), np.arange(low, high + 1, dtype=np.float64))

@@ -14,9 +14,17 @@ from profiles.encode import BadValueError
 from profiles.errors import InputError
 from profiles.sources import Source
 
+_LARGEST = (1 << 63) - 1
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _MULTIPLY = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+
+
+def id_type(written: pa.DataType) -> pa.DataType:
+    """The type in which ids written in one type are held: 64-bit integers, or the text itself."""
+    if pa.types.is_dictionary(written):
+        written = written.value_type
+    return pa.int64() if pa.types.is_integer(written) else written
 
 
 def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
@@ -24,7 +32,12 @@ def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_integer(column.type):
-        column = column.cast(pa.int64())
+        try:
+            column = column.cast(pa.int64())
+        except pa.ArrowInvalid:
+            large = pc.greater(column, pa.scalar(_LARGEST, column.type)).fill_null(False)
+            row = int(np.flatnonzero(large.to_numpy())[0])
+            raise BadValueError(row, "an id larger than 64 bits hold") from None
     elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise BadValueError(0, f"ids must be text or integers, not {column.type}")
     if column.null_count and not optional:

@@ -16,7 +16,9 @@ Target: TypeAlias = tuple[str, ...] | tuple[Range, ...]
 """What one marketplace answer stands for: panel codes, or closed ranges of a numeric attribute."""
 
 _RANGE = re.compile(
-    r"\s*(?P<low>\d+(?:\.\d+)?)?\s*(?P<dash>[-\u2013+])?\s*(?P<high>\d+(?:\.\d+)?)?\s*\Z", re.ASCII
+    r"\s*(?P<low>\d{1,300}(?:\.\d+)?)?\s*(?P<dash>[-\u2013+])?"
+    r"\s*(?P<high>\d{1,300}(?:\.\d+)?)?\s*\Z",
+    re.ASCII,
 )
 INFINITY = float("inf")
 

@@ -7,7 +7,7 @@ larger one streams from its source every time, one shard after the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from profiles.columns import Column, ConstantColumn
 from profiles.encode import BadValueError, encode_column
 from profiles.errors import InputError
 from profiles.idlists import Collections
-from profiles.ids import UniqueIds, hash_ids, id_array
+from profiles.ids import UniqueIds, hash_ids, id_array, id_type
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.schema import Schema
@@ -196,8 +196,15 @@ class Panel:
     def _ids(
         self, column: str, column_of: Mapping[str, pa.ChunkedArray], rows: list[Batch]
     ) -> pa.Array:
+        """Ids of one kind; member ids are of the type that the first file has."""
         try:
-            return id_array(column_of[column], optional=column != self.schema.member_id)
+            ids = id_array(column_of[column], optional=column != self.schema.member_id)
+            if column != self.schema.member_id:
+                return ids
+            wanted = id_type(self.source.schema().field(column).type)
+            if pa.types.is_integer(ids.type) != pa.types.is_integer(wanted):
+                raise BadValueError(0, f"ids are {ids.type}, but {wanted} in the first file")
+            return ids.cast(wanted)
         except BadValueError as error:
             raise InputError(f"{_place(rows, error.row)}, column `{column}`: {error.why}") from None
 
@@ -227,14 +234,17 @@ def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:
 
 
 def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
-    """Cut a stream of batches into lists of so many rows; the last may have fewer."""
+    """Cut a stream of batches into lists of so many rows, or fewer where types change or end."""
     rows: list[Batch] = []
     free = members
     for batch in batches:
+        if rows and rows[0].layout != batch.layout:
+            yield rows
+            rows, free = [], members
         at = 0
         while at < batch.data.num_rows:
             part = batch.data.slice(at, free)
-            rows.append(Batch(part, batch.file, batch.first_row + at))
+            rows.append(replace(batch, data=part, first_row=batch.first_row + at))
             at += part.num_rows
             free -= part.num_rows
             if not free:

@@ -29,11 +29,16 @@ BATCH_ROWS = 1 << 17
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows of one file; `first_row` counts from 0 within that file."""
+    """Some rows of one file; `first_row` counts from 0 within that file.
+
+    Columns of batches whose `layout` (format and types of all columns of the file) is the same
+    have the same types.
+    """
 
     data: pa.RecordBatch
     file: Path
     first_row: int
+    layout: tuple[str, pa.Schema]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class Source:
         `distinct`: columns whose values hardly repeat.
         """
         for file in self.files:
-            names = _schema(file).names
+            layout = _format(file), _schema(file)
+            names = layout[1].names
             for column in columns:
                 if column not in names:
                     hint = did_you_mean(column, names)
@@ -63,8 +69,8 @@ class Source:
                     )
             row = 0
             try:
-                for data in _READERS[_format(file)](file, columns, distinct):
-                    yield Batch(data.select(columns), file, row)
+                for data in _READERS[layout[0]](file, columns, distinct):
+                    yield Batch(data.select(columns), file, row, layout)
                     row += data.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise InputError(f"{file}: row {row + 1} or after: {_one_line(error)}") from None
@@ -129,7 +135,9 @@ def _read_parquet(
         if leaf.physical_type == "BYTE_ARRAY" and leaf.path not in distinct
     ]
     with pq.ParquetFile(file, read_dictionary=texts, memory_map=True) as parquet:
-        yield from parquet.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
+        # One row group at a time: lists of dictionary texts cannot be read across the end of one.
+        for group in range(parquet.num_row_groups):
+            yield from parquet.iter_batches(BATCH_ROWS, [group], columns, use_threads=False)
 
 
 def _read_csv(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.RecordBatch]:

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field
 
 from matcher.diagnostic import Level
 from matcher.lowering import DEVICES, Lowering
 from matcher.marketplaces.shape import (
+    Id,
     Json,
     ListOrNone,
     Marketplace,
+    Number,
     Payload,
     Scalar,
+    Whole,
+    read,
     unknown_keys,
     validate,
 )
@@ -36,6 +40,7 @@ from matcher.rule import (
 )
 from matcher.survey import Clause, Group, Quota, Reason, Survey
 from profiles.mapping import AttributeMapping
+from profiles.schema import Kind
 from profiles.values import as_code, is_negative_code
 
 _INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})
@@ -57,8 +62,8 @@ _NO_KEYS: frozenset[str] = frozenset()
 class Range(Payload):
     """Both ends included; null or absent: unbounded."""
 
-    low: FiniteFloat | None = Field(None, alias="from")
-    high: FiniteFloat | None = Field(None, alias="to")
+    low: Number | None = Field(None, alias="from")
+    high: Number | None = Field(None, alias="to")
 
 
 class Cell(Payload):
@@ -71,7 +76,7 @@ class Cell(Payload):
     operator: str | None = None
     value: Scalar | None = None
     bounds: Range | None = Field(None, alias="range")
-    values: list[Scalar] | None = Field(None, alias="list")
+    values: list[Scalar] | None = Field(None, alias="list", fail_fast=True)
     collection: str | None = None
     invite_collections: list[str] | None = None
 
@@ -88,7 +93,7 @@ class QuotaObject(Payload):
 
     id: str
     cells: list[str]
-    count: int
+    count: Whole
     status: str
 
 
@@ -102,7 +107,7 @@ class Locale(Payload):
 class Opportunity(Payload):
     """What get-opportunity gives, as far as it says who may take the survey."""
 
-    id: str
+    id: Id
     status: str
     cells: ListOrNone[Cell]
     filters: ListOrNone[list[FilterObject]]
@@ -178,7 +183,7 @@ def _content(cell: Cell) -> dict[str, Json]:
 def _content_key(cell: Cell) -> Hashable:
     """What two cells that read alike, negated or not, have in common."""
     bounds = cell.bounds and (cell.bounds.low, cell.bounds.high, *(cell.bounds.model_extra or ()))
-    values = cell.values and tuple(cell.values)
+    values = None if cell.values is None else tuple(cell.values)
     return (
         cell.attribute_id,
         cell.kind,
@@ -238,7 +243,9 @@ def _lower_answers(cell: Cell, mapped: AttributeMapping, pointer: str, lowering:
             all_ = _wants_all(cell, pointer, lowering)
             if all_ is None:
                 return UNKNOWN
-            return _usable_list(cell.values or [], mapped, f"{pointer}/list", lowering, all_=all_)
+            values = cell.values or []
+            at = f"{pointer}/list"
+            return _usable_list(values, mapped, at, lowering, all_=all_, in_list=True)
         case _:
             return _lower_collection(cell, mapped, pointer, lowering)
 
@@ -259,15 +266,18 @@ def _usable_list(
     lowering: Lowering,
     *,
     all_: bool,
+    in_list: bool = False,
 ) -> Rule:
     """A list of answers of which the negative codes never match anyone."""
-    usable = [raw for raw in raws if not is_negative_code(as_code(raw))]
+    places = [place for place, raw in enumerate(raws) if not is_negative_code(as_code(raw))]
+    usable = [raws[place] for place in places]
     nobody = one_of(mapped.attribute.name, ())
     if raws and not usable:
         return nobody
+    stands = places if in_list else [None] * len(places)
     if not all_:
-        return lowering.any_of(mapped, usable, pointer)
-    rule = lowering.all_of(mapped, usable, pointer)
+        return lowering.any_of(mapped, usable, pointer, stands)
+    rule = lowering.all_of(mapped, usable, pointer, stands)
     return rule if len(usable) == len(raws) else And((rule, nobody))
 
 
@@ -410,4 +420,13 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return as_code(found) if isinstance(found, str | int) else None
 
 
-DYNATA = Marketplace("dynata", _recognises, _surveys, _name_of, _lower)
+def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
+    """Numbers by range; values may be several, and ANSWERED shows nothing."""
+    kinds = {"RANGE": Kind.NUMBER, "ANSWERED": None}
+    opportunity = read(Opportunity, survey)
+    for cell in opportunity.cells if opportunity else ():
+        if cell.attribute_id is not None:
+            yield as_code(cell.attribute_id), kinds.get(cell.kind, Kind.MULTI)
+
+
+DYNATA = Marketplace("dynata", _recognises, _surveys, _name_of, _lower, _asks)

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil, floor
 
-from pydantic import FiniteFloat
+from pydantic import Field
 
 from matcher.lowering import Lowering
 from matcher.marketplaces.shape import (
+    AnswersOrNone,
+    Id,
     Json,
     ListOrNone,
     Marketplace,
+    Number,
     Payload,
     Scalar,
+    Whole,
+    read,
     unknown_keys,
     validate,
 )
@@ -42,11 +47,11 @@ class Value(Payload):
     """One alternative: a choice, a range with both ends included, a child, or a list of texts."""
 
     choice: Scalar | None = None
-    min: FiniteFloat | None = None
-    max: FiniteFloat | None = None
-    gender: int | None = None
-    unit: int | None = None
-    ziplist: list[Scalar] | None = None
+    min: Number | None = None
+    max: Number | None = None
+    gender: Whole | None = None
+    unit: Whole | None = None
+    ziplist: list[Scalar] | None = Field(None, fail_fast=True)
     freelist: str | None = None
     freeList: str | None = None
 
@@ -55,7 +60,7 @@ class Datapoint(Payload):
     """An attribute by name and the values of which any will do; `askOnly` excludes nobody."""
 
     name: str
-    values: ListOrNone[Scalar | Value]
+    values: AnswersOrNone[Scalar | Value]
     askOnly: bool | None = None
 
 
@@ -64,24 +69,24 @@ class RfgQuota(Payload):
 
     id: str
     datapoints: ListOrNone[Datapoint]
-    limit: int | None = None
-    completesLeft: int | None = None
-    startsLeft: int | None = None
+    limit: Whole | None = None
+    completesLeft: Whole | None = None
+    startsLeft: Whole | None = None
 
 
 class Project(Payload):
     """What queryProject gives, as far as it says who may take the survey."""
 
-    pid: str
-    state: int
+    pid: Id
+    state: Whole
     country: str | None = None
     datapoints: ListOrNone[Datapoint]
     quotas: ListOrNone[RfgQuota]
     quotaLimitBy: str | None = None
     excludeNonMatching: bool | None = None
     excludedNonMatching: bool | None = None
-    phoneSupported: int | None = None
-    tabletSupported: int | None = None
+    phoneSupported: Whole | None = None
+    tabletSupported: Whole | None = None
     duplicationKey: Json = None
 
 
@@ -93,16 +98,16 @@ def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> 
     at = f"{pointer}/values"
     if mapped.attribute.kind is Kind.CHILDREN:
         return _lower_children(datapoint.values, mapped, at, lowering)
-    codes: list[Scalar] = []
+    codes: list[tuple[int, Scalar]] = []
     bounds: list[tuple[float, float]] = []
     unknown = False
     for number, value in enumerate(datapoint.values):
         if not isinstance(value, Value):
-            codes.append(value)
+            codes.append((number, value))
             continue
         unknown_keys(value, _NO_KEYS, f"{at}/{number}", lowering.findings)
         if value.choice is not None:
-            codes.append(value.choice)
+            codes.append((number, value.choice))
         elif value.gender is not None:
             unknown = True
             lowering.findings.warning(
@@ -112,7 +117,7 @@ def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> 
                 "declare the panel's attribute as `children`",
             )
         elif any(getattr(value, key) is not None for key in _LISTS):
-            codes += _texts(value)
+            codes += ((number, text) for text in _texts(value))
         elif value.min is None and value.max is None:
             unknown = True
             lowering.findings.warning(
@@ -120,7 +125,10 @@ def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> 
             )
         else:
             bounds.append(_bounds(value, f"{at}/{number}", lowering))
-    rules: list[Rule] = [lowering.any_of(mapped, codes, at)] if codes or not bounds else []
+    rules: list[Rule] = []
+    if codes or not bounds:
+        places, answers = [place for place, _ in codes], [answer for _, answer in codes]
+        rules.append(lowering.any_of(mapped, answers, at, places))
     rules += [lowering.ranges(mapped, bounds)] if bounds else []
     rules += [UNKNOWN] if unknown else []
     return rules[0] if len(rules) == 1 else Or(tuple(rules))
@@ -273,4 +281,25 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return as_code(found) if isinstance(found, str | int) else None
 
 
-RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower)
+def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
+    """Children by gender, numbers by range; codes may be several."""
+    project = read(Project, survey)
+    if project is None:
+        return
+    in_quotas = (datapoint for quota in project.quotas for datapoint in quota.datapoints)
+    for datapoint in (*project.datapoints, *in_quotas):
+        yield datapoint.name, None
+        for value in datapoint.values:
+            yield datapoint.name, _guess(value)
+
+
+def _guess(value: Scalar | Value) -> Kind:
+    if isinstance(value, Value) and value.choice is None:
+        if value.gender is not None:
+            return Kind.CHILDREN
+        if value.min is not None or value.max is not None:
+            return Kind.NUMBER
+    return Kind.MULTI
+
+
+RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower, _asks)

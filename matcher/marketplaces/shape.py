@@ -6,15 +6,42 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    FiniteFloat,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from matcher.json_input import escape
 from matcher.lowering import Findings, Lowering
 from matcher.survey import Survey
 from profiles.errors import did_you_mean
+from profiles.schema import Kind
 
 Json: TypeAlias = Any
-Scalar: TypeAlias = str | int | float
+Scalar: TypeAlias = StrictStr | StrictInt | StrictFloat
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "model_type": "an object",
+    "list_type": "a list",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+}
+_TOO_LARGE = frozenset({"int_parsing_size", "less_than", "greater_than_equal", "finite_number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +50,9 @@ class Marketplace:
 
     `recognises` a document (or an element of an array) by its shape; `surveys` gives the survey
     objects in it, each with its JSON pointer; `name_of` a survey object's id, where it has one;
-    `lower` makes a survey, or notes why not in the lowering's findings and gives None.
+    `lower` makes a survey, or notes why not in the lowering's findings and gives None. `asks`
+    gives the attribute id of each question of a survey object, and what kind of attribute the
+    question would be put to, as far as it shows; nothing for a malformed object.
     """
 
     name: str
@@ -31,6 +60,7 @@ class Marketplace:
     surveys: Callable[[dict[str, Json]], Iterator[tuple[str, Json]]]
     name_of: Callable[[dict[str, Json]], str | None]
     lower: Callable[[dict[str, Json], Lowering], Survey | None]
+    asks: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
 
 
 class Payload(BaseModel):
@@ -46,11 +76,41 @@ def _none_is_empty(raw: Json) -> Json:
     return [] if raw is None else raw
 
 
+def _as_id(raw: Json) -> Json:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return str(raw)
+    if not isinstance(raw, str):
+        raise PydanticCustomError("id", "must be text or a whole number")
+    if not raw.strip():
+        raise PydanticCustomError("id", "must not be empty")
+    return raw
+
+
+def _no_truth(raw: Json) -> Json:
+    if isinstance(raw, bool):
+        raise PydanticCustomError("number", "must be a number")
+    return raw
+
+
+Id: TypeAlias = Annotated[str, BeforeValidator(_as_id)]
+"""What names a survey: text or a whole number, never blank."""
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(_no_truth), Field(ge=-(1 << 63), lt=1 << 63)]
+"""A whole number, or text that reads as one; neither true nor false."""
+
+Number: TypeAlias = Annotated[FiniteFloat, BeforeValidator(_no_truth)]
+"""A finite number, or text that reads as one; neither true nor false."""
+
 Item = TypeVar("Item")
 ListOrNone: TypeAlias = Annotated[
     list[Item], BeforeValidator(_none_is_empty), Field(default_factory=list)
 ]
 """A list that may be missing or null, which is the same as empty."""
+
+AnswersOrNone: TypeAlias = Annotated[
+    list[Item], FailFast(), BeforeValidator(_none_is_empty), Field(default_factory=list)
+]
+"""The same, of answers: only the first fault is told, because there may be thousands."""
 
 
 def validate(model: type[Model], raw: dict[str, Json], findings: Findings) -> Model | None:
@@ -58,20 +118,58 @@ def validate(model: type[Model], raw: dict[str, Json], findings: Findings) -> Mo
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False):
-            steps = [step for step in fault["loc"] if not _is_union_branch(step)]
-            pointer = "".join(f"/{escape(str(step))}" for step in steps)
-            message = "missing" if fault["type"] == "missing" else _expected(fault["msg"])
+        for pointer, message in _faults(error, raw):
             findings.error("invalid-payload", pointer, message)
         return None
 
 
-def _is_union_branch(step: int | str) -> bool:
-    return step in {"str", "int", "float", "bool"}
+def read(model: type[Model], raw: dict[str, Json]) -> Model | None:
+    """Read an object as a model; None where it does not fit."""
+    return validate(model, raw, Findings(None))
 
 
-def _expected(message: str) -> str:
-    return message[0].lower() + message[1:].rstrip(".")
+def _faults(error: ValidationError, raw: Json) -> Iterator[tuple[str, str]]:
+    """The pointer and message of each fault.
+
+    Where several types would do, it is one fault; of an object that would do, what is in it counts.
+    """
+    by_place: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    around: set[tuple[str, ...]] = set()
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        steps = _steps(fault, raw)
+        by_place.setdefault(steps, []).append(fault)
+        around.update(steps[:length] for length in range(len(steps)))
+    for steps, found in by_place.items():
+        if steps not in around:
+            yield "".join(f"/{escape(step)}" for step in steps), _message(found)
+
+
+def _steps(fault: ErrorDetails, raw: Json) -> tuple[str, ...]:
+    """The path to a fault; steps that name the branch of a union do not lead anywhere."""
+    steps: list[str] = []
+    for step in fault["loc"]:
+        try:
+            raw = raw[step]
+        except (TypeError, LookupError):
+            if fault["type"] != "missing":
+                continue
+        steps.append(str(step))
+    return tuple(steps)
+
+
+def _message(found: list[ErrorDetails]) -> str:
+    first = found[0]
+    if first["type"] == "missing":
+        return "missing"
+    if first["type"] in _TOO_LARGE:
+        return "a number too large to read"
+    wanted = list(dict.fromkeys(_WANTED.get(fault["type"], "") for fault in found))
+    if "" in wanted:
+        return first["msg"][0].lower() + first["msg"][1:]
+    if "a number" in wanted and "a whole number" in wanted:
+        wanted.remove("a whole number")
+    *most, last = wanted
+    return f"must be {', '.join(most)} or {last}" if most else f"must be {last}"
 
 
 def unknown_keys(
@@ -82,7 +180,9 @@ def unknown_keys(
     if not extra or extra.keys() <= also_known:
         return
     fields = type(payload).model_fields
-    for key in extra.keys() - also_known:
+    for key in extra:
+        if key in also_known:
+            continue
         findings.info(
             "unknown-key",
             f"{pointer}/{escape(key)}",

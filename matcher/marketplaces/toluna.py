@@ -12,11 +12,15 @@ from collections.abc import Iterator
 
 from matcher.lowering import Lowering
 from matcher.marketplaces.shape import (
+    AnswersOrNone,
+    Id,
     Json,
     ListOrNone,
     Marketplace,
     Payload,
     Scalar,
+    Whole,
+    read,
     unknown_keys,
     validate,
 )
@@ -29,6 +33,8 @@ from profiles.values import UnreadableError, as_code
 CUT_OFF = 1000
 """Toluna sends no more postal values than this: a list as long was cut off."""
 
+_POSTAL = "1001042"
+_RANGE = re.compile(r"\s*\d*\s*[-+]\s*\d*\s*\Z", re.ASCII)
 _DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
 _FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
 _FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
@@ -44,8 +50,8 @@ class Question(Payload):
     """A question and the answers of which any will do."""
 
     QuestionID: str
-    AnswerIDs: ListOrNone[Scalar]
-    AnswerValues: ListOrNone[Scalar]
+    AnswerIDs: AnswersOrNone[Scalar]
+    AnswerValues: AnswersOrNone[Scalar]
     IsRoutable: bool | None = None
 
 
@@ -53,8 +59,8 @@ class SubQuota(Payload):
     """Questions that must all match, with seats counted up to a maximum."""
 
     SubQuotaID: str
-    CurrentCompletes: int
-    MaxTargetCompletes: int
+    CurrentCompletes: Whole
+    MaxTargetCompletes: Whole
     QuestionsAndAnswers: ListOrNone[Question]
 
 
@@ -69,17 +75,17 @@ class TolunaQuota(Payload):
     """Layers that must all be matched, with seats of its own."""
 
     QuotaID: str
-    EstimatedCompletesRemaining: int
+    EstimatedCompletesRemaining: Whole
     Layers: ListOrNone[Layer]
 
 
 class TolunaSurvey(Payload):
     """One survey and wave."""
 
-    SurveyID: str
-    WaveID: str
-    EstimatedCompletesRemaining: int | None = None
-    DeviceTypeIDs: list[int] | None = None
+    SurveyID: Id
+    WaveID: Id
+    EstimatedCompletesRemaining: Whole | None = None
+    DeviceTypeIDs: list[Whole] | None = None
     IsSurveyRecontact: bool | None = None
     Quotas: ListOrNone[TolunaQuota]
     SurveyWaveExclusions: ListOrNone[Json]
@@ -124,8 +130,14 @@ def _lower_values(
         return _lower_ranges(raws, mapped, pointer, lowering)
     if mapped.attribute.kind is Kind.TEXT:
         return _lower_postal(raws, mapped, pointer, lowering)
-    answers = [part for raw in raws for part in as_code(raw).split(",") if part.strip()]
-    return lowering.any_of(mapped, answers, pointer)
+    answers = [
+        (part, place)
+        for place, raw in enumerate(raws)
+        for part in as_code(raw).split(",")
+        if part.strip()
+    ]
+    places = [place for _, place in answers]
+    return lowering.any_of(mapped, [part for part, _ in answers], pointer, places)
 
 
 def _lower_ranges(
@@ -258,4 +270,25 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return None
 
 
-TOLUNA = Marketplace("toluna", _recognises, _surveys, _name_of, _lower)
+def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
+    """Postal codes by prefix, numbers by range; answer ids may stand for anything."""
+    found = read(TolunaSurvey, survey)
+    for quota in found.Quotas if found else ():
+        for layer in quota.Layers:
+            for subquota in layer.SubQuotas:
+                for question in subquota.QuestionsAndAnswers:
+                    yield as_code(question.QuestionID), _guess(question)
+
+
+def _guess(question: Question) -> Kind | None:
+    if question.AnswerIDs:
+        return Kind.MULTI
+    if not question.AnswerValues:
+        return None
+    if as_code(question.QuestionID) == _POSTAL:
+        return Kind.TEXT
+    ranges = all(_RANGE.match(as_code(value)) for value in question.AnswerValues)
+    return Kind.NUMBER if ranges else Kind.MULTI
+
+
+TOLUNA = Marketplace("toluna", _recognises, _surveys, _name_of, _lower, _asks)

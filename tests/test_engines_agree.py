@@ -1,0 +1,119 @@
+"""The main claim: the batch engine gives what the reference evaluator gives, for every member.
+
+Generated payloads of all marketplaces are loaded as the program loads them, and generated members
+are written to Parquet and read as the program reads them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import matcher
+from matcher.choice import How
+from matcher.evaluate import Verdict
+from matcher.survey import Survey
+from profiles.fast import Engine
+from profiles.panel import Panel
+from profiles.panelfile import parse_panel
+from tests.panels import open_members
+from tests.reference import Reference
+from tests.strategies import (
+    AS_OF,
+    Json,
+    Members,
+    Variation,
+    members,
+    payload,
+    variations,
+    write_collections,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_shards_and_lists() -> Iterator[None]:
+    """Shards of one word, and postal lists that count as cut off at four values."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matcher.matches._SMALLEST", 64)
+        patch.setattr("matcher.matches.SHARD_MEMBERS", 128)
+        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
+        yield
+
+
+@pytest.fixture(scope="module", params=["numpy", "numba"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The one or the other for all that is compiled, encoders too, however small the work."""
+    work = 1 << 60
+    if request.param == "numba":
+        pytest.importorskip("numba")
+        work = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("profiles.fast._WORTH_LOADING", work)
+        patch.setattr("profiles.fast._WORTH_CALLING", work)
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        write_collections(Path(name) / "collections")
+        yield Path(name)
+
+
+def load(
+    folder: Path, variation: Variation, surveys: Json, of: Members
+) -> tuple[Panel, tuple[Survey, ...], Reference]:
+    """What the program makes of a panel file, a payload and members, and the reference beside."""
+    file = parse_panel(variation.tables(), folder / "panel.toml")
+    (folder / "payload.json").write_bytes(orjson.dumps(surveys))
+    loaded = matcher.load_surveys([folder / "payload.json"], file.mapping)
+    assert len(loaded.surveys) == len(surveys), loaded.diagnostics
+    pq.write_table(of.table(), folder / "members.parquet")
+    panel = open_members(file, folder / "members.parquet", AS_OF)
+    return panel, loaded.surveys, Reference(loaded.surveys, file.mapping, of.rows, AS_OF)
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(
+    how=st.sampled_from(How),
+    variation=variations,
+    surveys=payload(),
+    of=members(),
+    seed=st.integers(0, 3),
+)
+def test_rows_and_counts_are_those_of_the_reference(
+    folder: Path,
+    engine: Engine,
+    how: How,
+    variation: Variation,
+    surveys: Json,
+    of: Members,
+    seed: int,
+) -> None:
+    panel, lowered, reference = load(folder, variation, surveys, of)
+    choice = reference.choice(how, seed)
+    plan = matcher.compile(lowered)
+    for uncertain in (False, True):
+        found = plan.match(panel, choose=how, seed=seed, uncertain=uncertain, engine=engine)
+        assert list(found) == reference.rows(choice, uncertain=uncertain)
+        assert found.counts() == reference.counts(choice, uncertain=uncertain)
+
+
+@given(variation=variations, surveys=payload(), of=members())
+def test_bitmaps_are_those_of_the_reference(
+    folder: Path, variation: Variation, surveys: Json, of: Members
+) -> None:
+    panel, lowered, reference = load(folder, variation, surveys, of)
+    found = matcher.compile(lowered).match(panel)
+    for survey in lowered:
+        eligible = reference.places(survey, Verdict.ELIGIBLE)
+        uncertain = reference.places(survey, Verdict.UNCERTAIN)
+        assert list(found.eligible(survey.name)) == eligible
+        assert list(found.uncertain(survey.name)) == uncertain
