@@ -15,9 +15,11 @@ from benchmarks.case import AS_OF, Case
 from benchmarks.conftest import Peer
 from benchmarks.ours import Counts, Ours
 from benchmarks.peers import PolarsPeer
-from benchmarks.summary import CODES, COLD, FIRST, KEPT, WARM, Timer
+from benchmarks.summary import CODES, COLD, DUCKDB, FIRST, KEPT, LAZY, SERIES, WARM, Timer
 from matcher.plan import Plan
 from profiles.panel import open_panel
+
+ROUNDS = {SERIES: 3, KEPT: 3, LAZY: 3, DUCKDB: 2}
 
 
 def test_warm(ours: Ours, timer: Timer) -> None:
@@ -56,7 +58,7 @@ def test_counts(case: Case, plan: Plan, expected: Expected, timer: Timer) -> Non
 
 def test_peer_warm(peer: tuple[str, Peer], timer: Timer) -> None:
     name, made = peer
-    timer.compare(WARM, name, made.run, rounds=3)
+    timer.compare(WARM, name, made.run, ROUNDS[name])
 
 
 def test_peer_cold(peer: tuple[str, Peer], case: Case, expected: Expected, timer: Timer) -> None:
@@ -66,7 +68,7 @@ def test_peer_cold(peer: tuple[str, Peer], case: Case, expected: Expected, timer
         made.encode(case.members)
         return made.run()
 
-    places, counts = timer.compare(COLD, name, cold, rounds=3)
+    places, counts = timer.compare(COLD, name, cold, ROUNDS[name])
     check(expected, counts, columns_of(places))
 
 
@@ -74,5 +76,5 @@ def test_peer_with_predicates_kept(case: Case, expected: Expected, timer: Timer)
     polars = PolarsPeer(case.panel, case.opportunities)
     polars.encode(case.members)
     kept = list(polars.predicates())
-    places, counts = timer.compare(WARM, KEPT, lambda: polars.divide(kept), rounds=3)
+    places, counts = timer.compare(WARM, KEPT, lambda: polars.divide(kept), ROUNDS[KEPT])
     check(expected, counts, columns_of(places))

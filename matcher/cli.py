@@ -6,8 +6,10 @@ Exit status: 0 done; 1 done, with findings; 2 not done.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,13 +27,23 @@ from matcher.report import (
     ProgressBar,
     counts_json,
     findings_json,
+    one_line,
+    plural,
     print_counts,
     print_finding,
     print_summary,
     quota_table,
     survey_table,
 )
-from profiles.errors import InputError
+from matcher.usage import (
+    at_least_one,
+    read_payloads,
+    read_whole,
+    shield_stdin,
+    unshield_stdin,
+    usage_line,
+)
+from profiles.errors import InputError, system_reason
 from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 
@@ -47,7 +59,7 @@ Payloads = Annotated[
     Parameter(
         help="Payload files (.json, .jsonl), folders of them, or - for standard input.",
         negative=(),
-        allow_leading_hyphen=False,
+        converter=read_payloads,
     ),
 ]
 PanelPath = Annotated[Path, Parameter(name="--panel", help="The panel file (panel.toml).")]
@@ -60,7 +72,7 @@ class Options:
 
     as_of: Annotated[date | None, Parameter(help="The day ages count on (default: today).")] = None
     choose: Annotated[How, Parameter(help="Which quota of a group a member is given.")] = How.FIRST
-    seed: Annotated[int, Parameter(help="Seed of the balanced choice.")] = 0
+    seed: Annotated[int, Parameter(help="Seed of the balanced choice.", converter=read_whole)] = 0
     uncertain: Annotated[
         bool, Parameter(help="Give out members who only may be eligible, too.", negative=())
     ] = False
@@ -74,7 +86,10 @@ class Options:
     marketplace: Annotated[
         str | None, Parameter(help="Take payloads for this marketplace's, whatever their shape.")
     ] = None
-    workers: Annotated[int, Parameter(help="Threads to evaluate with.")] = 1
+    workers: Annotated[
+        int,
+        Parameter(help="Threads to evaluate with.", converter=read_whole, validator=at_least_one),
+    ] = 1
 
     @property
     def day(self) -> date:
@@ -83,10 +98,14 @@ class Options:
 
 
 DEFAULTS = Options()
+_FILE_WIDTH = 200
 
 
 def _console() -> Console:
-    return Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_WIDTH
+    return console
 
 
 @app.command
@@ -123,6 +142,8 @@ def _count(
     console = _console()
     began = time.perf_counter()
     panel, surveys = _load(payloads, panel_path, options)
+    if output is not None:
+        _check_apart(output, panel)
     progress = ProgressBar(console, quiet=options.quiet or options.json)
     matches = matcher.compile(surveys).match(
         panel,
@@ -182,7 +203,8 @@ def lint(
         if not options.quiet:
             levels = [sum(each.level is level for each in findings) for level in reversed(Level)]
             console.print(
-                "{:,} surveys: {:,} errors, {:,} warnings, {:,} notes".format(total, *levels)
+                f"{plural(total, 'survey')}: "
+                + ", ".join(map(plural, levels, ("error", "warning", "note")))
             )
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
 
@@ -201,32 +223,54 @@ def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Pan
 
 def _check_output(path: Path) -> None:
     """Refuse before any work what could not be written after it."""
-    if path.suffix != ".parquet":
+    if path.suffix.lower() != ".parquet":
         raise InputError(f"{path}: the output must be a .parquet file")
+    if path.is_dir():
+        raise InputError(f"{path}: cannot be written: it is a folder")
     if not path.parent.is_dir():
         raise InputError(f"{path}: no such folder `{path.parent}`")
 
 
+def _check_apart(output: Path, panel: Panel) -> None:
+    """Refuse to write over the members that are being read."""
+    if output.exists() and any(output.samefile(file) for file in panel.source.files):
+        raise InputError(f"{output}: the output would replace the panel's members")
+
+
 def _write(document: bytes) -> None:
-    sys.stdout.buffer.write(document)
-    sys.stdout.buffer.flush()
+    if sys.stdout is None:
+        raise InputError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(document)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _give_up_stdout()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise InputError(f"standard output cannot be written: {system_reason(error)}") from None
+
+
+def _give_up_stdout() -> None:
+    """Let what has not been written go nowhere, so that it does not fail once more at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
-    """Run the command line and exit with its status."""
+    """Run the command line and exit with its status; being terminated is being interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; gives the exit status, and never lets a traceback out."""
     try:
-        status = app(arguments, exit_on_error=False, print_error=False)
+        status = app(shield_stdin(arguments), exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _fail(" ".join(str(error).split()))
+        return _fail(usage_line(error))
     except InputError as error:
         return _fail(str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # rich exits where the other end of its pipe is closed
         return 2
     except KeyboardInterrupt:
         return _fail("interrupted")
@@ -241,5 +285,6 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str) -> int:
-    print(f"matcher: {message}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"matcher: {one_line(unshield_stdin(message))}", file=sys.stderr)
     return 2

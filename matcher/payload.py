@@ -29,7 +29,7 @@ from matcher.lowering import Lowering
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace
 from matcher.survey import Survey
-from profiles.errors import InputError, did_you_mean
+from profiles.errors import InputError, did_you_mean, system_reason
 from profiles.mapping import PanelMapping
 
 STDIN = "-"
@@ -85,10 +85,11 @@ def _nothing_found(paths: Iterable[str | Path], findings: list[Diagnostic]) -> s
     if not findings:
         return f"{', '.join(map(str, paths))}: no survey found"
     first = min(findings, key=lambda finding: -finding.level)
-    place = ", ".join(part for part in (first.file, first.at, first.pointer) if part)
+    place = " ".join(part for part in (first.at, first.pointer) if part)
+    at = f"at {place}: " if place else ""
     hint = f" ({first.hint})" if first.hint else ""
-    more = f"; {len(findings) - 1:,} more findings" if len(findings) > 1 else ""
-    return f"{place}: no survey found: {first.message}{hint}{more}"
+    more = f" (and {len(findings) - 1:,} more)" if len(findings) > 1 else ""
+    return f"{first.file}: no survey found: {at}{first.message}{hint}{more}"
 
 
 @contextmanager
@@ -224,8 +225,7 @@ def _documents(path: str | Path) -> Iterator[Found]:
         except FileNotFoundError:
             raise InputError(f"{file}: no such file") from None
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise InputError(f"{file}: cannot be read: {why.lower()}") from None
+            raise InputError(f"{file}: cannot be read: {system_reason(error)}") from None
         yield from _parse(data, str(file), lines=file.suffix.lower() == ".jsonl")
 
 

@@ -14,7 +14,19 @@ from typing import Final, NamedTuple, TypeAlias
 
 from matcher.evaluate import Member, evaluate
 from matcher.representatives import can_represent, holds_several, representatives
-from matcher.rule import And, Const, InIds, Leaf, Not, Or, Rule, Truth, Unusable
+from matcher.rule import (
+    And,
+    Const,
+    InIds,
+    Leaf,
+    Not,
+    OneOf,
+    Or,
+    Rule,
+    StartsWith,
+    Truth,
+    Unusable,
+)
 from profiles.schema import Schema
 from profiles.values import Answers
 
@@ -23,6 +35,10 @@ IdListName: TypeAlias = tuple[str, str]
 
 Key: TypeAlias = str | IdListName
 """What is open: the answers to an attribute, or whether the member is on a list of ids."""
+
+
+MOST_TRIED = 300_000
+"""With more pairs of an answer and a leaf than that, an attribute's leaves are not looked into."""
 
 
 class Wanted(IntEnum):
@@ -95,13 +111,17 @@ class _Effect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Variable:
-    """All that one key may be, as members who differ in nothing else; `members` answer once."""
+    """All that one key may be, as members who differ in nothing else; `members` answer once.
+
+    `texts`: all that their answers begin with, the whole answers among them.
+    """
 
     members: tuple[Member, ...]
     absent: Member
     empty: Member
     several: bool
     start: Left
+    texts: frozenset[str] = frozenset()
 
 
 class Possible:
@@ -174,12 +194,16 @@ class Possible:
             if not can_represent(leaf, attribute, self._leaves[key]):
                 return None
         variable = self._variable(key)
+        if len(variable.members) * len(self._leaves[key]) > MOST_TRIED:
+            return None
+        short = _shortened(leaf, variable.texts)
         fits = sum(
-            wanted.allows(evaluate(leaf, member)) << number
+            1 << number
             for number, member in enumerate(variable.members)
+            if wanted.allows(evaluate(short, member))
         )
-        absent = wanted.allows(evaluate(leaf, variable.absent))
-        empty = wanted.allows(evaluate(leaf, variable.empty))
+        absent = wanted.allows(evaluate(short, variable.absent))
+        empty = wanted.allows(evaluate(short, variable.empty))
         # Of several answers, all must be such for `Unusable` to hold, and for others not to.
         every = isinstance(leaf, Unusable) is wanted.high
         if every or not variable.several:
@@ -208,6 +232,13 @@ class Possible:
             Member("", {name: ()}),
             several,
             Left(constant is None, several, (1 << len(answers)) - 1),
+            frozenset(
+                text[:end]
+                for answer in answers
+                for text in answer
+                if isinstance(text, str)
+                for end in range(len(text) + 1)
+            ),
         )
 
 
@@ -216,6 +247,16 @@ def _id_list() -> _Variable:
     off = Member("", {}, lambda *_: False)
     unknown = Member("", {})
     return _Variable((on, off), unknown, unknown, False, Left(True, False, 0b11))
+
+
+def _shortened(leaf: Leaf, texts: frozenset[str]) -> Leaf:
+    """Without what none of the texts is or begins with, a leaf holds of the same of them."""
+    match leaf:
+        case OneOf(attribute, values):
+            return OneOf(attribute, tuple(text for text in values if text in texts))
+        case StartsWith(attribute, prefixes):
+            return StartsWith(attribute, tuple(text for text in prefixes if text in texts))
+    return leaf
 
 
 def _lowest(mask: int) -> int:

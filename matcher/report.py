@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from matcher.matches import PanelCounts, QuotaCounts, SurveyCounts
 
 MOST_SURVEYS = 60
 MOST_ERRORS = 10
+LONGEST_LINE = 1000
 _PATIENCE = 1.0
 NONE = "[dim]-[/dim]"
 _STYLE = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.INFO: "dim"}
@@ -73,7 +75,30 @@ def findings_json(surveys: int, diagnostics: Iterable[Diagnostic]) -> bytes:
 
 
 def _document(content: dict[str, Any]) -> bytes:
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # half a surrogate pair, in the name of a file or a key
+        return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def one_line(text: str) -> str:
+    """The text so that it stays on one line and leaves a terminal alone; a long one is cut."""
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE * 3 // 4]} … {text[-LONGEST_LINE // 4 :]}"
+    if text.isprintable():
+        return text
+    shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return "".join(shown)
+
+
+def _shown(text: str) -> str:
+    """A name in a table or line of rich's."""
+    return escape(one_line(text))
+
+
+def plural(count: int, thing: str) -> str:
+    """`1 survey`, `2 surveys`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def _seats(quotas: Iterable[QuotaCounts]) -> tuple[int, int]:
@@ -102,7 +127,7 @@ def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool
         seats, fillable = _seats(survey.quotas)
         outer = [quota for quota in survey.quotas if len(quota.ids) == 1]
         line = [
-            escape(survey.survey),
+            _shown(survey.survey),
             survey.status if survey.status == "open" else f"[dim]{survey.status}[/dim]",
             _number(survey.eligible),
             _number(survey.uncertain),
@@ -113,7 +138,7 @@ def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool
             line.append(_share(fillable, seats if survey.status == "open" else 0))
         table.add_row(*line)
     for name in rejected:
-        table.add_row(escape(name), "[red]rejected[/red]", *[NONE] * (4 + assigned))
+        table.add_row(_shown(name), "[red]rejected[/red]", *[NONE] * (4 + assigned))
     return table
 
 
@@ -134,7 +159,7 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for survey in counts.surveys[:MOST_SURVEYS]:
         table.add_row(
-            f"[bold]{escape(survey.survey)}[/bold]",
+            f"[bold]{_shown(survey.survey)}[/bold]",
             survey.status,
             _number(survey.eligible),
             _number(survey.uncertain),
@@ -142,7 +167,7 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
         for quota in survey.quotas:
             per_seat = f"{quota.matched / quota.remaining:.1f}" if quota.remaining else NONE
             table.add_row(
-                "  " * len(quota.ids) + escape(_short(quota.ids[-1])),
+                "  " * len(quota.ids) + _shown(_short(quota.ids[-1])),
                 "open" if quota.open else "[dim]closed[/dim]",
                 "",
                 "",
@@ -151,7 +176,7 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
                 per_seat,
             )
     for name in rejected:
-        table.add_row(escape(name), "[red]rejected[/red]")
+        table.add_row(_shown(name), "[red]rejected[/red]")
     return table
 
 
@@ -170,13 +195,13 @@ def print_counts(
     console.print(table)
     if len(counts.surveys) > MOST_SURVEYS:
         more = len(counts.surveys) - MOST_SURVEYS
-        console.print(f"[dim]… and {more:,} surveys more: --json has them all[/dim]")
+        console.print(f"[dim]… and {plural(more, 'survey')} more: --json has them all[/dim]")
     pairs = sum(survey.eligible for survey in counts.surveys)
     opened = sum(survey.status == "open" for survey in counts.surveys)
     console.print(
-        f"\n{counts.members:,} members · {opened:,} surveys open, "
+        f"\n{plural(counts.members, 'member')} · {plural(opened, 'survey')} open, "
         f"{len(counts.surveys) - opened:,} closed, {len(rejected):,} rejected · "
-        f"{pairs:,} eligible pairs · {seconds:.2f} s",
+        f"{plural(pairs, 'eligible pair')} · {seconds:.2f} s",
         soft_wrap=True,
     )
 
@@ -187,7 +212,7 @@ def print_summary(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
     for finding in errors[:MOST_ERRORS]:
         print_finding(console, finding)
     if len(errors) > MOST_ERRORS:
-        console.print(f"… and {len(errors) - MOST_ERRORS:,} errors more")
+        console.print(f"… and {plural(len(errors) - MOST_ERRORS, 'error')} more")
     warnings = Counter(each.code for each in diagnostics if each.level is Level.WARNING)
     if warnings:
         named = ", ".join(f"{count:,} {code}" for code, count in warnings.most_common())
@@ -197,14 +222,14 @@ def print_summary(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
         )
     for finding in diagnostics:
         if finding.level is Level.INFO and finding.survey is None:
-            console.print(f"[dim]note: {escape(finding.message)}[/dim]")
+            console.print(f"[dim]note: {_shown(finding.message)}[/dim]", soft_wrap=True)
 
 
 def print_finding(console: Console, finding: Diagnostic) -> None:
     """One finding on one line."""
     style = _STYLE[finding.level]
     level, _, rest = str(finding).partition(": ")
-    console.print(f"[{style}]{level}[/{style}]: {escape(rest)}", soft_wrap=True)
+    console.print(f"[{style}]{level}[/{style}]: {_shown(rest)}", soft_wrap=True)
 
 
 class ProgressBar:

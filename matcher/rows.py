@@ -7,8 +7,9 @@ that what is sorted and what is held at a time stays small.
 from __future__ import annotations
 
 import base64
-import os
+import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from matcher.batch import Assigned
 from matcher.evaluate import Verdict
 from matcher.plan import Compiled, Program, Step
 from profiles.columns import WORD, Row, words
-from profiles.errors import InputError
+from profiles.errors import InputError, system_reason
 from profiles.ids import id_type
 from profiles.panel import Panel, Shard
 
@@ -163,7 +164,7 @@ def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
 
     The file appears whole or not at all; raises InputError where it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
         with pq.ParquetWriter(unfinished, schema, compression="zstd", store_schema=False) as writer:
             for table in _row_groups(batches, schema):
@@ -171,11 +172,10 @@ def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
             writer.add_key_value_metadata({b"ARROW:schema": _plain_lists(schema)})
         unfinished.replace(path)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {(error.strerror or str(error)).lower()}"
-        ) from None
+        raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def _plain_lists(schema: pa.Schema) -> bytes:

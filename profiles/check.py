@@ -204,12 +204,13 @@ class _AnswerCheck:
                     hint,
                 )
         if self._unmapped_in_all and self._whole:
+            times = "once" if self._unmapped_in_all == 1 else f"{self._unmapped_in_all:,} times"
             yield PanelFinding(
                 "value-not-mapped",
                 "info",
                 self._place,
                 f"no {self._marketplace} answer stands for {_examples(common)} of "
-                f"`{self._attribute.name}`, which members hold {self._unmapped_in_all:,} times",
+                f"`{self._attribute.name}`, held {times}",
             )
 
 

@@ -6,6 +6,7 @@ carry its number. So encoders cannot drift from what one member's answer means.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias
@@ -32,6 +33,9 @@ from profiles.values import Answers, UnreadableError, read_answers
 _SAMPLE = 1 << 16
 _FEW = 1 << 12
 _EXACT = 1 << 53
+_FIRST_DAY = date(1, 1, 1).toordinal() - date(1970, 1, 1).toordinal()
+_LAST_DAY = date(9999, 12, 31).toordinal() - date(1970, 1, 1).toordinal()
+_PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 Distinct: TypeAlias = tuple[NDArray[np.int64], list[object]]
 
 
@@ -46,15 +50,19 @@ class BadValueError(Exception):
 def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
     """Encode one column of a shard; raises BadValueError where an answer does not fit."""
     kind = column.type
+    if _is_bytes(kind):
+        raise BadValueError(0, "bytes, not text")
     if pa.types.is_nested(kind):
-        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-            raise BadValueError(0, f"a column of {kind} cannot hold answers")
+        plain = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        if not plain or pa.types.is_nested(kind.value_type):
+            raise BadValueError(0, f"a column of type `{short_name(kind)}` cannot hold answers")
         if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
             raise BadValueError(
                 0, f"lists of answers, but the attribute's type is {attribute.kind}"
             )
         return _encode_lists(attribute, column, as_of)
-    if pa.types.is_timestamp(kind) or pa.types.is_date64(kind):
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        _check_years(column)
         column = column.cast(pa.date32(), safe=False)
     if attribute.kind is Kind.NUMBER and _is_numeric(column.type):
         small = _small_integers(column)
@@ -63,6 +71,35 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
         if _mostly_distinct(column):
             return _dense_numbers(column)
     return _encode_scalars(attribute, column, as_of)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def short_name(kind: pa.DataType) -> str:
+    """An Arrow type in short: of what is in it, only what a list is of."""
+    name = re.split(r"[<\[]", str(kind))[0]
+    return f"{name} of {short_name(kind.value_type)}" if name == "list" else name
+
+
+def _check_years(column: pa.ChunkedArray) -> None:
+    """Refuse days outside the years 1 to 9999, which cannot be told apart later on."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        unit = _PER_DAY[kind.unit]
+    else:
+        unit = 1 if pa.types.is_date32(kind) else _PER_DAY["ms"]
+    if unit == _PER_DAY["ns"]:  # 64 bits of them are 584 years
+        return
+    counts = column.cast(pa.int32() if unit == 1 else pa.int64()).fill_null(0).to_numpy()
+    outside = (counts < _FIRST_DAY * unit) | (counts >= (_LAST_DAY + 1) * unit)
+    if outside.any():
+        raise BadValueError(int(outside.argmax()), "a date outside the years 1 to 9999")
 
 
 def _is_numeric(kind: pa.DataType) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 
 
@@ -11,6 +12,12 @@ class InputError(Exception):
     The message is one line, lower case, names the place (file, row, key) and quotes user input
     in backticks.
     """
+
+
+def system_reason(error: OSError | ValueError) -> str:
+    """Why a file could not be opened, read or written, in the operating system's words."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if number else " ".join(str(error).split()).lower()
 
 
 def did_you_mean(wrong: str, known: list[str] | tuple[str, ...]) -> str:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import orjson
 
-from profiles.errors import InputError
-from profiles.values import as_code
+from profiles.errors import InputError, system_reason
+from profiles.values import UnreadableError, as_code
 
 _EMPTY = "EMPTY_PAYLOAD"
 _PROCESSING = "PROCESSING"
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,10 @@ class Collections:
             return None
         try:
             text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read: {error}".lower()) from None
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text at byte {error.start + 1}") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
         status = text.strip() if len(text) < 100 else ""
         return None if status == _PROCESSING else "" if status == _EMPTY else text
 
@@ -87,18 +90,22 @@ class Collections:
         """The file of a collection; an id that would lead out of its folder has none."""
         if self.folder is None or name.count("/") != 2 or ".." in name or "\0" in name:
             return None
-        return self.folder / (name + suffix)
+        path = self.folder / (name + suffix)
+        return path if len(path.name.encode("utf-8", "replace")) <= _LONGEST_NAME else None
 
     def _invited(self, name: str, text: str, as_of: date) -> frozenset[str]:
         rows = csv.DictReader(io.StringIO(text))
         if text.strip() and "respondent_id" not in (rows.fieldnames or ()):
             raise InputError(f"{self._path(name, '.csv')}: no column `respondent_id`")
         start_of_day = datetime.combine(as_of, time(), UTC)
-        return frozenset(
-            row["respondent_id"].strip()
-            for row in rows
-            if row["respondent_id"] and not self._expired(name, row, start_of_day)
-        )
+        try:
+            return frozenset(
+                row["respondent_id"].strip()
+                for row in rows
+                if row["respondent_id"] and not self._expired(name, row, start_of_day)
+            )
+        except csv.Error as error:
+            raise InputError(f"{self._path(name, '.csv')}: cannot be read: {error}") from None
 
     def _expired(self, name: str, row: dict[str, str], start_of_day: datetime) -> bool:
         written = (row.get("expiration") or "").strip()
@@ -125,6 +132,9 @@ class Collections:
             codes = page.get("MemberCodes") if isinstance(page, dict) else None
             if not isinstance(codes, list):
                 raise InputError(f"{path}: no list `MemberCodes`")
-            members.update(as_code(code) for code in codes)
+            try:
+                members.update(as_code(code) for code in codes)
+            except UnreadableError:
+                raise InputError(f"{path}: `MemberCodes` must hold texts or numbers") from None
             more = page.get("HasAdditionalMembers") is True
         return IdList(frozenset(members), complete=not more)

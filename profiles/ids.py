@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from profiles.encode import BadValueError
+from profiles.encode import BadValueError, short_name
 from profiles.errors import InputError
 from profiles.sources import Source
 
@@ -39,12 +39,21 @@ def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
             row = int(np.flatnonzero(large.to_numpy())[0])
             raise BadValueError(row, "an id larger than 64 bits hold") from None
     elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        raise BadValueError(0, f"ids must be text or integers, not {column.type}")
-    if column.null_count and not optional:
-        missing = np.flatnonzero(column.is_null().to_numpy())
-        raise BadValueError(int(missing[0]), "no member id")
+        raise BadValueError(0, f"ids must be text or integers, not `{short_name(column.type)}`")
+    if not optional:
+        blank = _first_blank(column)
+        if blank is not None:
+            raise BadValueError(blank, "no member id")
     whole = column.combine_chunks()
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _first_blank(column: pa.ChunkedArray) -> int | None:
+    """The first row without an id: null, or an empty text."""
+    if column.null_count:
+        return int(np.flatnonzero(column.is_null().to_numpy())[0])
+    empty = -1 if pa.types.is_integer(column.type) else pc.index(column, "").as_py()
+    return empty if empty >= 0 else None
 
 
 def mix(number: int) -> int:

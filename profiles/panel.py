@@ -19,7 +19,7 @@ from pyroaring import BitMap
 
 from profiles.columns import Column, ConstantColumn
 from profiles.encode import BadValueError, encode_column
-from profiles.errors import InputError
+from profiles.errors import InputError, did_you_mean
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids, id_array, id_type
 from profiles.mapping import PanelMapping
@@ -29,6 +29,7 @@ from profiles.sources import Batch, Source, open_source
 
 SHARD_MEMBERS = 1 << 20
 RESIDENT_MEMBERS = 1 << 22
+_NAMED = 5
 
 
 @dataclass(slots=True)
@@ -191,6 +192,11 @@ class Panel:
             except BadValueError as error:
                 place = _place(rows, error.row)
                 raise InputError(f"{place}, column `{attribute.column}`: {error.why}") from None
+            except (pa.ArrowException, OverflowError) as error:
+                why = " ".join(str(error).split())
+                raise InputError(
+                    f"{rows[0].file}: column `{attribute.column}` cannot be read: {why}"
+                ) from None
         return columns
 
     def _ids(
@@ -210,7 +216,7 @@ class Panel:
 
     def _check_columns(self) -> None:
         """Columns that the panel file names and the source lacks, all of them at once."""
-        has = set(self.source.schema().names)
+        file, has = self.source.files[0], self.source.schema().names
         needs = {
             f"attributes.{name}": attribute.column
             for name, attribute in self.schema.attributes.items()
@@ -219,14 +225,23 @@ class Panel:
         for name, marketplace in self.mapping.marketplaces.items():
             if marketplace.respondent_id:
                 needs[f"marketplaces.{name}.respondent_id"] = marketplace.respondent_id
+        if len(has) == 1 and (marks := [mark for mark in ";\t|" if mark in has[0]]):
+            mark = "tabs" if marks[0] == "\t" else f"`{marks[0]}`"
+            raise InputError(f"{file}: separated by {mark}; it must be commas")
         lacking = [
-            f"`{column}` ({key})" for key, column in sorted(needs.items()) if column not in has
+            f"`{column}` ({'; '.join(filter(None, (key, did_you_mean(column, has))))})"
+            for key, column in sorted(needs.items())
+            if column not in has
         ]
         if lacking:
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
             raise InputError(
-                f"{self.source.files[0]}: no column {', '.join(lacking)}, "
+                f"{file}: no column {', '.join(lacking[:_NAMED])}{more}, "
                 f"which {self.file.path} names"
             )
+        for column in needs.values():
+            if has.count(column) > 1:
+                raise InputError(f"{file}: the column `{column}` stands twice")
 
 
 def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from profiles.errors import InputError, did_you_mean
+from profiles.errors import InputError, did_you_mean, system_reason
 from profiles.idlists import Collections
 from profiles.mapping import (
     AttributeMapping,
@@ -24,7 +24,18 @@ from profiles.schema import Attribute, Kind, Schema
 from profiles.values import UnreadableError, as_code
 
 Scalar = str | int | float | bool
+Name = Annotated[str, Field(min_length=1)]
 MarketplaceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+_WANTED = {
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "names of marketplaces are lower case",
+    "int_type": "must be a whole number",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
 
 
 class _Table(BaseModel):
@@ -32,14 +43,14 @@ class _Table(BaseModel):
 
 
 class _PanelTable(_Table):
-    source: str
-    member_id: str = "member_id"
+    source: Name
+    member_id: Name = "member_id"
 
 
 class _AttributeTable(_Table):
     type: Annotated[Kind, BeforeValidator(lambda raw: Kind(raw) if raw in list(Kind) else raw)]
-    column: str | None = None
-    separator: Annotated[str, Field(min_length=1)] = "|"
+    column: Name | None = None
+    separator: Name = "|"
 
 
 class _AnswersTable(_Table):
@@ -55,12 +66,12 @@ class _DeviceSupport(_Table):
 
 class _MarketplaceTable(_Table):
     attributes: dict[str, _AnswersTable] = {}
-    respondent_id: str | None = None
+    respondent_id: Name | None = None
     device_support: _DeviceSupport = _DeviceSupport()
 
 
 class _CollectionsTable(_Table):
-    folder: str
+    folder: Name
 
 
 class _File(_Table):
@@ -85,18 +96,27 @@ class PanelFile:
 def read_panel_file(path: Path) -> PanelFile:
     """Read and check a panel file; raises InputError naming the file and the key at fault."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such panel file") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}".lower()) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from None
+        raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text at byte {error.start + 1}") from None
+    except tomllib.TOMLDecodeError as error:
+        why = str(error)
+        raise InputError(f"{path}: not TOML: {why[:1].lower()}{why[1:]}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not TOML: nested too deeply") from None
     return parse_panel(tables, path)
 
 
 def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     """Check the tables of a panel file that stands (or would stand) at `path`."""
+    panel = tables.get("panel")
+    source = panel.get("source") if isinstance(panel, dict) else None
+    if isinstance(source, str) and (address := re.match(r"(\w+)://", source)):
+        raise InputError(f"{path}: panel.source: `{address[1]}` databases are not supported yet")
     try:
         file = _File.model_validate(tables)
     except ValidationError as error:
@@ -106,6 +126,9 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
             f"{path}: history: participation history is not supported yet; "
             "without it members could be sent where they have already been"
         )
+    for name, value in file.constants.items():
+        if not as_code(value) or value != value:
+            raise InputError(f"{path}: constants.{name}: must not be empty")
     schema = Schema(
         {
             name: Attribute(name, table.type, table.column or name, table.separator)
@@ -129,10 +152,12 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
 def _marketplace(
     name: str, table: _MarketplaceTable, schema: Schema, path: Path
 ) -> MarketplaceMapping:
-    attributes = {
-        as_code(key): _attribute(f"{path}: marketplaces.{name}.attributes.{key}", entry, schema)
-        for key, entry in table.attributes.items()
-    }
+    attributes: dict[str, AttributeMapping] = {}
+    for key, entry in table.attributes.items():
+        place = f"{path}: marketplaces.{name}.attributes.{key}"
+        if as_code(key) in attributes:
+            raise InputError(f"{place}: stands twice, but for white space")
+        attributes[as_code(key)] = _attribute(place, entry, schema)
     return MarketplaceMapping(
         name, attributes, table.respondent_id, table.device_support.model_dump()
     )
@@ -153,37 +178,71 @@ def _attribute(place: str, table: _AnswersTable, schema: Schema) -> AttributeMap
     for answer, written in table.answers.items():
         targets = written if isinstance(written, list) else [written]
         try:
-            read = [part for target in targets for part in read_target(attribute, target)]
+            if as_code(answer) in answers:
+                raise UnreadableError("stands twice, but for white space")
+            read = [part for target in targets for part in _target(attribute, target)]
         except UnreadableError as error:
             raise InputError(f"{place}.answers.{answer}: {error}") from None
         answers[as_code(answer)] = tuple(read)  # type: ignore[assignment]
     return AttributeMapping(attribute, answers)
 
 
+def _target(attribute: Attribute, written: Scalar) -> Target:
+    """What one answer stands for; raises UnreadableError for what no member can hold."""
+    if written != written:
+        raise UnreadableError("`nan` is not a value")
+    if not attribute.numeric and not as_code(written):
+        raise UnreadableError("an empty text is no answer")
+    target = read_target(attribute, written)
+    for part in target:
+        if isinstance(part, tuple) and part[0] > part[1]:
+            raise UnreadableError(f"`{written}` ends before it begins")
+    return target
+
+
 def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False)[0]
-    parts = [
-        str(part) for part in fault["loc"] if not re.match(r"str|int|float|bool|list\[", str(part))
-    ]
+    """The first fault, a misspelt key before others; those of one place are one."""
+    faults = error.errors(include_url=False)
+    fault = min(faults, key=lambda each: each["type"] != "extra_forbidden")
+    parts = _place(fault["loc"])
     place = ".".join(parts)
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    places = {tuple(_place(each["loc"])) for each in faults}
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
     if fault["type"] == "missing":
         return f"{place}: missing{more}"
     if fault["type"] == "extra_forbidden":
         known = list(_known_keys(fault["loc"]))
         hint = did_you_mean(parts[-1], known)
         return f"{place}: no such key" + (f"; {hint}" if hint else "") + more
-    if fault["type"] == "enum":
-        return f"{place}: `{fault['input']}` is not a type ({', '.join(Kind)}){more}"
-    return f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}{more}"
+    if fault["type"] == "is_instance_of":
+        if not isinstance(fault["input"], str):
+            return f"{place}: must be one of {', '.join(Kind)}{more}"
+        hint = did_you_mean(fault["input"], list(Kind))
+        why = f"`{fault['input']}` is not a type ({', '.join(Kind)})"
+        return f"{place}: {why}" + (f"; {hint}" if hint else "") + more
+    here = [each["loc"] for each in faults if _place(each["loc"]) == parts]
+    if any(str(step).startswith("list[") for location in here for step in location):
+        return f"{place}: must be a value or a list of values{more}"
+    if fault["type"] == "string_type" and parts[:1] == ["constants"]:
+        return f"{place}: must be a value{more}"
+    why = _WANTED.get(fault["type"], f"{fault['msg'][0].lower()}{fault['msg'][1:]}")
+    return f"{place}: {why}{more}"
+
+
+def _place(location: tuple[int | str, ...]) -> list[str]:
+    """The keys that lead to a fault, without the branches of a union."""
+    branch = re.compile(r"(str|int|float|bool|list\[.*|\[key\])\Z")
+    return [str(part) for part in location if isinstance(part, str) and not branch.match(part)]
 
 
 def _known_keys(location: tuple[int | str, ...]) -> set[str]:
     tables: dict[int, type[BaseModel]] = {1: _File}
-    if len(location) == 2 and location[0] == "panel":
-        tables[2] = _PanelTable
+    if len(location) == 2:
+        tables[2] = _PanelTable if location[0] == "panel" else _CollectionsTable
     if len(location) == 3:
         tables[3] = _AttributeTable if location[0] == "attributes" else _MarketplaceTable
+    if len(location) == 4:
+        tables[4] = _DeviceSupport
     if len(location) == 5:
         tables[5] = _AnswersTable
     table = tables.get(len(location))

@@ -6,6 +6,8 @@ a bad value can be named by its place. CSV columns are all read as text: "00031"
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ import pyarrow.csv
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from profiles.errors import InputError, did_you_mean
+from profiles.errors import InputError, did_you_mean, system_reason
 
 _SUFFIXES = {
     ".parquet": "parquet",
@@ -25,6 +27,7 @@ _SUFFIXES = {
     ".ipc": "arrow",
 }
 BATCH_ROWS = 1 << 17
+_RAGGED = re.compile(r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got (?P<values>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,15 @@ class Source:
                     raise InputError(
                         f"{file}: no column `{column}`" + (f"; {hint}" if hint else "")
                     )
+                if names.count(column) > 1:
+                    raise InputError(f"{file}: the column `{column}` stands twice")
             row = 0
             try:
                 for data in _READERS[layout[0]](file, columns, distinct):
                     yield Batch(data.select(columns), file, row, layout)
                     row += data.num_rows
             except (pa.ArrowException, OSError) as error:
-                raise InputError(f"{file}: row {row + 1} or after: {_one_line(error)}") from None
+                raise InputError(f"{file}: {_broken_off(error, row)}") from None
 
     def count_rows(self) -> int | None:
         """The number of rows where the files say it cheaply, else None."""
@@ -84,16 +89,30 @@ class Source:
 
 def open_source(path: Path) -> Source:
     """Find the file or folder of files; raises InputError where there is nothing to read."""
-    if path.is_dir():
-        files = tuple(sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES))
-        if not files:
-            raise InputError(f"{path}: no .parquet, .csv or .arrow file in the folder")
-        return Source(files)
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
+    try:
+        if path.is_dir():
+            return Source(_files(path))
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"{path}: not a .parquet, .csv or .arrow file")
     return Source((path,))
+
+
+def _files(folder: Path) -> tuple[Path, ...]:
+    """The files of a folder; names that begin with a dot or an underscore are not data."""
+    files = tuple(
+        sorted(
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in _SUFFIXES and file.name[0] not in "._" and not file.is_dir()
+        )
+    )
+    if not files:
+        raise InputError(f"{folder}: no .parquet, .csv or .arrow file in the folder")
+    return files
 
 
 def _format(file: Path) -> str:
@@ -101,7 +120,25 @@ def _format(file: Path) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """What Arrow says, in one line."""
+    if isinstance(error, OSError) and error.errno:
+        return system_reason(error)
+    text = " ".join(str(error).split()).removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+def _broken_off(error: Exception, row: int) -> str:
+    """Why a file cannot be read beyond so many rows; Arrow counts the header of a CSV, too."""
+    text = str(error)
+    if ragged := _RAGGED.search(text):
+        number = int(ragged["row"]) - 1
+        return f"row {number}: {ragged['values']} values for {ragged['columns']} columns"
+    after = f"row {row + 1} or after: "
+    if "straddles two block boundaries" in text:
+        return after + "a row of more than 1 MB; is a quotation mark never closed?"
+    if "invalid UTF8" in text:
+        return after + "not UTF-8 text"
+    return after + _one_line(error)
 
 
 def _schema(file: Path) -> pa.Schema:
@@ -110,17 +147,23 @@ def _schema(file: Path) -> pa.Schema:
             case "parquet":
                 return pq.read_schema(file)
             case "csv":
-                with file.open(encoding="utf-8-sig", newline="") as lines:
-                    header = pa.csv.read_csv(
-                        pa.BufferReader(lines.readline().encode()),
-                        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-                    ).schema
-                return pa.schema([(name, pa.string()) for name in header.names])
+                return pa.schema([(name, pa.string()) for name in _read_header(file)])
             case _:
                 with _open_arrow(file) as reader:
                     return reader.schema
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, csv.Error) as error:
         raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
+
+
+def _read_header(file: Path) -> list[str]:
+    """The column names in the first line of a CSV file that is not blank."""
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
+        names = next((line for line in csv.reader(lines) if line), [])
+    if not names:
+        raise InputError(f"{file}: no line of column names")
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for name in names for char in name):
+        raise InputError(f"{file}: not UTF-8 text")
+    return names
 
 
 def _read_parquet(
@@ -149,12 +192,18 @@ def _read_csv(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
-    with pa.csv.open_csv(
-        file,
-        read_options=pa.csv.ReadOptions(use_threads=False),
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-        convert_options=convert,
-    ) as reader:
+    try:
+        reader = pa.csv.open_csv(
+            file,
+            read_options=pa.csv.ReadOptions(use_threads=False),
+            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+            convert_options=convert,
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):  # column names, and no line after them
+            return
+        raise
+    with reader:
         yield from reader
 
 

@@ -53,7 +53,8 @@ def as_number(raw: object) -> float:
             raise UnreadableError(f"`{raw}` is not a number")
         return float(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
-        raise UnreadableError(f"`{raw}` is not a number")
+        shown = as_code(raw) if isinstance(raw, bool) else raw
+        raise UnreadableError(f"`{shown}` is not a number")
     try:
         number = float(raw)
     except OverflowError:

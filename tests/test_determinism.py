@@ -23,7 +23,7 @@ from tests.corpus import ROOT
 from tests.panels import open_members
 
 DEMO = ROOT / "fixtures" / "demo"
-MEMBERS = 1500
+MEMBERS = 1000
 
 
 class Run(NamedTuple):
@@ -33,7 +33,7 @@ class Run(NamedTuple):
     workers: int
 
 
-RUNS = [Run(64, 1), Run(64, 2), Run(64, 3), Run(448, 1), Run(448, 3), Run(1 << 20, 2)]
+RUNS = [Run(64, 1), Run(64, 3), Run(448, 1), Run(448, 2), Run(1 << 20, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_a_small_budget_makes_small_shards_and_changes_nothing(
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path)
     told: list[tuple[int, int | None]] = []
-    monkeypatch.setattr("matcher.matches._BUDGET", 1 << 14)
+    monkeypatch.setattr("matcher.matches._BUDGET", 1 << 13)
     panel = open_members(file, members, AS_OF)
     found = result_of(plan, panel, tmp_path, progress=lambda *done: told.append(done))
     assert found == expected
@@ -114,6 +114,17 @@ def test_a_panel_that_is_in_memory_gives_the_same_again(
     expected_of_half = result_of(half, open_members(file, members, AS_OF), tmp_path)
     assert result_of(half, panel, tmp_path) == expected_of_half
     assert result_of(plan, panel, tmp_path) == expected
+
+
+def test_a_panel_too_large_to_keep_is_read_again_and_gives_the_same(
+    plan: Plan, file: PanelFile, members: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose="scarcest")
+    monkeypatch.setattr("matcher.matches.SHARD_MEMBERS", 256)
+    monkeypatch.setattr("profiles.panel.RESIDENT_MEMBERS", 300)
+    panel = open_members(file, members, AS_OF)
+    assert result_of(plan, panel, tmp_path, choose="scarcest") == expected
+    assert result_of(plan, panel, tmp_path, choose="scarcest") == expected
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
@@ -183,8 +194,8 @@ def write_mixed_folder(table: pa.Table, folder: Path) -> Path:
         write_small_row_groups,
     )
     for number, make in enumerate(makers):
-        size = 0 if number == 3 else 400
-        start = 400 * (number - (number > 3))
+        size = 0 if number == 3 else 300
+        start = 300 * (number - (number > 3))
         written = make(table.slice(start, size), folder)
         written.rename(parts / f"{number}{written.suffix}")
     return parts

@@ -120,6 +120,11 @@ class TestUnreachable:
         found = only(lint(survey(first, second)))
         assert found.message.endswith("it contradicts `/quotas/1`")
 
+    def test_an_empty_group_is_not_blamed(self) -> None:
+        empty = replace(group(), pointer="/quotas/1")
+        found = lint(survey(group_of(M, F), empty, filters=[F]))
+        assert told(found, "unreachable-quota") == ["/quotas/0/0"]
+
     def test_several_that_only_together_contradict_it(self) -> None:
         filters = [Or((M, YOUNG)), Or((M, OLD))]
         found = only(lint(survey(group_of(M, F), filters=filters)))
@@ -173,8 +178,11 @@ class TestShadowed:
         assert not told(lint(survey(group(*quotas))), "shadowed-quota")
 
     def test_by_several_together(self) -> None:
-        ages = [in_ranges("age", [bounds]) for bounds in ((0, 24), (25, 200))]
-        found = lint(survey(group_of(*ages, And((M, in_ranges("age", [(20, 30)]))))))
+        ages: list[Rule] = [in_ranges("age", [bounds]) for bounds in ((0, 24), (25, 200))]
+        narrow = And((M, in_ranges("age", [(20, 30)])))
+        closed = quota(narrow, 3, seats=0)
+        open_ = [quota(rule, place) for place, rule in enumerate([*ages, narrow])]
+        found = lint(survey(group(closed, *open_)))
         assert told(found, "shadowed-quota") == ["/quotas/0/2"]
         assert "taken by 2 quotas before it" in found[1].message
 
@@ -386,7 +394,7 @@ class TestWithoutPanel:
         assert {each.code for each in found} == {"unused-tag", "unreachable-quota"}
 
     def test_values_may_be_several_or_one(self, tmp_path: Path) -> None:
-        """Neither a contradiction nor an overlap is certain."""
+        """Neither a contradiction nor an overlap is certain, unless one answer meets both."""
         cells = [
             {"attribute_id": 1, "kind": "VALUE", "value": "1"},
             {"attribute_id": 1, "kind": "VALUE", "value": "2"},
@@ -394,6 +402,8 @@ class TestWithoutPanel:
             {"attribute_id": 7, "kind": "COLLECTION", "collection": "2169971"},
         ]
         assert not open_lint(dynata(cells, [0, 2, 3], [1, 0]), tmp_path)
+        assert not told(open_lint(dynata(cells, [2], [1, 0]), tmp_path), "overlapping-quotas")
+        assert told(open_lint(dynata(cells, [], [1, 2]), tmp_path), "overlapping-quotas")
 
     def test_toluna(self, tmp_path: Path) -> None:
         questions: list[dict[str, Any]] = [
@@ -449,7 +459,8 @@ class TestWithoutPanel:
         assert told(open_lint(payload, tmp_path), "unreachable-survey") == ["/datapoints/0"]
 
     def test_malformed_surveys_are_left_to_loading(self, tmp_path: Path) -> None:
-        found = open_lint([{"pid": []}, {"cells": 3}, 7, {"Surveys": [1]}], tmp_path)
+        sound = {"pid": "1", "state": 2}
+        found = open_lint([{"pid": []}, {"cells": 3}, 7, {"Surveys": [1]}, sound], tmp_path)
         assert {each.level for each in found} == {Level.ERROR}
 
 
@@ -577,6 +588,9 @@ class TestPanel:
         values: list[Any] = codes_ if as_number else [str(code) for code in codes_]
         found = check_panel(a_panel(tmp_path, {"zip": values}, zip="text"))
         assert codes(found) == [("lost-leading-zero", "warning")]
+        kept = [*values, *(str(code) for code in ("02138",) * 5)]
+        if not as_number:
+            assert not check_panel(a_panel(tmp_path, {"zip": kept}, zip="text"))
         whole = [str(code).zfill(5) for code in codes_]
         assert not check_panel(a_panel(tmp_path, {"zip": whole}, zip="text"))
 
@@ -587,10 +601,9 @@ class TestPanel:
             "region": pa.nulls(3, pa.string()),
             "cars": pa.nulls(3),
         }
-        panel = a_panel(
-            tmp_path, columns, sex="single", income="number", region="single", cars="multi"
-        )
-        found = check_panel(panel)
+        regions = {"1": {"attribute": "region", "answers": {"1": "north"}}}
+        kinds = {"sex": "single", "income": "number", "region": "single", "cars": "multi"}
+        found = check_panel(a_panel(tmp_path, columns, {"dynata": regions}, **kinds))
         assert codes(found) == [
             ("blank-answers", "info"),
             ("blank-answers", "info"),
@@ -668,9 +681,11 @@ class TestPanel:
         assert found[0].message == (
             "no member holds `female`, 1 of the 2 values that its answers stand for"
         )
-        assert found[5].message == (
-            "no dynata answer stands for `z` of `hobbies`, which members hold 2 times"
-        )
+        assert [each.message for each in found if each.code == "value-not-mapped"] == [
+            "no dynata answer stands for `femal` of `sex`, held once",
+            "no dynata answer stands for `z` of `hobbies`, held 2 times",
+            "no dynata answer stands for `x` of `kids`, held once",
+        ]
 
     def test_as_diagnostics(self, tmp_path: Path) -> None:
         panel = a_panel(tmp_path, {"income": ["x"]}, income="number")

@@ -133,6 +133,27 @@ def test_a_code_and_its_number() -> None:
     assert both(in_ranges("gender", [(20, 30)]), one_of("gender", ["18", "x"])) is None
 
 
+def test_unusable_answers_are_all_negative() -> None:
+    """Unusable: every answer is a negative code, whether or not a rule mentions it."""
+    for name in ("gender", "hobbies"):
+        unusable = Unusable(name, ("none",))
+        assert both(unusable, one_of(name, ["a"])) is None
+        assert isinstance(both(unusable, Not(one_of(name, ["-1", "none"]))), Witness)
+        assert isinstance(both(unusable, in_ranges(name, [(0, 0)])), Witness)
+    found = both(Not(Unusable("hobbies", ())), one_of("hobbies", ["-1"]))
+    assert isinstance(found, Witness)
+    assert len(found.answers["hobbies"]) == 2
+    child = both(Unusable("children", ("*:1",)), Not(one_of("children", ["-1:1"])))
+    assert isinstance(child, Witness)
+
+
+def test_a_choice_within_a_choice() -> None:
+    inner = And((Or((M, READS)), Or((F, COOKS))))
+    for other in (And((M, F)), And((READS, in_ranges("age", [(18, 24)])))):
+        found = ask((Or((inner, other)), Wanted.TRUE), (in_ranges("age", [(0, 9)]), Wanted.TRUE))
+        assert isinstance(found, Witness)
+
+
 def test_a_list_of_ids_is_one_truth() -> None:
     on_it = InIds("dynata", LISTS[0])
     assert both(on_it, Not(on_it)) is None

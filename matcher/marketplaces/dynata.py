@@ -8,6 +8,7 @@ seats and a status.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -259,6 +260,11 @@ def _wants_all(cell: Cell, pointer: str, lowering: Lowering) -> bool | None:
     return None
 
 
+@lru_cache(maxsize=1 << 16)
+def _is_negative(raw: Scalar | None) -> bool:
+    return is_negative_code(as_code(raw))
+
+
 def _usable_list(
     raws: list[Scalar | None] | list[Scalar] | tuple[str, ...],
     mapped: AttributeMapping,
@@ -269,7 +275,7 @@ def _usable_list(
     in_list: bool = False,
 ) -> Rule:
     """A list of answers of which the negative codes never match anyone."""
-    places = [place for place, raw in enumerate(raws) if not is_negative_code(as_code(raw))]
+    places = [place for place, raw in enumerate(raws) if not _is_negative(raw)]
     usable = [raws[place] for place in places]
     nobody = one_of(mapped.attribute.name, ())
     if raws and not usable:
