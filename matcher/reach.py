@@ -21,7 +21,7 @@ from matcher.satisfy import UNDECIDED, Answer, Demand, Given, Solver, Wanted, Wi
 from matcher.survey import Group, Quota, Reason, Regime, Survey
 from profiles.schema import Kind, Schema
 
-STEPS_A_SURVEY = 100_000
+STEPS_A_SURVEY = 200_000
 """How many alternatives to look at in one survey; its other questions then stay undecided."""
 
 _GATE_REASONS = frozenset({Reason.COUNTRY, Reason.LANGUAGE, Reason.DEVICE})
