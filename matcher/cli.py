@@ -21,7 +21,7 @@ from rich.console import Console
 import matcher
 from matcher.choice import How
 from matcher.diagnostic import Diagnostic, Level
-from matcher.lint import lint_panel, lint_surveys, open_mapping
+from matcher.lint import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping
 from matcher.payload import Surveys, load_surveys
 from matcher.report import (
     ProgressBar,
@@ -43,8 +43,8 @@ from matcher.usage import (
     unshield_stdin,
     usage_line,
 )
+from profiles.check import number_lists
 from profiles.errors import InputError, system_reason
-from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 
 app = App(
@@ -183,16 +183,16 @@ def lint(
     options: Options = DEFAULTS,
 ) -> int:
     """What is wrong or suspicious in the rules, the mapping and the panel."""
-    findings: list[Diagnostic] = []
-    mapping: PanelMapping
     if panel is None:
-        mapping = open_mapping(payloads, options.marketplace)
+        surveys, findings = _lint_rules(payloads, options)
     else:
-        opened = open_panel(panel, options.day)
-        mapping = opened.mapping
-        findings += lint_panel(opened)
-    surveys = load_surveys(payloads, mapping, options.marketplace)
-    findings += [*surveys.diagnostics, *lint_surveys(surveys.surveys, mapping)]
+        opened, surveys = _load(payloads, panel, options)
+        several = number_lists(opened)
+        findings = [
+            *lint_panel(opened),
+            *surveys.diagnostics,
+            *lint_surveys(surveys.surveys, opened.mapping, several),
+        ]
     total = len(surveys.surveys) + len(surveys.rejected)
     if options.json:
         _write(findings_json(total, findings))
@@ -207,6 +207,14 @@ def lint(
                 + ", ".join(map(plural, levels, ("error", "warning", "note")))
             )
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
+
+
+def _lint_rules(payloads: tuple[str, ...], options: Options) -> tuple[Surveys, list[Diagnostic]]:
+    """Surveys linted without a panel, of which nothing is said that depends on one."""
+    mapping = open_mapping(payloads, options.marketplace)
+    surveys = load_surveys(payloads, mapping, options.marketplace)
+    findings = [each for each in surveys.diagnostics if each.code not in NEEDS_PANEL]
+    return surveys, [*findings, *lint_surveys(surveys.surveys, mapping)]
 
 
 def _worth_saying(

@@ -19,7 +19,7 @@ import orjson
 
 Json = Any
 _BLOCK = 1 << 20
-_DEEPEST = 100
+_DEEPEST = 250
 _LARGEST = 10**300
 _MOST_DIGITS = 4000
 _WORDS = {

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matcher.diagnostic import Diagnostic, Level
-from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Json, Marketplace
-from matcher.payload import _documents
+from matcher.payload import documents, named, recognise
 from matcher.reach import SurveyLint
 from matcher.survey import Survey
 from profiles.check import check_panel
@@ -102,19 +101,15 @@ def _raw_surveys(
     paths: Iterable[str | Path], marketplace: str | None
 ) -> Iterator[tuple[Marketplace, dict[str, Json]]]:
     """The survey objects in payload files; what is none is for `load_surveys` to tell of."""
-    known = [each for each in marketplaces().values() if marketplace in (None, each.name)]
+    given = named(marketplace)
     for path in paths:
-        for document in _documents(path):
+        for document in documents(path):
             if isinstance(document, Diagnostic):
                 continue
             value = document.value
             for part in value if isinstance(value, list) else [value]:
-                if not isinstance(part, dict):
-                    continue
-                found = [each for each in known if marketplace or each.recognises(part)]
-                for each in found[:1]:
-                    yield from ((each, raw) for _, raw in each.surveys(part) if _is_object(raw))
-
-
-def _is_object(raw: Json) -> bool:
-    return isinstance(raw, dict)
+                found = recognise(part, given)
+                if found is not None:
+                    yield from (
+                        (found, raw) for _, raw in found.surveys(part) if isinstance(raw, dict)
+                    )

@@ -46,7 +46,7 @@ class Surveys:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """One JSON document, and where it stands: `at` is empty, or a line of JSON lines."""
 
     value: Json
@@ -55,7 +55,7 @@ class _Document:
     at: str = ""
 
 
-Found: TypeAlias = _Document | Diagnostic
+Found: TypeAlias = Document | Diagnostic
 
 
 def load_surveys(
@@ -66,11 +66,11 @@ def load_surveys(
     `marketplace` overrides recognition by shape. Raises InputError where a file cannot be read,
     is not JSON, or no survey is found at all.
     """
-    loader = _Loader(mapping, _named(marketplace))
+    loader = _Loader(mapping, named(marketplace))
     paths = list(paths)
     with _no_garbage_collection():
         for path in paths:
-            for found in _documents(path):
+            for found in documents(path):
                 if isinstance(found, Diagnostic):
                     loader.diagnostics.append(found)
                 else:
@@ -115,12 +115,12 @@ class _Loader:
         self.surveys: dict[str, Survey | None] = {}
         self.diagnostics: list[Diagnostic] = []
 
-    def add(self, document: _Document) -> None:
+    def add(self, document: Document) -> None:
         """Lower every survey of a document."""
         parts = document.value if isinstance(document.value, list) else [document.value]
         for number, part in enumerate(parts):
             at = f"/{number}" if isinstance(document.value, list) else ""
-            marketplace = self._recognise(part)
+            marketplace = recognise(part, self._marketplace)
             if marketplace is None:
                 known = isinstance(part, dict)
                 self.diagnostics.append(
@@ -153,15 +153,7 @@ class _Loader:
             (*self.diagnostics, *unique.values()),
         )
 
-    def _recognise(self, part: Json) -> Marketplace | None:
-        if not isinstance(part, dict):
-            return None
-        if self._marketplace is not None:
-            return self._marketplace
-        known = marketplaces().values()
-        return next((each for each in known if each.recognises(part)), None)
-
-    def _tell_repeated(self, part: RepeatedKeys, document: _Document, at: str) -> None:
+    def _tell_repeated(self, part: RepeatedKeys, document: Document, at: str) -> None:
         for key in part.repeated:
             self.diagnostics.append(
                 Diagnostic(
@@ -174,7 +166,7 @@ class _Loader:
                 )
             )
 
-    def _lower(self, marketplace: Marketplace, raw: Json, document: _Document, at: str) -> None:
+    def _lower(self, marketplace: Marketplace, raw: Json, document: Document, at: str) -> None:
         lowering = self._lowerings.get(marketplace.name)
         if lowering is None:
             lowering = Lowering(marketplace.name, self._mapping)
@@ -201,7 +193,16 @@ class _Loader:
         ]
 
 
-def _named(marketplace: str | None) -> Marketplace | None:
+def recognise(part: Json, given: Marketplace | None) -> Marketplace | None:
+    """The marketplace that a document is of: the one given, or the first that knows its shape."""
+    if not isinstance(part, dict):
+        return None
+    known = marketplaces().values()
+    return given or next((each for each in known if each.recognises(part)), None)
+
+
+def named(marketplace: str | None) -> Marketplace | None:
+    """The marketplace of that name; raises InputError where there is none."""
     if marketplace is None:
         return None
     known = marketplaces()
@@ -211,7 +212,8 @@ def _named(marketplace: str | None) -> Marketplace | None:
     return known[marketplace]
 
 
-def _documents(path: str | Path) -> Iterator[Found]:
+def documents(path: str | Path) -> Iterator[Found]:
+    """Every JSON document of a payload file, a folder of them, or standard input."""
     if str(path) == STDIN:
         if sys.stdin is None:
             raise InputError("standard input is closed")
@@ -254,7 +256,7 @@ def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
     """Parse one document, or one a line; `lines` None: as a document, or else as lines."""
     if not lines:
         try:
-            yield _Document(*parse_json(data), file)
+            yield Document(*parse_json(data), file)
             return
         except NotJsonError as error:
             one_a_line = _looks_like_lines(data)
@@ -265,7 +267,7 @@ def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
         if not line.strip():
             continue
         try:
-            yield _Document(*parse_json(line), file, f"line {number}")
+            yield Document(*parse_json(line), file, f"line {number}")
         except NotJsonError as error:
             column = f"column {error.column}: " if error.column else ""
             yield Diagnostic(

@@ -41,6 +41,9 @@ _WANTED = {
     "bool_type": "true or false",
     "bool_parsing": "true or false",
 }
+_MANY = 100
+"""An object with so many keys is not a misspelt one, and looking for hints would take long."""
+
 _TOO_LARGE = frozenset({"int_parsing_size", "less_than", "greater_than_equal", "finite_number"})
 
 
@@ -179,7 +182,7 @@ def unknown_keys(
     extra = payload.__pydantic_extra__
     if not extra or extra.keys() <= also_known:
         return
-    fields = type(payload).model_fields
+    known = [*type(payload).model_fields, *also_known] if len(extra) < _MANY else []
     for key in extra:
         if key in also_known:
             continue
@@ -187,5 +190,5 @@ def unknown_keys(
             "unknown-key",
             f"{pointer}/{escape(key)}",
             f"the key `{key}` is not known and has no effect",
-            did_you_mean(key, [*fields, *also_known]),
+            did_you_mean(key, known),
         )
