@@ -194,7 +194,7 @@ def _code_table(read: list[Answers | None], code_of: dict[object, int]) -> Codes
 def _look_up(table: Codes, numbers: NDArray[np.integer[Any]]) -> Codes:
     compiled = kernels("profiles.kernels", len(numbers))
     if compiled is None:
-        found: Codes = table[numbers]
+        found: Codes = np.take(table, numbers, mode="wrap")
         return found
     codes = np.empty(len(numbers), table.dtype)
     compiled.look_up(np.ascontiguousarray(table), numbers, codes)

@@ -378,15 +378,15 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
             "SubQuotaID": st.sampled_from([11, 12, "13"]),
             "CurrentCompletes": _or_rarely(st.sampled_from([0, 4]), st.just(9)),
             "MaxTargetCompletes": st.sampled_from([9, 5]),
-            "QuestionsAndAnswers": st.lists(_question(), max_size=2),
+            "QuestionsAndAnswers": st.just([]) | st.lists(_question(), min_size=1, max_size=2),
         }
     )
     layer = st.fixed_dictionaries({"SubQuotas": _some(subquota, 3)})
     quota = st.fixed_dictionaries(
         {
-            "QuotaID": st.sampled_from([1, 2, "3", 4]),
+            "QuotaID": st.sampled_from([2, 1, "3", 4]),
             "EstimatedCompletesRemaining": _or_rarely(st.sampled_from([5, 1]), st.just(0)),
-            "Layers": st.lists(layer, max_size=2),
+            "Layers": st.lists(layer, min_size=1, max_size=3) | st.just([]),
         }
     )
     survey: dict[str, Json] = {
@@ -398,7 +398,7 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
         "DeviceTypeIDs": _or_rarely(
             st.just([1, 2, 3]), st.lists(st.sampled_from([1, 3, 4]), max_size=2)
         ),
-        "IsSurveyRecontact": _or_rarely(st.just(False), st.just(True)),
+        "IsSurveyRecontact": st.sampled_from([False, False, True]),
         "EstimatedCompletesRemaining": _or_rarely(st.just(5), st.sampled_from([5, 0])),
     }
     return survey | draw(_optional(gates))
