@@ -52,6 +52,7 @@ app = App(
     version=matcher.__version__,
     help="Match survey marketplace targeting rules and quotas against a panel of members.",
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 
 Payloads = Annotated[
@@ -233,16 +234,21 @@ def _check_output(path: Path) -> None:
     """Refuse before any work what could not be written after it."""
     if path.suffix.lower() != ".parquet":
         raise InputError(f"{path}: the output must be a .parquet file")
-    if path.is_dir():
-        raise InputError(f"{path}: cannot be written: it is a folder")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: no such folder `{path.parent}`")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: cannot be written: it is a folder")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: no such folder `{path.parent}`")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
 
 
 def _check_apart(output: Path, panel: Panel) -> None:
     """Refuse to write over the members that are being read."""
-    if output.exists() and any(output.samefile(file) for file in panel.source.files):
-        raise InputError(f"{output}: the output would replace the panel's members")
+    for file in panel.source.files:
+        with suppress(OSError):  # nothing is there yet
+            if output.samefile(file):
+                raise InputError(f"{output}: the output would replace the panel's members")
 
 
 def _write(document: bytes) -> None:

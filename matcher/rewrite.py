@@ -9,6 +9,7 @@ are unknown for a member who has not answered).
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import TypeAlias
 
 from matcher.rule import (
@@ -119,11 +120,12 @@ def unite_values(rule: Rule) -> Rule | None:
     """
     if not isinstance(rule, Or):
         return None
-    united: dict[object, Rule] = {}
+    alike: dict[object, list[Rule]] = {}
     for part in rule.rules:
-        key = _kind_and_attribute(part)
-        united[key] = _union(united[key], part) if key in united else part
-    return Or(tuple(united.values())) if len(united) < len(rule.rules) else None
+        alike.setdefault(_kind_and_attribute(part), []).append(part)
+    if len(alike) == len(rule.rules):
+        return None
+    return Or(tuple(_union(parts) for parts in alike.values()))
 
 
 def _kind_and_attribute(rule: Rule) -> object:
@@ -133,15 +135,19 @@ def _kind_and_attribute(rule: Rule) -> object:
     return rule
 
 
-def _union(first: Rule, second: Rule) -> Rule:
-    match first, second:
-        case OneOf(attribute, values), OneOf(_, more):
-            return one_of(attribute, values + more)
-        case StartsWith(attribute, prefixes), StartsWith(_, more):
-            return StartsWith(attribute, tuple(sorted({*prefixes, *more})))
-        case InRanges(attribute, ranges), InRanges(_, further):
-            return in_ranges(attribute, [*ranges, *further])
-    return first
+def _union(rules: list[Rule]) -> Rule:
+    """Rules of one kind and attribute as one; a rule alone, or repeated, as it is."""
+    match rules[0]:
+        case OneOf(attribute):
+            values = (each.values for each in rules if isinstance(each, OneOf))
+            return one_of(attribute, [*chain.from_iterable(values)])
+        case StartsWith(attribute):
+            prefixes = (each.prefixes for each in rules if isinstance(each, StartsWith))
+            return StartsWith(attribute, tuple(sorted({*chain.from_iterable(prefixes)})))
+        case InRanges(attribute):
+            ranges = (each.ranges for each in rules if isinstance(each, InRanges))
+            return in_ranges(attribute, [*chain.from_iterable(ranges)])
+    return rules[0]
 
 
 def forget_empty(rule: Rule) -> Rule | None:

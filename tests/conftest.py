@@ -22,7 +22,7 @@ settings.register_profile(
 settings.register_profile(
     "search",
     deadline=None,
-    max_examples=1000,
+    max_examples=500,
     print_blob=True,
     suppress_health_check=_NOT_OURS,
 )

@@ -190,7 +190,7 @@ def members(draw: st.DrawFn) -> Members:
     one = st.fixed_dictionaries(
         {name: st.sampled_from(pool) for name, (_, pool) in layouts.items()}
     )
-    distinct = draw(st.lists(one, min_size=1, max_size=12))
+    distinct = draw(st.lists(one, min_size=3, max_size=12))
     repeated = distinct * draw(st.sampled_from([1, 1, 1, 1, 1, 1, 1, 12]))
     prefixes = draw(st.lists(st.sampled_from(["m", "x", " m", "é", "m "]), min_size=1, max_size=4))
     rows = tuple(
@@ -392,13 +392,13 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
     survey: dict[str, Json] = {
         "SurveyID": 0,
         "WaveID": 1,
+        "IsSurveyRecontact": draw(st.sampled_from([False, True, None])),
         "Quotas": draw(_some(quota, 3)),
     }
     gates = {
         "DeviceTypeIDs": _or_rarely(
             st.just([1, 2, 3]), st.lists(st.sampled_from([1, 3, 4]), max_size=2)
         ),
-        "IsSurveyRecontact": st.sampled_from([False, False, True]),
         "EstimatedCompletesRemaining": _or_rarely(st.just(5), st.sampled_from([5, 0])),
     }
     return survey | draw(_optional(gates))
@@ -467,7 +467,7 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
 @st.composite
 def payload(draw: st.DrawFn) -> list[Json]:
     """Surveys of all marketplaces, each with an id of its own, as one JSON array."""
-    surveys = draw(st.lists(st.one_of(dynata(), toluna(), rfg()), min_size=1, max_size=4))
+    surveys = draw(st.lists(st.one_of(dynata(), toluna(), rfg()), min_size=2, max_size=4))
     keys = ("id", "SurveyID", "pid")
     return [
         survey | {next(key for key in keys if key in survey): number}

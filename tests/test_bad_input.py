@@ -546,6 +546,17 @@ def test_columns_that_stand_twice(here: Path) -> None:
     assert_refused("members.parquet: the column `sex` stands twice", here, "payload.json")
 
 
+def test_a_file_without_columns(here: Path) -> None:
+    put_panel(here, members=pa.table({"member_id": ["m1"]}).select([]))
+    put(here, "payload.json", GOOD)
+    expected = (
+        "members.parquet: no column `dob` (attributes.age), `children` (attributes.children), "
+        "`sex` (attributes.gender), `income` (attributes.income), `pets` (attributes.pets) "
+        "and 2 more, which panel.toml names"
+    )
+    assert_refused(expected, here, "payload.json")
+
+
 def test_files_that_are_damaged(here: Path) -> None:
     put(here, "payload.json", GOOD)
     put_panel(here)

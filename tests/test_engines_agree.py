@@ -80,7 +80,7 @@ def load(
     return panel, loaded.surveys, Reference(loaded.surveys, file.mapping, of.rows, AS_OF)
 
 
-@settings(max_examples=2 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 @given(
     how=st.sampled_from(How),
     variation=variations,
@@ -106,6 +106,7 @@ def test_rows_and_counts_are_those_of_the_reference(
         assert found.counts() == reference.counts(choice, uncertain=uncertain)
 
 
+@settings(max_examples=2 * settings().max_examples)
 @given(variation=variations, surveys=payload(), of=members())
 def test_bitmaps_are_those_of_the_reference(
     folder: Path, variation: Variation, surveys: Json, of: Members
