@@ -25,8 +25,8 @@ bench: .venv/bench
 	POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -o addopts= -q \
 		--benchmark-columns=min,median,max,rounds --benchmark-sort=name
 
-.venv/python: 
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'python 3.11 or later is needed')"
+.venv/python:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'python 3.11 or later is needed')"
 	$(PYTHON) -m venv .venv
 	@touch $@
 

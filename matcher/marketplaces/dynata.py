@@ -347,9 +347,9 @@ def _lower_object(tags: list[str], cells: _Cells, pointer: str, *, in_quota: boo
 def _lower_gate(opportunity: Opportunity, lowering: Lowering) -> list[Clause]:
     clauses: list[Clause] = []
     locale = opportunity.locale or Locale()
-    if locale.country is not None:
+    if locale.country and locale.country.strip():
         clauses += lowering.gate("country", [locale.country], Reason.COUNTRY, "/locale/country")
-    if locale.language is not None:
+    if locale.language and locale.language.strip():
         clauses += lowering.gate("language", [locale.language], Reason.LANGUAGE, "/locale/language")
     if opportunity.devices is not None:
         names = [name.strip().lower() for name in opportunity.devices]
