@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -99,6 +100,7 @@ class Options:
 
 
 DEFAULTS = Options()
+_MOMENT = 0.2
 _FILE_WIDTH = 200
 
 
@@ -272,8 +274,26 @@ def _give_up_stdout() -> None:
 
 def main() -> None:
     """Run the command line and exit with its status; being terminated is being interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _interrupt)
+    status = run(sys.argv[1:])
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    sys.exit(status)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, and again after a moment, until it has been heard.
+
+    Python drops what is raised while a callback of the garbage collector or the import system
+    happens to run. Work that is already being undone is left alone.
+    """
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+    if not isinstance(sys.exception(), KeyboardInterrupt):
+        raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
