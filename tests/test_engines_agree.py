@@ -80,7 +80,7 @@ def load(
     return panel, loaded.surveys, Reference(loaded.surveys, file.mapping, of.rows, AS_OF)
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     how=st.sampled_from(How),
     variation=variations,
