@@ -6,8 +6,9 @@ false. An exact verdict needs only the first, so `true` rows and `possible` rows
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import assert_never
 
 import numpy as np
@@ -28,7 +29,6 @@ from profiles.columns import Column, Mask, Row, Vocabulary, all_members, row_of,
 from profiles.panel import Shard
 from profiles.values import is_negative_code, number_in
 
-_LAST = chr(0x10FFFF)
 Rows = NDArray[np.uint64]
 """`[registers, words]`: one packed row a register."""
 
@@ -169,7 +169,8 @@ def _wanted(leaf: OneOf | StartsWith | InRanges, column: Column) -> Mask:
         case StartsWith(_, prefixes):
             for prefix in prefixes:
                 start = bisect_left(vocabulary, prefix)
-                wanted[start : bisect_left(vocabulary, prefix + _LAST, start)] = True
+                cut = itemgetter(slice(len(prefix)))
+                wanted[start : bisect_right(vocabulary, prefix, start, key=cut)] = True
     return wanted
 
 

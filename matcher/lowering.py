@@ -144,7 +144,7 @@ class Lowering:
 
     def prefixes(self, mapped: AttributeMapping, raws: Iterable[object]) -> Rule:
         """Holds a text that begins with one of the values; blank values match nobody."""
-        texts = {as_text(raw) for raw in raws} - {""}
+        texts = {mapped.attribute.fold(as_text(raw)) for raw in raws} - {""}
         return StartsWith(mapped.attribute.name, tuple(sorted(texts)))
 
     def id_list(self, name: str, pointer: str) -> Rule:

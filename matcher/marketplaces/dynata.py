@@ -225,10 +225,13 @@ def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) ->
         return UNKNOWN
     key = _content_key(cell)
     rule = lowering.remembered(key, lambda: _lower_answers(cell, mapped, pointer, lowering))
+    usable = Not(Unusable(mapped.attribute.name, mapped.negative_codes()))
+    if isinstance(rule, And | Or) and UNKNOWN in rule.rules:
+        rule = And((rule, usable))  # whatever is not mapped is no negative code
     if cell.negate:
         rule = Not(rule)
     if in_quota and (cell.negate or cell.kind == "ANSWERED"):
-        rule = And((rule, Not(Unusable(mapped.attribute.name, mapped.negative_codes()))))
+        rule = And((rule, usable))
     return rule
 
 
