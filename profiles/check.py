@@ -31,7 +31,10 @@ _REMEMBERED = 1000
 def check_panel(panel: Panel) -> list[PanelFinding]:
     """Everything found in the panel; raises InputError where its source cannot be read."""
     schema = panel.schema
-    checks = [ColumnCheck(each, panel.as_of) for each in schema.attributes.values()]
+    checks = [
+        ColumnCheck(each, panel.as_of, all_text=panel.source.all_text)
+        for each in schema.attributes.values()
+    ]
     answers = {name: list(found) for name, found in _answer_checks(panel).items()}
     ids = _IdCheck(panel)
     columns = sorted({each.attribute.column for each in checks} | set(ids.columns))
@@ -44,8 +47,9 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
                 for each in answers.get(check.attribute.name, ()):
                     each.see(given, count)
     if not members:
-        place = str(panel.source.files[0])
-        return [PanelFinding("empty-panel", "warning", place, "the panel has no members")]
+        return [
+            PanelFinding("empty-panel", "warning", panel.source.name, "the panel has no members")
+        ]
     for name, constant in schema.constants.items():
         for each in answers.get(name, ()):
             each.see((schema.attribute(name).fold(constant),), members)
@@ -94,7 +98,7 @@ class _IdCheck:
             try:
                 ids = id_array(pa.chunked_array([batch.data.column(column)]), optional=optional)
             except BadValueError as error:
-                place = f"{batch.file}: row {batch.first_row + error.row + 1}, column `{column}`"
+                place = f"{batch.place(error.row)}, column `{column}`"
                 self._found[column] = PanelFinding("unreadable-value", "error", place, error.why)
                 continue
             if optional:
@@ -102,7 +106,7 @@ class _IdCheck:
             self._type = self._type or ids.type
             if ids.type != self._type:
                 message = f"ids of {ids.type}, but of {self._type} in the files before"
-                place = f"{batch.file}: column `{column}`"
+                place = f"{batch.origin}: column `{column}`"
                 self._found[column] = PanelFinding("column-type", "error", place, message)
                 continue
             self._unique.add(ids)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -54,15 +53,17 @@ class _Seen:
 class ColumnCheck:
     """Sees the batches of one attribute's column as they pass, and says at the end what it found.
 
-    `usable` turns false where the column cannot hold the attribute's answers at all.
+    `usable` turns false where the column cannot hold the attribute's answers at all. `all_text`:
+    the source, CSV say, knows nothing but text.
     """
 
-    def __init__(self, attribute: Attribute, as_of: date) -> None:
+    def __init__(self, attribute: Attribute, as_of: date, *, all_text: bool) -> None:
         self.attribute = attribute
+        self._all_text = all_text
         self.usable = True
         self._as_of = as_of
         self._seen = _Seen()
-        self._file = Path()
+        self._origin = ""
         self._types: dict[pa.DataType, None] = {}
         self._read: dict[tuple[type, object], Read] = {}
         self._refused: list[PanelFinding] = []
@@ -75,7 +76,7 @@ class ColumnCheck:
     def see(self, batch: Batch) -> Iterator[tuple[Answers, int]]:
         """Take in a batch; gives each distinct answer in it, and how many have given it."""
         array = batch.data.column(self.attribute.column)
-        if not self._accept(array.type, batch.file):
+        if not self._accept(array.type, batch.origin):
             return
         if pa.types.is_timestamp(array.type) or pa.types.is_date64(array.type):
             array = array.cast(pa.date32(), safe=False)
@@ -94,8 +95,8 @@ class ColumnCheck:
             answers = self._look(raw, in_list=in_list)
             found = self._count(raw, answers, count, in_list=in_list)
             if found and found not in self._seen.first:
-                row = batch.first_row + int(rows[numbers == number][0]) + 1
-                place = f"{batch.file}: row {row}, column `{self.attribute.column}`"
+                row = int(rows[numbers == number][0])
+                place = f"{batch.place(row)}, column `{self.attribute.column}`"
                 self._seen.first[found] = place
                 if isinstance(answers, UnreadableError):
                     self._seen.first["why"] = str(answers)
@@ -141,15 +142,15 @@ class ColumnCheck:
                 seen.fractions += 0 if raw.is_integer() else count
         return ""
 
-    def _accept(self, kind: pa.DataType, file: Path) -> bool:
+    def _accept(self, kind: pa.DataType, origin: str) -> bool:
         """Whether a column of this type can hold answers at all; once, a finding if not."""
         if kind not in self._types:
             if not self._types:
-                self._file = file
+                self._origin = origin
             self._types[kind] = None
             if (refusal := _refusal(self.attribute, kind)) is not None:
                 self.usable = False
-                place = f"{file}: column `{self.attribute.column}`"
+                place = f"{origin}: column `{self.attribute.column}`"
                 self._refused.append(PanelFinding("column-type", "error", place, refusal))
         return _refusal(self.attribute, kind) is None
 
@@ -188,7 +189,7 @@ class ColumnCheck:
 
     def _types_read(self) -> Iterator[PanelFinding]:
         """Types that can be read, but may not be meant; in CSV every column is text."""
-        if self._file.suffix.lower() == ".csv":
+        if self._all_text:
             return
         kind = next(iter(self._types))
         plain = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -245,7 +246,7 @@ class ColumnCheck:
             yield self._finding("column-type", "info", message)
 
     def _finding(self, code: str, level: str, message: str, hint: str = "") -> PanelFinding:
-        place = f"{self._file}: column `{self.attribute.column}`"
+        place = f"{self._origin}: column `{self.attribute.column}`"
         return PanelFinding(code, level, place, message, hint)  # type: ignore[arg-type]
 
 

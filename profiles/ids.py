@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from profiles.encode import BadValueError, short_name
 from profiles.errors import InputError
-from profiles.sources import Source
+from profiles.sources import Batch, Source
 
 _LARGEST = (1 << 63) - 1
 _MASK = (1 << 64) - 1
@@ -129,21 +128,21 @@ class UniqueIds:
         """Raise InputError naming the first id that stands twice, and both places."""
         if self._ascending:
             return
-        hashes = np.sort(np.concatenate([hash_ids(ids) for _, _, ids in self._read()]))
+        hashes = np.sort(np.concatenate([hash_ids(ids) for _, ids in self._read()]))
         suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
         if not suspects:
             return
         seen: dict[object, str] = {}
-        for file, first_row, ids in self._read():
-            for row in np.flatnonzero(np.isin(hash_ids(ids), list(suspects))):
-                member, place = ids[int(row)].as_py(), f"{file}: row {first_row + row + 1}"
+        for batch, ids in self._read():
+            for row in np.flatnonzero(np.isin(hash_ids(ids), list(suspects))).tolist():
+                member, place = ids[row].as_py(), batch.place(row)
                 if member in seen:
                     raise InputError(
                         f"{place}: member id `{member}` stands twice, first in {seen[member]}"
                     )
                 seen[member] = place
 
-    def _read(self) -> Iterator[tuple[Path, int, pa.Array]]:
+    def _read(self) -> Iterator[tuple[Batch, pa.Array]]:
         for batch in self._source.batches([self._column], frozenset({self._column})):
             column = pa.chunked_array([batch.data.column(0)])
-            yield batch.file, batch.first_row, id_array(column)
+            yield batch, id_array(column)

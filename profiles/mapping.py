@@ -98,11 +98,15 @@ class MarketplaceMapping:
 
 @dataclass(frozen=True, slots=True)
 class PanelMapping:
-    """What lowering needs of a panel: its schema, the marketplaces' names for it, collections."""
+    """What lowering needs of a panel: its schema, the marketplaces' names for it, collections.
+
+    `history`: whether it is known who took part in what.
+    """
 
     schema: Schema
     marketplaces: Mapping[str, MarketplaceMapping]
     collections: Collections
+    history: bool = False
 
     def marketplace(self, name: str) -> MarketplaceMapping:
         """The mapping of one marketplace; an empty one where the panel file is silent."""

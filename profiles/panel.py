@@ -7,7 +7,7 @@ larger one streams from its source every time, one shard after the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from profiles.ids import UniqueIds, hash_ids, id_array, id_type
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.schema import Schema
-from profiles.sources import Batch, Source, open_source
+from profiles.sources import Batch, Source, open_location
 
 SHARD_MEMBERS = 1 << 20
 RESIDENT_MEMBERS = 1 << 22
@@ -195,7 +195,7 @@ class Panel:
             except (pa.ArrowException, OverflowError) as error:
                 why = " ".join(str(error).split())
                 raise InputError(
-                    f"{rows[0].file}: column `{attribute.column}` cannot be read: {why}"
+                    f"{rows[0].origin}: column `{attribute.column}` cannot be read: {why}"
                 ) from None
         return columns
 
@@ -216,7 +216,7 @@ class Panel:
 
     def _check_columns(self) -> None:
         """Columns that the panel file names and the source lacks, all of them at once."""
-        file, has = self.source.files[0], self.source.schema().names
+        source, has = self.source.name, self.source.schema().names
         needs = {
             f"attributes.{name}": attribute.column
             for name, attribute in self.schema.attributes.items()
@@ -227,7 +227,7 @@ class Panel:
                 needs[f"marketplaces.{name}.respondent_id"] = marketplace.respondent_id
         if len(has) == 1 and (marks := [mark for mark in ";\t|" if mark in has[0]]):
             mark = "tabs" if marks[0] == "\t" else f"`{marks[0]}`"
-            raise InputError(f"{file}: separated by {mark}; it must be commas")
+            raise InputError(f"{source}: separated by {mark}; it must be commas")
         lacking = [
             f"`{column}` ({'; '.join(filter(None, (key, did_you_mean(column, has))))})"
             for key, column in sorted(needs.items())
@@ -236,12 +236,12 @@ class Panel:
         if lacking:
             more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
             raise InputError(
-                f"{file}: no column {', '.join(lacking[:_NAMED])}{more}, "
+                f"{source}: no column {', '.join(lacking[:_NAMED])}{more}, "
                 f"which {self.file.path} names"
             )
         for column in needs.values():
             if has.count(column) > 1:
-                raise InputError(f"{file}: the column `{column}` stands twice")
+                raise InputError(f"{source}: the column `{column}` stands twice")
 
 
 def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:
@@ -258,10 +258,10 @@ def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
             rows, free = [], members
         at = 0
         while at < batch.data.num_rows:
-            part = batch.data.slice(at, free)
-            rows.append(replace(batch, data=part, first_row=batch.first_row + at))
-            at += part.num_rows
-            free -= part.num_rows
+            part = batch.slice(at, free)
+            rows.append(part)
+            at += part.data.num_rows
+            free -= part.data.num_rows
             if not free:
                 yield rows
                 rows, free = [], members
@@ -272,7 +272,7 @@ def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
 def _place(rows: list[Batch], row: int) -> str:
     for batch in rows:
         if row < batch.data.num_rows:
-            return f"{batch.file}: row {batch.first_row + row + 1}"
+            return batch.place(row)
         row -= batch.data.num_rows
     raise IndexError(row)
 
@@ -283,4 +283,4 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
     `as_of` defaults to today. Raises InputError where the file or its source is unusable.
     """
     file = read_panel_file(Path(path))
-    return Panel(file, open_source(file.path.parent / file.source), as_of or date.today())
+    return Panel(file, open_location(file.location, file.path.parent), as_of or date.today())

@@ -7,12 +7,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from profiles.errors import InputError, did_you_mean, system_reason
 from profiles.idlists import Collections
+from profiles.location import Location
 from profiles.mapping import (
     AttributeMapping,
     MarketplaceMapping,
@@ -25,6 +26,7 @@ from profiles.values import UnreadableError, as_code
 
 Scalar = str | int | float | bool
 Name = Annotated[str, Field(min_length=1)]
+Layout: TypeAlias = Literal["wide", "long"]
 MarketplaceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 _WANTED = {
@@ -33,6 +35,7 @@ _WANTED = {
     "string_pattern_mismatch": "names of marketplaces are lower case",
     "int_type": "must be a whole number",
     "dict_type": "must be a table",
+    "literal_error": "must be `wide` or `long`",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
 }
@@ -42,9 +45,31 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _PanelTable(_Table):
+class _SourceTable(_Table):
     source: Name
+    table: Name | None = None
+    query: Name | None = None
+
+    def location(self, place: str) -> Location:
+        """Where the rows stand; raises InputError where the keys do not go together."""
+        location = Location(self.source, self.table, self.query)
+        given = [key for key in ("table", "query") if getattr(self, key) is not None]
+        if location.scheme is None and given:
+            raise InputError(f"{place}.{given[0]}: only databases have one")
+        if location.scheme is not None and len(given) != 1:
+            why = "give one of them, not both" if given else "a database needs one of them"
+            raise InputError(f"{place}.table, {place.rpartition(' ')[2]}.query: {why}")
+        return location
+
+
+class _PanelTable(_SourceTable):
     member_id: Name = "member_id"
+    layout: Literal["wide", "long"] = "wide"
+    updated_at: Name | None = None
+
+
+class _HistoryTable(_SourceTable):
+    pass
 
 
 class _AttributeTable(_Table):
@@ -80,17 +105,25 @@ class _File(_Table):
     constants: dict[str, Scalar] = {}
     marketplaces: dict[MarketplaceName, _MarketplaceTable] = {}
     collections: _CollectionsTable | None = None
-    history: dict[str, Any] | None = None
+    history: _HistoryTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PanelFile:
-    """A panel file, read and checked: the source's address and what to make of its columns."""
+    """A panel file, read and checked: where members stand, and what to make of their columns.
+
+    `layout`: one row a member (`wide`), or one row an answer (`long`). `updated_at` is the column
+    that says when a row was last changed. `tables` is the file as it was written.
+    """
 
     path: Path
-    source: str
+    location: Location
+    layout: Layout
+    updated_at: str | None
+    history: Location | None
     schema: Schema
     mapping: PanelMapping
+    tables: Mapping[str, Any]
 
 
 def read_panel_file(path: Path) -> PanelFile:
@@ -113,15 +146,13 @@ def read_panel_file(path: Path) -> PanelFile:
 
 def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     """Check the tables of a panel file that stands (or would stand) at `path`."""
-    panel = tables.get("panel")
-    source = panel.get("source") if isinstance(panel, dict) else None
-    if isinstance(source, str) and (address := re.match(r"(\w+)://", source)):
-        raise InputError(f"{path}: panel.source: `{address[1]}` databases are not supported yet")
     try:
         file = _File.model_validate(tables)
     except ValidationError as error:
         raise InputError(f"{path}: {_first_fault(error)}") from None
-    if file.history is not None:
+    location = file.panel.location(f"{path}: panel")
+    history = file.history and file.history.location(f"{path}: history")
+    if history is not None:
         raise InputError(
             f"{path}: history: participation history is not supported yet; "
             "without it members could be sent where they have already been"
@@ -145,8 +176,17 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     marketplaces = {
         name: _marketplace(name, table, schema, path) for name, table in file.marketplaces.items()
     }
-    mapping = PanelMapping(schema, marketplaces, Collections(folder))
-    return PanelFile(path, file.panel.source, schema, mapping)
+    mapping = PanelMapping(schema, marketplaces, Collections(folder), history is not None)
+    return PanelFile(
+        path,
+        location,
+        file.panel.layout,
+        file.panel.updated_at,
+        history,
+        schema,
+        mapping,
+        tables,
+    )
 
 
 def _marketplace(
@@ -235,10 +275,13 @@ def _place(location: tuple[int | str, ...]) -> list[str]:
     return [str(part) for part in location if isinstance(part, str) and not branch.match(part)]
 
 
+_SECTIONS: dict[str, type[BaseModel]] = {"panel": _PanelTable, "history": _HistoryTable}
+
+
 def _known_keys(location: tuple[int | str, ...]) -> set[str]:
     tables: dict[int, type[BaseModel]] = {1: _File}
     if len(location) == 2:
-        tables[2] = _PanelTable if location[0] == "panel" else _CollectionsTable
+        tables[2] = _SECTIONS.get(str(location[0]), _CollectionsTable)
     if len(location) == 3:
         tables[3] = _AttributeTable if location[0] == "attributes" else _MarketplaceTable
     if len(location) == 4:

@@ -1,7 +1,7 @@
-"""Where members stand: Parquet, CSV and Arrow files, and folders of them, read as a stream.
+"""Where members stand: a source gives them as a stream of record batches, always in one order.
 
-A source gives record batches in file order, each with the file and the row it starts at, so that
-a bad value can be named by its place. CSV columns are all read as text: "00031" stays "00031".
+Here are Parquet, CSV and Arrow files, and folders of them. CSV columns are all read as text:
+"00031" stays "00031".
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.csv
@@ -18,6 +19,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from profiles.errors import InputError, did_you_mean, system_reason
+from profiles.location import Location
 
 _SUFFIXES = {
     ".parquet": "parquet",
@@ -32,23 +34,71 @@ _RAGGED = re.compile(r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows of one file; `first_row` counts from 0 within that file.
+    """Some rows of a source, and what they are called where one of them is at fault.
 
-    Columns of batches whose `layout` (format and types of all columns of the file) is the same
-    have the same types.
+    Columns of batches whose `layout` is the same have the same types. `origin` is the file;
+    `first_row` counts from 0 within it.
     """
 
     data: pa.RecordBatch
-    file: Path
+    origin: str
     first_row: int
-    layout: tuple[str, pa.Schema]
+    layout: object
+
+    def place(self, row: int) -> str:
+        """Where a row of the batch stands, for people."""
+        return f"{self.origin}: row {self.first_row + row + 1}"
+
+    def slice(self, row: int, rows: int) -> Batch:
+        """Some of the rows, or as many of them as there are."""
+        return replace(self, data=self.data.slice(row, rows), first_row=self.first_row + row)
+
+
+class Source(Protocol):
+    """Members in rows, all with the columns of the first; read as often as is needed."""
+
+    @property
+    def name(self) -> str:
+        """What the source is called where something is wrong with it."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that must not be written to while it is read."""
+
+    @property
+    def all_text(self) -> bool:
+        """Whether every column is text because it cannot be anything else."""
+
+    def schema(self) -> pa.Schema:
+        """The columns and their types."""
+
+    def batches(
+        self, columns: list[str], distinct: frozenset[str] = frozenset()
+    ) -> Iterator[Batch]:
+        """Stream the named columns; raises InputError where one is lacking or unreadable.
+
+        `distinct`: columns whose values hardly repeat.
+        """
+
+    def count_rows(self) -> int | None:
+        """The number of rows where that is known cheaply, else None."""
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FileSource:
     """The files of a panel, in reading order, all with the columns of the first."""
 
     files: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """The first file."""
+        return str(self.files[0])
+
+    @property
+    def all_text(self) -> bool:
+        """Whether the files are CSV."""
+        return _format(self.files[0]) == "csv"
 
     def schema(self) -> pa.Schema:
         """The columns and types of the first file (CSV: every column is text)."""
@@ -57,10 +107,7 @@ class Source:
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
     ) -> Iterator[Batch]:
-        """Stream the named columns; raises InputError where a file lacks one.
-
-        `distinct`: columns whose values hardly repeat.
-        """
+        """Stream the named columns, file after file."""
         for file in self.files:
             layout = _format(file), _schema(file)
             names = layout[1].names
@@ -75,30 +122,38 @@ class Source:
             row = 0
             try:
                 for data in _READERS[layout[0]](file, columns, distinct):
-                    yield Batch(data.select(columns), file, row, layout)
+                    yield Batch(data.select(columns), str(file), row, layout)
                     row += data.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise InputError(f"{file}: {_broken_off(error, row)}") from None
 
     def count_rows(self) -> int | None:
-        """The number of rows where the files say it cheaply, else None."""
+        """The number of rows of Parquet files, which say it."""
         if any(_format(file) != "parquet" for file in self.files):
             return None
         return int(sum(pq.read_metadata(file).num_rows for file in self.files))
 
 
-def open_source(path: Path) -> Source:
+def open_location(location: Location, base: Path) -> Source:
+    """Find what a location names; relative paths start from `base`."""
+    scheme = location.scheme
+    if scheme is not None:
+        raise InputError(f"`{scheme}` databases are not supported yet")
+    return open_source(base / location.source)
+
+
+def open_source(path: Path) -> FileSource:
     """Find the file or folder of files; raises InputError where there is nothing to read."""
     try:
         if path.is_dir():
-            return Source(_files(path))
+            return FileSource(_files(path))
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"{path}: not a .parquet, .csv or .arrow file")
-    return Source((path,))
+    return FileSource((path,))
 
 
 def _files(folder: Path) -> tuple[Path, ...]:

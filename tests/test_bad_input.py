@@ -307,7 +307,7 @@ PANEL_FILES = {
     ),
     "database": (
         edited("members.parquet", "postgresql://user:secret@host/panel"),
-        "panel.source: `postgresql` databases are not supported yet",
+        "panel.table, panel.query: a database needs one of them",
     ),
 }
 
