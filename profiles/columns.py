@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from profiles.fast import kernels
 
 Row: TypeAlias = NDArray[np.uint64]
+Rows: TypeAlias = NDArray[np.uint64]
+"""`[values, words]`: one row a value."""
 Mask: TypeAlias = NDArray[np.bool_]
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
@@ -32,12 +35,13 @@ def words(members: int) -> int:
     return (members + WORD - 1) // WORD
 
 
-def pack(members: NDArray[np.bool_] | NDArray[np.uint8]) -> Row:
+def pack(members: NDArray[np.bool_] | NDArray[np.uint8], out: Row | None = None) -> Row:
     """Pack one truth value (or one byte: zero or not) a member into a row."""
-    row = np.zeros(words(len(members)), np.uint64)
+    out = np.empty(words(len(members)), np.uint64) if out is None else out
     packed = np.packbits(members, bitorder="little")
-    row.view(np.uint8)[: len(packed)] = packed
-    return row
+    out.view(np.uint8)[: len(packed)] = packed
+    out.view(np.uint8)[len(packed) :] = 0
+    return out
 
 
 def all_members(members: int) -> Row:
@@ -53,11 +57,11 @@ def positions(row: Row) -> NDArray[np.int64]:
     return np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little").view(np.bool_))
 
 
-def row_of(members: NDArray[np.integer], size: int) -> Row:
+def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> Row:
     """The row, for a shard of `size` members, in which these positions are set."""
     flags = np.zeros(size, np.bool_)
     flags[members] = True
-    return pack(flags)
+    return pack(flags, out)
 
 
 def narrow(vocabulary_size: int) -> type[np.unsignedinteger[Any]]:
@@ -85,8 +89,11 @@ class Column(Protocol):
     def answered(self) -> Row:
         """Members with any answer, the empty list included."""
 
-    def holding(self, wanted: Mask) -> Row:
-        """Members who hold at least one of the vocabulary's values where `wanted` is true."""
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+        """Members who hold at least one of the vocabulary's values where `wanted` is true.
+
+        `out`: the row to write it to, instead of a new one.
+        """
 
 
 class _Texts:
@@ -107,9 +114,11 @@ class ConstantColumn(_Texts):
         self.vocabulary: Vocabulary = (value,)
         self.answered = all_members(members)
 
-    def holding(self, wanted: Mask) -> Row:
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
         """Everyone or nobody."""
-        return self.answered if wanted[0] else np.zeros_like(self.answered)
+        out = np.empty_like(self.answered) if out is None else out
+        out[:] = self.answered if wanted[0] else 0
+        return out
 
 
 class NumberColumn(_Texts):
@@ -123,9 +132,9 @@ class NumberColumn(_Texts):
         """Members with a number."""
         return pack(~np.isnan(self.vocabulary))
 
-    def holding(self, wanted: Mask) -> Row:
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
         """Members at whose place the mask is true."""
-        return pack(wanted)
+        return pack(wanted, out)
 
 
 class SingleColumn(_Texts):
@@ -146,29 +155,24 @@ class SingleColumn(_Texts):
         """Members with an answer."""
         return pack(self.codes != 0)
 
-    def holding(self, wanted: Mask) -> Row:
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
         """By the rows of few runs or values; else by looking up, or listing, the members."""
+        out = np.empty(words(len(self.codes)), np.uint64) if out is None else out
         edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
         values = np.flatnonzero(wanted)
         if len(edges) <= _FEW and len(edges) < len(values):
-            return self._sum(self._below(edge) for edge in edges.tolist())
+            return _xor(map(self._below, edges.tolist()), out)
         if self.codes.dtype == np.uint8 and len(values) <= _FEW:
-            return self._sum(self._value(value) for value in values.tolist())
+            return _xor(map(self._value, values.tolist()), out)
         if self.codes.dtype == np.uint8 and len(self.vocabulary) - len(values) <= _FEW:
-            others = np.flatnonzero(~wanted).tolist()
-            return self._sum(self._value(value) for value in others) ^ self.answered
+            others = map(self._value, np.flatnonzero(~wanted).tolist())
+            return _xor(chain((self.answered,), others), out)
         if 4 * len(values) > len(self.vocabulary):
-            return pack(np.concatenate(([False], wanted))[self.codes])
+            return pack(np.concatenate(([False], wanted))[self.codes], out)
         order, starts = self._members_by_value
         parts = [order[starts[value] : starts[value + 1]] for value in values.tolist()]
         members = np.concatenate(parts) if parts else np.empty(0, np.int64)
-        return row_of(members, len(self.codes))
-
-    def _sum(self, rows: Iterable[Row]) -> Row:
-        total = np.zeros(words(len(self.codes)), np.uint64)
-        for row in rows:
-            np.bitwise_xor(total, row, out=total)
-        return total
+        return row_of(members, len(self.codes), out)
 
     def _value(self, value: int) -> Row:
         """Members who hold one value."""
@@ -193,55 +197,66 @@ class SingleColumn(_Texts):
         return np.argsort(self.codes, kind="stable"), np.cumsum(counts)
 
 
-class MultiColumn(_Texts):
-    """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped.
+def _xor(rows: Iterable[Row], out: Row) -> Row:
+    """The members who stand in an odd number of the rows."""
+    out[:] = 0
+    for row in rows:
+        np.bitwise_xor(out, row, out=out)
+    return out
 
-    Up to 64 values are kept as one bit each in `ceil(values / 8)` planes of one byte a member, from
-    which the row of a value is packed when first asked for; more are looked up answer by answer.
-    """
+
+class RowsColumn(_Texts):
+    """Any number of answers a member, out of a few values: one row for each."""
+
+    def __init__(self, rows: Rows, vocabulary: Vocabulary, answered: Row) -> None:
+        self.rows = rows
+        self.vocabulary = vocabulary
+        self.answered = answered
+
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+        """Members with an answer among the wanted values."""
+        out = np.empty_like(self.answered) if out is None else out
+        out[:] = 0
+        for value in np.flatnonzero(wanted).tolist():
+            np.bitwise_or(out, self.rows[value], out=out)
+        return out
+
+
+class ListsColumn(_Texts):
+    """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped."""
 
     def __init__(
         self, offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: Row
     ) -> None:
+        self.offsets = offsets
+        self.codes = codes
         self.vocabulary = vocabulary
         self.answered = answered
-        self._size = len(offsets) - 1
-        self._planes: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
-        self._value_rows: dict[int, Row] = {}
-        self._lists: tuple[NDArray[np.int64], Codes] | None = None
-        if len(vocabulary) <= WORD:
-            self._planes = _byte_planes(offsets, codes, len(vocabulary))
-        else:
-            self._lists = offsets, codes
 
-    def holding(self, wanted: Mask) -> Row:
-        """Members with an answer among the wanted values."""
-        if self._lists is not None:
-            offsets, codes = self._lists
-            hits = np.flatnonzero(np.concatenate(([False], wanted))[codes])
-            return row_of(np.searchsorted(offsets, hits, side="right") - 1, self._size)
-        row = np.zeros_like(self.answered)
-        for value in np.flatnonzero(wanted).tolist():
-            np.bitwise_or(row, self._value(value), out=row)
-        return row
-
-    def _value(self, value: int) -> Row:
-        """Members who hold one value."""
-        row = self._value_rows.get(value)
-        if row is None:
-            held = self._planes[value // 8] & np.uint8(1 << value % 8)
-            row = self._value_rows[value] = pack(held)
-        return row
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+        """Members with an answer among the wanted values, looked up answer by answer."""
+        hits = np.flatnonzero(np.concatenate(([False], wanted))[self.codes])
+        members = np.searchsorted(self.offsets, hits, side="right") - 1
+        return row_of(members, len(self.offsets) - 1, out)
 
 
-def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> NDArray[np.uint8]:
-    """One byte a member for every eight values, bit `v % 8` of plane `v // 8` set where held."""
+def multi_column(
+    offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: Row
+) -> RowsColumn | ListsColumn:
+    """Lists of answers, as rows where there are no more than 64 values."""
+    if len(vocabulary) > WORD:
+        return ListsColumn(offsets, codes, vocabulary, answered)
+    return RowsColumn(_value_rows(offsets, codes, len(vocabulary)), vocabulary, answered)
+
+
+def _value_rows(offsets: NDArray[np.int64], codes: Codes, values: int) -> Rows:
+    """For each of at most 64 values the members whose list has its code."""
     size = len(offsets) - 1
+    rows = np.zeros((values, words(size)), np.uint64)
     compiled = kernels("profiles.kernels", len(codes))
     if compiled is not None:
-        planes = np.zeros(((values + 7) // 8, size), np.uint8)
-        compiled.byte_planes(offsets, codes, planes)
-        return planes
+        compiled.value_rows(offsets, codes, rows)
+        return rows
     width = max(8, 1 << (values - 1).bit_length()) if values else 8
     dtype = np.dtype(f"<u{width // 8}")
     bit_of = np.zeros(values + 1, dtype)
@@ -250,5 +265,7 @@ def _byte_planes(offsets: NDArray[np.int64], codes: Codes, values: int) -> NDArr
     some = np.flatnonzero(offsets[1:] > offsets[:-1])
     if len(some):
         held[some] = np.bitwise_or.reduceat(bit_of[codes], offsets[some])
-    by_byte = held.view(np.uint8).reshape(size, width // 8)
-    return np.ascontiguousarray(by_byte.T[: (values + 7) // 8])
+    planes = np.ascontiguousarray(held.view(np.uint8).reshape(size, width // 8).T)
+    for value, row in enumerate(rows):
+        pack(planes[value // 8] & np.uint8(1 << value % 8), row)
+    return rows

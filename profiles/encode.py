@@ -1,7 +1,8 @@
-"""Turns a shard's Arrow columns into encoded ones.
+"""Turns a shard's Arrow columns into encoded ones, and encoded ones back into Arrow.
 
 Every distinct raw value is read once, by the scalar definition in `profiles.values`; members only
-carry its number. So encoders cannot drift from what one member's answer means.
+carry its number. So encoders cannot drift from what one member's answer means. What is encoded
+holds on any day; `column_on` makes ages of birth dates.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from numpy.typing import NDArray
 from profiles.columns import (
     Codes,
     Column,
-    MultiColumn,
+    ListsColumn,
     NumberColumn,
+    RowsColumn,
     SingleColumn,
     Vocabulary,
+    multi_column,
     narrow,
     pack,
 )
 from profiles.fast import kernels
 from profiles.schema import Attribute, Kind
-from profiles.values import Answers, UnreadableError, read_answers
+from profiles.values import Answers, UnreadableError, on_day, read_lasting
 
 _SAMPLE = 1 << 16
 _FEW = 1 << 12
@@ -47,7 +50,7 @@ class BadValueError(Exception):
     why: str
 
 
-def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+def encode_column(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     """Encode one column of a shard; raises BadValueError where an answer does not fit."""
     kind = column.type
     if _is_bytes(kind):
@@ -60,7 +63,7 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
             raise BadValueError(
                 0, f"lists of answers, but the attribute's type is {attribute.kind}"
             )
-        return _encode_lists(attribute, column, as_of)
+        return _encode_lists(attribute, column)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         _check_years(column)
         column = column.cast(pa.date32(), safe=False)
@@ -70,7 +73,7 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
             return small
         if _mostly_distinct(column):
             return _dense_numbers(column)
-    return _encode_scalars(attribute, column, as_of)
+    return _encode_scalars(attribute, column)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -155,13 +158,13 @@ def _distinct(column: pa.ChunkedArray | pa.Array) -> Distinct:
 
 
 def _read_all(
-    attribute: Attribute, distinct: Distinct, as_of: date, entry_is_item: bool
+    attribute: Attribute, distinct: Distinct, entry_is_item: bool
 ) -> list[Answers | None]:
     numbers, raws = distinct
     read: list[Answers | None] = []
     for number, raw in enumerate(raws):
         try:
-            read.append(read_answers(attribute, [raw] if entry_is_item else raw, as_of))
+            read.append(read_lasting(attribute, [raw] if entry_is_item else raw))
         except UnreadableError as error:
             at = np.flatnonzero(numbers == number)
             if len(at):
@@ -201,19 +204,19 @@ def _look_up(table: Codes, numbers: NDArray[np.integer[Any]]) -> Codes:
     return codes
 
 
-def _encode_scalars(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+def _encode_scalars(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     numbers, raws = _distinct(column)
-    read = _read_all(attribute, (numbers, raws), as_of, entry_is_item=False)
+    read = _read_all(attribute, (numbers, raws), entry_is_item=False)
     code_of, vocabulary = _vocabulary(read)
     table = _code_table(read, code_of)
-    if table.shape[1] == 1 and () not in read:
+    if attribute.kind is not Kind.CHILDREN and table.shape[1] == 1 and () not in read:
         return SingleColumn(_look_up(table[:, 0], numbers), vocabulary)
     answered = np.array([answers is not None for answers in read] + [False])[numbers]
     offsets = np.arange(len(numbers) + 1, dtype=np.int64) * table.shape[1]
-    return MultiColumn(offsets, table[numbers].ravel(), vocabulary, pack(answered))
+    return multi_column(offsets, table[numbers].ravel(), vocabulary, pack(answered))
 
 
-def _encode_lists(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+def _encode_lists(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     sizes: list[NDArray[np.int64]] = []
     items: list[pa.Array] = []
     answered: list[NDArray[np.bool_]] = []
@@ -227,7 +230,7 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
         np.cumsum(np.concatenate(sizes), out=offsets[1:])
     try:
         distinct = _distinct(values)
-        read = _read_all(attribute, distinct, as_of, entry_is_item=True)
+        read = _read_all(attribute, distinct, entry_is_item=True)
     except BadValueError as error:
         row = int(np.searchsorted(offsets, error.row, side="right")) - 1
         raise BadValueError(row, error.why) from None
@@ -236,4 +239,27 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
     single = table.shape[1] == 1
     codes = _look_up(table[:, 0], distinct[0]) if single else table[distinct[0]].ravel()
     flags = np.concatenate(answered) if answered else np.empty(0, np.bool_)
-    return MultiColumn(offsets * table.shape[1], codes, vocabulary, pack(flags))
+    return multi_column(offsets * table.shape[1], codes, vocabulary, pack(flags))
+
+
+def column_on(attribute: Attribute, column: Column, as_of: date) -> Column:
+    """An encoded column as it is on the as-of day: with ages instead of birth dates."""
+    if isinstance(column, SingleColumn) and attribute.kind is Kind.BIRTH_DATE:
+        read = [on_day(attribute, (float(born),), as_of) for born in column.vocabulary]
+        code_of, vocabulary = _vocabulary(read)
+        table = np.roll(_code_table(read, code_of)[:, 0], 1)
+        return SingleColumn(_look_up(table, column.codes), vocabulary)
+    if attribute.kind is not Kind.CHILDREN:
+        return column
+    assert isinstance(column, RowsColumn | ListsColumn), "children are lists"
+    read = [on_day(attribute, (str(child),), as_of) for child in column.vocabulary]
+    code_of, vocabulary = _vocabulary(read)
+    table = np.roll(_code_table(read, code_of), 1, axis=0)
+    if isinstance(column, ListsColumn):
+        offsets = column.offsets * table.shape[1]
+        return multi_column(offsets, table[column.codes].ravel(), vocabulary, column.answered)
+    rows = np.zeros((len(vocabulary), len(column.answered)), np.uint64)
+    for row, codes in zip(column.rows, table[1:], strict=True):
+        for code in codes[codes > 0].tolist():
+            np.bitwise_or(rows[code - 1], row, out=rows[code - 1])
+    return RowsColumn(rows, vocabulary, column.answered)

@@ -18,11 +18,12 @@ def look_up(table: Any, numbers: Any, out: Any) -> None:
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def byte_planes(offsets: Any, codes: Any, planes: Any) -> None:
-    """Set bit `v % 8` of `planes[v // 8, i]` for every code `v + 1` of member `i`'s list."""
+def value_rows(offsets: Any, codes: Any, rows: Any) -> None:
+    """Set member `i`'s bit of `rows[v]` for every code `v + 1` of his list."""
     for i in range(len(offsets) - 1):
+        word = i >> 6
+        bit = np.uint64(1) << np.uint64(i & 63)
         for place in range(offsets[i], offsets[i + 1]):
             code = codes[place]
             if code:
-                value = code - 1
-                planes[value >> 3, i] |= np.uint8(1 << (value & 7))
+                rows[code - 1, word] |= bit

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from profiles.columns import Column, ConstantColumn
-from profiles.encode import BadValueError, encode_column
+from profiles.encode import BadValueError, column_on, encode_column
 from profiles.errors import InputError, did_you_mean
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids, id_array, id_type
@@ -188,7 +188,8 @@ class Panel:
         for name in wanted:
             attribute = self.schema.attributes[name]
             try:
-                columns[name] = encode_column(attribute, column_of[attribute.column], self.as_of)
+                encoded = encode_column(attribute, column_of[attribute.column])
+                columns[name] = column_on(attribute, encoded, self.as_of)
             except BadValueError as error:
                 place = _place(rows, error.row)
                 raise InputError(f"{place}, column `{attribute.column}`: {error.why}") from None

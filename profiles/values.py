@@ -93,12 +93,18 @@ def age_on(birth: date, as_of: date) -> int:
     return as_of.year - birth.year - ((as_of.month, as_of.day) < (birth.month, birth.day))
 
 
-def read_child(raw: str, as_of: date) -> tuple[str, ...]:
-    """The codes of one child from `GENDER:BIRTHDATE` or `GENDER:AGE`; none before its birth."""
+def _child(raw: str) -> tuple[str, int | date]:
+    """Gender and age, or birth date, of one child from `GENDER:BIRTHDATE` or `GENDER:AGE`."""
     gender, colon, born = (part.strip() for part in raw.partition(":"))
     if not colon:
         raise UnreadableError(f"`{raw}` is not a child (GENDER:BIRTHDATE or GENDER:AGE)")
-    age = int(born) if born.isascii() and born.isdigit() else age_on(as_date(born), as_of)
+    return gender, int(born) if born.isascii() and born.isdigit() else as_date(born)
+
+
+def read_child(raw: str, as_of: date) -> tuple[str, ...]:
+    """The codes of one child on the as-of day; none before its birth."""
+    gender, born = _child(raw)
+    age = born if isinstance(born, int) else age_on(born, as_of)
     return (f"{gender}:{age}", f"{ANY_CHILD}:{age}") if age >= 0 else ()
 
 
@@ -118,18 +124,19 @@ def is_missing(raw: object) -> bool:
     )
 
 
-def _read_items(attribute: Attribute, items: Iterable[object], as_of: date) -> Answers:
+def _read_items(attribute: Attribute, items: Iterable[object]) -> Answers:
     present = [item for item in items if not is_missing(item)]
     if attribute.kind is Kind.CHILDREN:
-        return tuple(code for item in present for code in read_child(as_code(item), as_of))
+        return tuple(":".join(map(str, _child(as_code(item)))) for item in present)
     if attribute.kind is Kind.NUMBER:
         return tuple(as_number(item) for item in present)
     return tuple(attribute.fold(as_code(item)) for item in present)
 
 
-def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | None:
+def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
     """The answers that a raw panel value stands for, or None where there is no answer.
 
+    They hold on any day: a birth date is its proleptic ordinal, a child the text that it reads as.
     Raises UnreadableError where the value does not fit the attribute's type.
     """
     if is_missing(raw):
@@ -137,12 +144,12 @@ def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | No
     if isinstance(raw, list | tuple):
         if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
             raise UnreadableError(f"a list of answers, but `{attribute.name}` holds one")
-        return _read_items(attribute, raw, as_of)
+        return _read_items(attribute, raw)
     match attribute.kind:
         case Kind.MULTI | Kind.CHILDREN:
             if isinstance(raw, str):
-                return _read_items(attribute, split_list(raw, attribute.separator), as_of)
-            return _read_items(attribute, [raw], as_of)
+                return _read_items(attribute, split_list(raw, attribute.separator))
+            return _read_items(attribute, [raw])
         case Kind.SINGLE:
             return (attribute.fold(as_code(raw)),)
         case Kind.TEXT:
@@ -150,8 +157,28 @@ def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | No
         case Kind.NUMBER:
             return (as_number(raw),)
         case Kind.BIRTH_DATE:
-            age = age_on(as_date(raw), as_of)
-            return (float(age),) if age >= 0 else None
+            return (float(as_date(raw).toordinal()),)
+
+
+def on_day(attribute: Attribute, answers: Answers, as_of: date) -> Answers | None:
+    """What lasting answers are on the as-of day: the others than ages stay as they are."""
+    match attribute.kind:
+        case Kind.BIRTH_DATE:
+            ages = [age_on(date.fromordinal(int(born)), as_of) for born in answers]
+            return tuple(map(float, ages)) if min(ages) >= 0 else None
+        case Kind.CHILDREN:
+            return tuple(code for child in answers for code in read_child(str(child), as_of))
+        case _:
+            return answers
+
+
+def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | None:
+    """The answers that a raw panel value stands for on the as-of day; None: there is no answer.
+
+    Raises UnreadableError where the value does not fit the attribute's type.
+    """
+    lasting = read_lasting(attribute, raw)
+    return None if lasting is None else on_day(attribute, lasting, as_of)
 
 
 def read_row(schema: Schema, row: Mapping[str, object], as_of: date) -> dict[str, Answers]:

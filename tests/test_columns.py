@@ -27,11 +27,16 @@ from profiles.columns import (
     row_of,
     words,
 )
-from profiles.encode import BadValueError, encode_column
+from profiles.encode import BadValueError, column_on
+from profiles.encode import encode_column as encode_lasting
 from profiles.schema import Attribute, Kind
 from profiles.values import Answers, UnreadableError, read_answers
 
 AS_OF = date(2026, 2, 28)
+
+
+def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
+    return column_on(attribute, encode_lasting(attribute, column), as_of)
 
 
 @pytest.fixture(scope="module", params=["numpy", "numba"], autouse=True)
