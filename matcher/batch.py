@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
-from profiles.columns import Row, all_members, positions, row_of, words
+from profiles.columns import Row, popcount, positions, row_of, words
 from profiles.fast import Engine, kernels
 from profiles.panel import Shard
 
@@ -97,11 +97,6 @@ def _union(taken: Rows, step: Step) -> Row:
     return row
 
 
-def popcount(row: Row) -> int:
-    """How many members stand in a row."""
-    return int(np.bitwise_count(row).sum(dtype=np.int64))
-
-
 def meet(rows: Rows, conjunction: Conjunction, base: Row, out: Row) -> None:
     """Members of a base for whom every register of a conjunction holds."""
     if not conjunction:
@@ -134,7 +129,7 @@ class Executor:
         kernel = kernels("matcher.kernel", out.taken.size, self.engine)
         if kernel is None or isinstance(self.choice, Balanced):
             return self._run([bound.true], shard, out, None)
-        everyone = all_members(shard.size)
+        everyone = shard.everyone
         counts: TakenCounts = kernel.assign(
             self._flat(kernel), bound.true, everyone, out.taken, out.admitted
         )
@@ -170,7 +165,7 @@ class Executor:
 
         Whom a survey admits is said by the last round's rows, less those in `without`.
         """
-        everyone = all_members(shard.size)
+        everyone = shard.everyone
         base, left = np.empty_like(everyone), np.empty_like(everyone)
         others = iter(out.admitted)
         adds = len(rounds) > 1 or isinstance(self.choice, Balanced)
@@ -306,7 +301,7 @@ def tally(
     rows: Rows, wanted: Sequence[Tally], shard: Shard, engine: Engine = "auto"
 ) -> list[tuple[list[int], int]]:
     """Count the members of each base by each of its conjunctions, and by any of them."""
-    everyone = all_members(shard.size)
+    everyone = shard.everyone
     kernel = kernels("matcher.kernel", rows.size, engine)
     if kernel is not None:
         counted: list[tuple[list[int], int]] = kernel.tally(rows, everyone, wanted)

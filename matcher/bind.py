@@ -25,7 +25,7 @@ from matcher.rule import (
     StartsWith,
     Unusable,
 )
-from profiles.columns import Column, Mask, Row, Vocabulary, all_members, row_of, words
+from profiles.columns import Column, Mask, Row, Vocabulary, row_of, words
 from profiles.panel import Shard
 from profiles.values import is_negative_code, number_in
 
@@ -69,7 +69,7 @@ def possible_rows(bound: Bound, shard: Shard) -> Rows:
     A literal may hold for whom it does, and for whom it is not known whether its leaf does.
     """
     if bound.possible is None:
-        everyone = all_members(shard.size)
+        everyone = shard.everyone
         rows = np.empty_like(bound.true)
         for row, true, register in zip(rows, bound.true, bound.program.registers, strict=True):
             if isinstance(register, Compound):
@@ -85,7 +85,7 @@ def possible_rows(bound: Bound, shard: Shard) -> Rows:
 def _true_rows(program: Program, shard: Shard, known: dict[Literal, Row]) -> Rows:
     """A literal holds for whom its leaf does; its negation for the others of whom that is known."""
     rows = np.empty((len(program.registers), words(shard.size)), np.uint64)
-    everyone = all_members(shard.size)
+    everyone = shard.everyone
     for row, register in zip(rows, program.registers, strict=True):
         if isinstance(register, Compound):
             _combine(register, rows, row)

@@ -36,7 +36,8 @@ from matcher.rows import RowMaker, schema_for, write_parquet
 from profiles.columns import WORD, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
-from profiles.panel import SHARD_MEMBERS, Panel, Shard
+from profiles.panel import Panel, Shard
+from profiles.shards import SHARD_MEMBERS
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told after every shard how many members are done, and how many there are where that is known."""

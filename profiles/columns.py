@@ -52,9 +52,19 @@ def all_members(members: int) -> Row:
     return row
 
 
+def popcount(row: Row) -> int:
+    """How many members stand in a row."""
+    return int(np.bitwise_count(row).sum(dtype=np.int64))
+
+
+def flags_of(row: Row, size: int) -> NDArray[np.bool_]:
+    """One truth value for each of `size` members."""
+    return np.unpackbits(row.view(np.uint8), count=size, bitorder="little").view(np.bool_)
+
+
 def positions(row: Row) -> NDArray[np.int64]:
     """The members whose bit is set, ascending, counted from the start of the shard."""
-    return np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little").view(np.bool_))
+    return np.flatnonzero(flags_of(row, WORD * len(row)))
 
 
 def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> Row:
@@ -95,6 +105,9 @@ class Column(Protocol):
         `out`: the row to write it to, instead of a new one.
         """
 
+    def part(self, start: int, stop: int) -> Column:
+        """The answers of some consecutive members; `start` is a multiple of 64."""
+
 
 class _Texts:
     """The look-up that all columns share."""
@@ -120,6 +133,10 @@ class ConstantColumn(_Texts):
         out[:] = self.answered if wanted[0] else 0
         return out
 
+    def part(self, start: int, stop: int) -> ConstantColumn:
+        """The same answer for fewer members."""
+        return ConstantColumn(self.vocabulary[0], stop - start)
+
 
 class NumberColumn(_Texts):
     """Numbers of which most are distinct; NaN is no answer."""
@@ -135,6 +152,10 @@ class NumberColumn(_Texts):
     def holding(self, wanted: Mask, out: Row | None = None) -> Row:
         """Members at whose place the mask is true."""
         return pack(wanted, out)
+
+    def part(self, start: int, stop: int) -> NumberColumn:
+        """The numbers of some members."""
+        return NumberColumn(self.vocabulary[start:stop])
 
 
 class SingleColumn(_Texts):
@@ -173,6 +194,10 @@ class SingleColumn(_Texts):
         parts = [order[starts[value] : starts[value + 1]] for value in values.tolist()]
         members = np.concatenate(parts) if parts else np.empty(0, np.int64)
         return row_of(members, len(self.codes), out)
+
+    def part(self, start: int, stop: int) -> SingleColumn:
+        """The codes of some members."""
+        return SingleColumn(self.codes[start:stop], self.vocabulary)
 
     def _value(self, value: int) -> Row:
         """Members who hold one value."""
@@ -221,6 +246,11 @@ class RowsColumn(_Texts):
             np.bitwise_or(out, self.rows[value], out=out)
         return out
 
+    def part(self, start: int, stop: int) -> RowsColumn:
+        """The bits of some members."""
+        span = slice(start // WORD, start // WORD + words(stop - start))
+        return RowsColumn(self.rows[:, span], self.vocabulary, self.answered[span])
+
 
 class ListsColumn(_Texts):
     """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped."""
@@ -238,6 +268,17 @@ class ListsColumn(_Texts):
         hits = np.flatnonzero(np.concatenate(([False], wanted))[self.codes])
         members = np.searchsorted(self.offsets, hits, side="right") - 1
         return row_of(members, len(self.offsets) - 1, out)
+
+    def part(self, start: int, stop: int) -> ListsColumn:
+        """The lists of some members."""
+        first, last = self.offsets[start], self.offsets[stop]
+        span = slice(start // WORD, start // WORD + words(stop - start))
+        return ListsColumn(
+            self.offsets[start : stop + 1] - first,
+            self.codes[first:last],
+            self.vocabulary,
+            self.answered[span],
+        )
 
 
 def multi_column(

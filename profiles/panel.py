@@ -17,17 +17,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from profiles.columns import Column, ConstantColumn
-from profiles.encode import BadValueError, column_on, encode_column
+from profiles.columns import Column, ConstantColumn, Row, popcount
+from profiles.encode import column_on
 from profiles.errors import InputError, did_you_mean
 from profiles.idlists import Collections
-from profiles.ids import UniqueIds, hash_ids, id_array, id_type
+from profiles.ids import UniqueIds, hash_ids
+from profiles.index import Index, open_index
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.schema import Schema
-from profiles.sources import Batch, Source, open_location
+from profiles.shards import SHARD_MEMBERS, ShardReader
+from profiles.sources import Source, open_location
 
-SHARD_MEMBERS = 1 << 20
 RESIDENT_MEMBERS = 1 << 22
 _NAMED = 5
 
@@ -36,13 +37,15 @@ _NAMED = 5
 class Shard:
     """Consecutive members of a panel: encoded columns, ids, and what has been made of them.
 
-    `first` is the position of its first member in the panel. `respondent_ids` holds, by
-    marketplace, the ids that its lists of ids speak in. `memo` is for what the matcher has made of
+    `first` is the position in the panel of its first member; `size` counts rows, of which those in
+    `everyone` are members. `respondent_ids` holds, by marketplace, the ids that its lists of ids
+    speak in. `memo` is for what the matcher has made of
     the shard and may use again.
     """
 
     first: int
     size: int
+    everyone: Row
     member_ids: pa.Array
     columns: dict[str, Column]
     respondent_ids: Mapping[str, pa.Array]
@@ -99,6 +102,7 @@ class Panel:
         self.as_of = as_of
         self._shards: list[Shard] = []
         self._shard_members = 0
+        self._reader = source if isinstance(source, Index) else ShardReader(file.mapping, source)
         self._check_columns()
 
     @property
@@ -125,8 +129,9 @@ class Panel:
             return
         kept: list[Shard] | None = []
         unique = UniqueIds(self.source, self.schema.member_id)
-        for shard in self._encode(wanted, members, with_ids=True):
-            unique.add(shard.member_ids)
+        for shard in self._read(wanted, members, with_ids=True):
+            if not isinstance(self.source, Index):  # of which they were unique when it was written
+                unique.add(shard.member_ids)
             if kept is not None:
                 kept.append(shard)
                 if shard.first + shard.size > RESIDENT_MEMBERS:
@@ -139,81 +144,35 @@ class Panel:
     def _load_missing(self, wanted: list[str], members: int) -> None:
         missing = [name for name in wanted if name not in self._shards[0].columns]
         if missing:
-            fresh = self._encode(missing, members, with_ids=False)
+            fresh = self._read(missing, members, with_ids=False)
             for shard, more in zip(self._shards, fresh, strict=True):
                 shard.columns.update(more.columns)
 
-    def _encode(self, wanted: list[str], members: int, *, with_ids: bool) -> Iterator[Shard]:
-        respondent = {
-            name: marketplace.respondent_id
-            for name, marketplace in self.mapping.marketplaces.items()
-            if marketplace.respondent_id
-        }
-        columns = [self.schema.attributes[name].column for name in wanted]
-        ids = frozenset([self.schema.member_id, *respondent.values()]) if with_ids else frozenset()
-        columns = sorted({*columns, *ids})
+    def _read(self, wanted: list[str], members: int, *, with_ids: bool) -> Iterator[Shard]:
         first = 0
-        for rows in _regroup(self.source.batches(columns, ids), members):
-            size = sum(batch.data.num_rows for batch in rows)
-            column_of = {
-                name: pa.chunked_array([batch.data.column(name) for batch in rows])
-                for name in columns
+        for each in self._reader.read(wanted, members, with_ids=with_ids):
+            columns: dict[str, Column] = {
+                name: ConstantColumn(self.schema.attribute(name).fold(value), each.size)
+                for name, value in self.schema.constants.items()
+            }
+            for name, column in each.columns.items():
+                columns[name] = column_on(self.schema.attributes[name], column, self.as_of)
+            respondent = {
+                name: each.ids[marketplace.respondent_id]
+                for name, marketplace in self.mapping.marketplaces.items()
+                if marketplace.respondent_id and with_ids
             }
             yield Shard(
                 first,
-                size,
-                self._ids(self.schema.member_id, column_of, rows) if with_ids else None,
-                self._columns(wanted, column_of, rows, size),
-                {
-                    name: self._ids(column, column_of, rows)
-                    for name, column in respondent.items()
-                    if with_ids
-                },
+                each.size,
+                each.everyone,
+                each.ids.get(self.schema.member_id),
+                columns,
+                respondent,
                 self.mapping.collections,
                 self.as_of,
             )
-            first += size
-
-    def _columns(
-        self,
-        wanted: list[str],
-        column_of: Mapping[str, pa.ChunkedArray],
-        rows: list[Batch],
-        size: int,
-    ) -> dict[str, Column]:
-        columns: dict[str, Column] = {
-            name: ConstantColumn(self.schema.attribute(name).fold(value), size)
-            for name, value in self.schema.constants.items()
-        }
-        for name in wanted:
-            attribute = self.schema.attributes[name]
-            try:
-                encoded = encode_column(attribute, column_of[attribute.column])
-                columns[name] = column_on(attribute, encoded, self.as_of)
-            except BadValueError as error:
-                place = _place(rows, error.row)
-                raise InputError(f"{place}, column `{attribute.column}`: {error.why}") from None
-            except (pa.ArrowException, OverflowError) as error:
-                why = " ".join(str(error).split())
-                raise InputError(
-                    f"{rows[0].origin}: column `{attribute.column}` cannot be read: {why}"
-                ) from None
-        return columns
-
-    def _ids(
-        self, column: str, column_of: Mapping[str, pa.ChunkedArray], rows: list[Batch]
-    ) -> pa.Array:
-        """Ids of one kind; member ids are of the type that the first file has."""
-        try:
-            ids = id_array(column_of[column], optional=column != self.schema.member_id)
-            if column != self.schema.member_id:
-                return ids
-            wanted = id_type(self.source.schema().field(column).type)
-            if pa.types.is_integer(ids.type) != pa.types.is_integer(wanted):
-                raise BadValueError(0, f"ids are {ids.type}, but {wanted} in the first file")
-            return ids.cast(wanted)
-        except BadValueError as error:
-            raise InputError(f"{_place(rows, error.row)}, column `{column}`: {error.why}") from None
+            first += popcount(each.everyone)
 
     def _check_columns(self) -> None:
         """Columns that the panel file names and the source lacks, all of them at once."""
@@ -249,39 +208,14 @@ def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:
     return np.flatnonzero(flags.to_numpy(zero_copy_only=False))
 
 
-def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
-    """Cut a stream of batches into lists of so many rows, or fewer where types change or end."""
-    rows: list[Batch] = []
-    free = members
-    for batch in batches:
-        if rows and rows[0].layout != batch.layout:
-            yield rows
-            rows, free = [], members
-        at = 0
-        while at < batch.data.num_rows:
-            part = batch.slice(at, free)
-            rows.append(part)
-            at += part.data.num_rows
-            free -= part.data.num_rows
-            if not free:
-                yield rows
-                rows, free = [], members
-    if rows:
-        yield rows
-
-
-def _place(rows: list[Batch], row: int) -> str:
-    for batch in rows:
-        if row < batch.data.num_rows:
-            return batch.place(row)
-        row -= batch.data.num_rows
-    raise IndexError(row)
-
-
 def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
-    """Open the panel that a panel file describes; nothing is read yet but the schema.
+    """Open the panel that a panel file describes, or an index of it; only the schema is read yet.
 
     `as_of` defaults to today. Raises InputError where the file or its source is unusable.
     """
-    file = read_panel_file(Path(path))
+    path = Path(path)
+    if path.is_dir():
+        index = open_index(path)
+        return Panel(index.file, index, as_of or date.today())
+    file = read_panel_file(path)
     return Panel(file, open_location(file.location, file.path.parent), as_of or date.today())
