@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import FrameType
@@ -22,16 +22,18 @@ from rich.console import Console
 import matcher
 from matcher.choice import How
 from matcher.diagnostic import Diagnostic, Level
-from matcher.lint import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping
+from matcher.lint import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping, panel_diagnostics
 from matcher.payload import Surveys, load_surveys
 from matcher.report import (
     ProgressBar,
     counts_json,
     findings_json,
+    index_json,
     one_line,
     plural,
     print_counts,
     print_finding,
+    print_index,
     print_summary,
     quota_table,
     survey_table,
@@ -46,7 +48,10 @@ from matcher.usage import (
 )
 from profiles.check import number_lists
 from profiles.errors import InputError, system_reason
+from profiles.indexing import build_index, update_index
+from profiles.location import Location
 from profiles.panel import Panel, open_panel
+from profiles.sources import Source, open_location
 
 app = App(
     name="matcher",
@@ -64,7 +69,9 @@ Payloads = Annotated[
         converter=read_payloads,
     ),
 ]
-PanelPath = Annotated[Path, Parameter(name="--panel", help="The panel file (panel.toml).")]
+PanelPath = Annotated[
+    Path, Parameter(name="--panel", help="The panel file (panel.toml), or the folder of an index.")
+]
 
 
 @Parameter(name="*")
@@ -176,6 +183,45 @@ def _count(
 
 
 @app.command
+def index(
+    *,
+    panel: Annotated[Path, Parameter(name="--panel", help="The panel file (panel.toml).")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Folder of the index.")],
+    update: Annotated[
+        bool, Parameter(help="Take in what has changed since it was written.", negative=())
+    ] = False,
+    changes: Annotated[
+        str | None, Parameter(help="With --update: the rows of changed and new members.")
+    ] = None,
+    deleted: Annotated[
+        str | None, Parameter(help="With --update: the ids of members who are gone.")
+    ] = None,
+    options: Options = DEFAULTS,
+) -> int:
+    """Prepare a panel for repeated use; every --panel takes the folder, too."""
+    if not update and (changes or deleted):
+        raise InputError("`--changes` and `--deleted` go with `--update`")
+    if panel.is_dir():
+        raise InputError(f"{panel}: `matcher index` needs the panel file, not a folder")
+    opened = open_panel(panel, options.day)
+    began = time.perf_counter()
+    done = (
+        update_index(opened, output, _source(changes), _source(deleted))
+        if update
+        else build_index(opened, output)
+    )
+    if options.json:
+        _write(index_json(done))
+    elif not options.quiet:
+        print_index(_console(), done, time.perf_counter() - began)
+    return 0
+
+
+def _source(written: str | None) -> Source | None:
+    return None if written is None else open_location(Location(written), Path())
+
+
+@app.command
 def lint(
     payloads: Payloads,
     /,
@@ -229,7 +275,9 @@ def _worth_saying(
 
 def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
     opened = open_panel(panel, options.day)
-    return opened, load_surveys(payloads, opened.mapping, options.marketplace)
+    surveys = load_surveys(payloads, opened.mapping, options.marketplace)
+    of_panel = panel_diagnostics(opened.findings())
+    return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
 
 
 def _check_output(path: Path) -> None:

@@ -16,6 +16,7 @@ from matcher.payload import documents, named, recognise
 from matcher.reach import SurveyLint
 from matcher.survey import Survey
 from profiles.check import check_panel
+from profiles.finding import PanelFinding
 from profiles.idlists import Collections
 from profiles.mapping import AttributeMapping, MarketplaceMapping, PanelMapping
 from profiles.panel import Panel
@@ -45,6 +46,11 @@ def lint_surveys(
 
 def lint_panel(panel: Panel) -> list[Diagnostic]:
     """What `profiles.check.check_panel` finds, as diagnostics."""
+    return panel_diagnostics(check_panel(panel))
+
+
+def panel_diagnostics(findings: Iterable[PanelFinding]) -> list[Diagnostic]:
+    """Findings of a panel as diagnostics."""
     return [
         Diagnostic(
             Level[found.level.upper()],
@@ -53,7 +59,7 @@ def lint_panel(panel: Panel) -> list[Diagnostic]:
             hint=found.hint,
             file=found.place,
         )
-        for found in check_panel(panel)
+        for found in findings
     ]
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from matcher.diagnostic import Diagnostic, Level
 from matcher.matches import PanelCounts, QuotaCounts, SurveyCounts
+from profiles.indexing import Indexed
 
 MOST_SURVEYS = 60
 MOST_ERRORS = 10
@@ -71,6 +73,21 @@ def findings_json(surveys: int, diagnostics: Iterable[Diagnostic]) -> bytes:
     """The document of `lint --json`."""
     return _document(
         {"surveys": surveys, "diagnostics": [finding.to_json() for finding in diagnostics]}
+    )
+
+
+def index_json(done: Indexed) -> bytes:
+    """The document of `index --json`."""
+    return _document(asdict(done))
+
+
+def print_index(console: Console, done: Indexed, seconds: float) -> None:
+    """One line: what has been written."""
+    console.print(
+        f"{plural(done.members, 'member')}: {done.new:,} new, {done.changed:,} changed, "
+        f"{done.deleted:,} deleted · {plural(done.shards, 'shard')}, {done.size / 1e6:,.1f} MB · "
+        f"{seconds:.2f} s",
+        soft_wrap=True,
     )
 
 
@@ -213,7 +230,9 @@ def print_summary(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
         print_finding(console, finding)
     if len(errors) > MOST_ERRORS:
         console.print(f"… and {plural(len(errors) - MOST_ERRORS, 'error')} more")
-    warnings = Counter(each.code for each in diagnostics if each.level is Level.WARNING)
+    warnings = Counter(
+        each.code for each in diagnostics if each.level is Level.WARNING and each.survey
+    )
     if warnings:
         named = ", ".join(f"{count:,} {code}" for code, count in warnings.most_common())
         console.print(
@@ -221,7 +240,9 @@ def print_summary(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
             soft_wrap=True,
         )
     for finding in diagnostics:
-        if finding.level is Level.INFO and finding.survey is None:
+        if finding.survey is None and finding.level is Level.WARNING:
+            print_finding(console, finding)
+        elif finding.survey is None and finding.level is Level.INFO:
             console.print(f"[dim]note: {_shown(finding.message)}[/dim]", soft_wrap=True)
 
 

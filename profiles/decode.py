@@ -37,8 +37,10 @@ def decoded_type(attribute: Attribute, *, lists: bool = False) -> pa.DataType:
             return _TEXTS
 
 
-def decode_column(attribute: Attribute, column: Column, *, lists: bool = False) -> pa.Array:
-    """The answers of a column that holds on any day: dates, numbers, texts or lists of them."""
+def decode_column(
+    attribute: Attribute, column: Column, size: int, *, lists: bool = False
+) -> pa.Array:
+    """What `size` members have answered on any day: dates, numbers, texts or lists of them."""
     kind = decoded_type(attribute, lists=lists)
     match column:
         case NumberColumn(vocabulary=values):
@@ -47,20 +49,21 @@ def decode_column(attribute: Attribute, column: Column, *, lists: bool = False) 
             flat = _values(codes.astype(np.int32), vocabulary)
         case ListsColumn(offsets=offsets, codes=codes, vocabulary=vocabulary):
             items = _values(codes.astype(np.int32), vocabulary)
-            return _lists(offsets, items, flags_of(column.answered, len(offsets) - 1))
+            return _lists(offsets, items, flags_of(column.answered, size))
         case RowsColumn(rows=rows, vocabulary=vocabulary, answered=answered):
-            held = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little")
+            held = np.unpackbits(rows.view(np.uint8), axis=1, count=size, bitorder="little")
             members, places = np.nonzero(held.T)
-            offsets = np.searchsorted(members, np.arange(held.shape[1] + 1))
+            offsets = np.searchsorted(members, np.arange(size + 1))
             items = _values(places.astype(np.int32) + 1, vocabulary)
-            return _lists(offsets, items, flags_of(answered, held.shape[1]))
+            return _lists(offsets, items, flags_of(answered, size))
         case _:
             raise AssertionError("constants are not decoded")
     if pa.types.is_list(kind):
         present = flat.is_valid().to_numpy(zero_copy_only=False)
         return _lists(np.concatenate(([0], np.cumsum(present))), flat.drop_null(), present)
     if attribute.kind is Kind.BIRTH_DATE:
-        return pa.array(flat.to_numpy(zero_copy_only=False) - _EPOCH, from_pandas=True).cast(kind)
+        days = flat.to_numpy(zero_copy_only=False) - _EPOCH
+        return pa.array(days, from_pandas=True).cast(pa.int32()).cast(kind)
     return flat
 
 

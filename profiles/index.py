@@ -158,7 +158,7 @@ class Index:
 
     def _decode(self, attribute: Attribute, shard: EncodedShard) -> pa.Array:
         lists = attribute.name in self._lists
-        return decode_column(attribute, shard.columns[attribute.name], lists=lists)
+        return decode_column(attribute, shard.columns[attribute.name], shard.size, lists=lists)
 
     def findings(self) -> list[PanelFinding]:
         """What has changed beside the index since it was made."""
@@ -196,7 +196,11 @@ def merged(schema: Schema, shards: Sequence[StoredShard]) -> EncodedShard:
         encoded = [part.columns[name] for part in parts]
         lists = any(isinstance(each, RowsColumn | ListsColumn) for each in encoded)
         columns[name] = encode_column(
-            attribute, join(decode_column(attribute, each, lists=lists) for each in encoded)
+            attribute,
+            join(
+                decode_column(attribute, column, part.size, lists=lists)
+                for column, part in zip(encoded, parts, strict=True)
+            ),
         )
     ids = {
         name: pa.concat_arrays(join(part.ids[name] for part in parts).chunks)

@@ -230,7 +230,7 @@ def _compared(panel: Panel, index: Index, known: pa.Array) -> ChangedRows:
 def _living_ids(index: Index) -> pa.Array:
     column = index.file.schema.member_id
     arrays = [batch.data.column(0) for batch in index.batches([column])]
-    return _joined(arrays, pa.array([], index.schema().field(column).type))
+    return _joined(arrays, index.schema().field(column).type)
 
 
 def _joined(arrays: Iterable[pa.Array], kind: pa.DataType) -> pa.Array:

@@ -20,6 +20,7 @@ from pyroaring import BitMap
 from profiles.columns import Column, ConstantColumn, Row, popcount
 from profiles.encode import column_on
 from profiles.errors import InputError, did_you_mean
+from profiles.finding import PanelFinding
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
 from profiles.index import Index, open_index
@@ -114,6 +115,10 @@ class Panel:
     def mapping(self) -> PanelMapping:
         """How marketplaces name the panel's attributes and answers."""
         return self.file.mapping
+
+    def findings(self) -> list[PanelFinding]:
+        """What is to be said of the panel before it is used."""
+        return self.source.findings() if isinstance(self.source, Index) else []
 
     def shards(self, attributes: Iterable[str], members: int = SHARD_MEMBERS) -> Iterator[Shard]:
         """Encoded shards of so many members (a multiple of 64), with at least these attributes.
