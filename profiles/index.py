@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ class Index:
         self.folder = folder
         self.body = body
         self.shards = tuple(shards)
-        self.file: PanelFile = parse_panel(body["panel"], folder / body["panel_file"])
+        self.file: PanelFile = parse_panel(body["panel"], Path(os.path.normpath(folder / body["panel_file"])))
 
     @property
     def name(self) -> str:
