@@ -75,7 +75,8 @@ class Index:
         self.folder = folder
         self.body = body
         self.shards = tuple(shards)
-        self.file: PanelFile = parse_panel(body["panel"], Path(os.path.normpath(folder / body["panel_file"])))
+        path = Path(os.path.normpath(folder / body["panel_file"]))
+        self.file: PanelFile = parse_panel(body["panel"], path)
 
     @property
     def name(self) -> str:
