@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
-from profiles.columns import Row, popcount, positions, row_of, words
+from profiles.columns import WORD, Row, popcount, positions, row_of, words
 from profiles.fast import Engine, kernels
 from profiles.panel import Shard
 
@@ -124,16 +124,30 @@ class Executor:
             for step in compiled.steps
         }
 
+    def room(self, members: int, *, kept: bool) -> Assigned:
+        """Room for the results of a shard; of those that need not be kept, for a tile of them."""
+        kernel = self._kernel(members)
+        if not kept and kernel is not None:
+            members = min(members, kernel.TILE_WORDS * WORD)
+        return Assigned.empty(self.program, members)
+
     def assign(self, bound: Bound, shard: Shard, out: Assigned) -> TakenCounts:
         """Admit members definitely, and choose among the quotas that definitely take them."""
-        kernel = kernels("matcher.kernel", out.taken.size, self.engine)
-        if kernel is None or isinstance(self.choice, Balanced):
+        narrow = out.taken.shape[1] < words(shard.size)
+        kernel = self._kernel(shard.size, "numba" if narrow else self.engine)
+        if kernel is None:
             return self._run([bound.true], shard, out, None)
         everyone = shard.everyone
         counts: TakenCounts = kernel.assign(
             self._flat(kernel), bound.true, everyone, out.taken, out.admitted
         )
         return counts
+
+    def _kernel(self, members: int, engine: Engine | None = None) -> ModuleType | None:
+        if isinstance(self.choice, Balanced):
+            return None
+        work = len(self.program.slots) * words(members)
+        return kernels("matcher.kernel", work, engine or self.engine)
 
     def assign_uncertain(
         self, bound: Bound, shard: Shard, exact: Assigned, out: Assigned

@@ -42,10 +42,10 @@ class Bound:
     possible: Rows | None = None
 
 
-def bind(program: Program, shard: Shard, *, keep: bool = True) -> Bound:
+def bind(program: Program, shard: Shard, room: Rows | None = None) -> Bound:
     """The `true` rows of a program on a shard, made anew only where the last plan had them not.
 
-    `keep`: leave them with the shard for the next plan.
+    They are left with the shard for the next plan, unless they are written to `room`.
     """
     last = shard.memo
     if isinstance(last, Bound) and last.program is program:
@@ -57,46 +57,65 @@ def bind(program: Program, shard: Shard, *, keep: bool = True) -> Bound:
             for each, row in zip(last.program.registers, last.true, strict=True)
             if isinstance(each, Literal)
         }
-    bound = Bound(program, _true_rows(program, shard, known))
-    if keep:
+    if room is None:
+        bound = Bound(program, empty_rows(program, shard.size))
         shard.memo = bound
+    else:
+        bound = Bound(program, room[:, : words(shard.size)])
+    _write_true(program, shard, known, bound.true)
     return bound
 
 
-def possible_rows(bound: Bound, shard: Shard) -> Rows:
+def empty_rows(program: Program, members: int) -> Rows:
+    """Room for a row a register."""
+    return np.empty((len(program.registers), words(members)), np.uint64)
+
+
+def possible_rows(bound: Bound, shard: Shard, room: Rows | None = None) -> Rows:
     """The `possible` rows of a bound program, made when first asked for.
 
     A literal may hold for whom it does, and for whom it is not known whether its leaf does.
     """
     if bound.possible is None:
-        everyone = shard.everyone
-        rows = np.empty_like(bound.true)
+        fresh = empty_rows(bound.program, shard.size) if room is None else room
+        rows = fresh[:, : words(shard.size)]
+        doubts: dict[str, Row] = {}
         for row, true, register in zip(rows, bound.true, bound.program.registers, strict=True):
             if isinstance(register, Compound):
                 _combine(register, rows, row)
+            elif (doubt := _doubt(register.leaf, shard, doubts)) is None:
+                np.copyto(row, true)
             else:
-                np.bitwise_not(_known_row(register.leaf, shard, everyone), out=row)
-                np.bitwise_and(row, everyone, out=row)
-                np.bitwise_or(row, true, out=row)
+                np.bitwise_or(true, doubt, out=row)
         bound.possible = rows
     return bound.possible
 
 
-def _true_rows(program: Program, shard: Shard, known: dict[Literal, Row]) -> Rows:
-    """A literal holds for whom its leaf does; its negation for the others of whom that is known."""
-    rows = np.empty((len(program.registers), words(shard.size)), np.uint64)
-    everyone = shard.everyone
+def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows: Rows) -> None:
+    """A literal holds for whom its leaf does; its negation for the others of whom that is known.
+
+    All leaves of an attribute are asked of its column together.
+    """
+    asked: dict[str, list[tuple[Mask, Row]]] = {}
+    for row, register in zip(rows, program.registers, strict=True):
+        if isinstance(register, Literal) and register not in known:
+            leaf = register.leaf
+            if isinstance(leaf, OneOf | StartsWith | InRanges):
+                wanted = _wanted(leaf, shard.columns[leaf.attribute])
+                asked.setdefault(leaf.attribute, []).append((wanted, row))
+            else:
+                _write_leaf(leaf, shard, row)
+    for attribute, pairs in asked.items():
+        masks, outs = zip(*pairs, strict=True)
+        shard.columns[attribute].holdings(masks, outs)
     for row, register in zip(rows, program.registers, strict=True):
         if isinstance(register, Compound):
             _combine(register, rows, row)
         elif register in known:
             np.copyto(row, known[register])
         elif register.negated:
-            np.bitwise_not(_leaf_row(register.leaf, shard, everyone), out=row)
-            np.bitwise_and(row, _known_row(register.leaf, shard, everyone), out=row)
-        else:
-            np.copyto(row, _leaf_row(register.leaf, shard, everyone))
-    return rows
+            np.bitwise_not(row, out=row)
+            np.bitwise_and(row, _known_row(register.leaf, shard), out=row)
 
 
 def _combine(compound: Compound, rows: Rows, out: Row) -> None:
@@ -106,45 +125,60 @@ def _combine(compound: Compound, rows: Rows, out: Row) -> None:
         combine(out, rows[other], out=out)
 
 
-def _leaf_row(leaf: Leaf | Const, shard: Shard, everyone: Row) -> Row:
-    """Members for whom a leaf holds."""
+def _write_leaf(leaf: Answered | Unusable | InIds | Const, shard: Shard, out: Row) -> None:
+    """Members for whom a leaf holds that is not about values."""
     match leaf:
         case Const():
-            return np.zeros_like(everyone)
+            out[:] = 0
         case InIds(marketplace, name):
             listed = shard.on_list(marketplace, name)
-            places = np.array(listed[0] if listed else [], np.int64)
-            return row_of(places, shard.size)
+            row_of(np.array(listed[0] if listed else [], np.int64), shard.size, out)
         case Answered(attribute):
-            return shard.columns[attribute].answered
+            np.copyto(out, shard.columns[attribute].answered)
         case Unusable(attribute, codes):
             column = shard.columns[attribute]
             negative = _negative(column.vocabulary, codes)
-            return column.holding(negative) & ~column.holding(~negative)
-        case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
-            column = shard.columns[attribute]
-            return column.holding(_wanted(leaf, column))
+            column.holding(negative, out)
+            np.bitwise_and(out, ~column.holding(~negative), out=out)
         case _:
             assert_never(leaf)
 
 
-def _known_row(leaf: Leaf | Const, shard: Shard, everyone: Row) -> Row:
+def _known_row(leaf: Leaf | Const, shard: Shard) -> Row:
     """Members of whom it is known whether a leaf holds for them."""
     match leaf:
         case Const():
-            return np.zeros_like(everyone)
+            return np.zeros_like(shard.everyone)
         case InIds(marketplace, name):
             listed = shard.on_list(marketplace, name)
-            if listed is None or not listed[1]:
-                return _leaf_row(leaf, shard, everyone)
+            if listed is None:
+                return np.zeros_like(shard.everyone)
+            if not listed[1]:
+                return row_of(np.array(listed[0], np.int64), shard.size)
             without_id = np.array(shard.without_id(marketplace), np.int64)
-            return everyone & ~row_of(without_id, shard.size)
+            return shard.everyone & ~row_of(without_id, shard.size)
         case Answered() | Unusable():
-            return everyone
+            return shard.everyone
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             return shard.columns[attribute].answered
         case _:
             assert_never(leaf)
+
+
+def _doubt(leaf: Leaf | Const, shard: Shard, made: dict[str, Row]) -> Row | None:
+    """Members of whom it is not known whether a leaf holds for them; None: there is none.
+
+    `made`: those of attributes, made once.
+    """
+    match leaf:
+        case Answered() | Unusable():
+            return None
+        case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
+            if attribute not in made:
+                made[attribute] = shard.everyone & ~_known_row(leaf, shard)
+            return made[attribute]
+        case _:
+            return shard.everyone & ~_known_row(leaf, shard)
 
 
 def _negative(vocabulary: Vocabulary, codes: tuple[str, ...]) -> Mask:

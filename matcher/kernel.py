@@ -152,19 +152,21 @@ def _assign(
     tile: int,
 ) -> None:
     left = np.empty(tile, np.uint64)
+    whole = taken.shape[1] >= rows.shape[1]
     for first in range(0, rows.shape[1], tile):
         size = min(tile, rows.shape[1] - first)
+        at = first if whole else 0
         for group in range(len(base)):
             source = base[group]
             if source < 0:
-                taken_before = taken[-1 - source, first : first + size]
+                taken_before = taken[-1 - source, at : at + size]
                 for i in range(size):
                     left[i] = taken_before[i]
             else:
                 start, end = bounds[source], bounds[source + 1]
                 _meet(rows, registers, start, end, first, size, everyone[first:], left)
                 if keep[group] >= 0:
-                    kept = admitted[keep[group], first : first + size]
+                    kept = admitted[keep[group], at : at + size]
                     total = np.uint64(0)
                     for i in range(size):
                         kept[i] = left[i]
@@ -172,7 +174,7 @@ def _assign(
                     admitted_counts[keep[group]] += total
             for quota in range(quotas[group], quotas[group + 1]):
                 slot = slots[quota - quotas[0]]
-                mine = taken[slot, first : first + size]
+                mine = taken[slot, at : at + size]
                 _meet(rows, registers, bounds[quota], bounds[quota + 1], first, size, left, mine)
                 total = np.uint64(0)
                 for i in range(size):
@@ -184,7 +186,10 @@ def _assign(
 def assign(
     flat: Flat, rows: NDArray[np.uint64], everyone: NDArray[np.uint64], taken: Any, admitted: Any
 ) -> tuple[Ints, Ints]:
-    """Fill `taken` and `admitted` as the numpy executor does; gives their rows' counts."""
+    """Fill `taken` and `admitted` as the numpy executor does; gives their rows' counts.
+
+    Where there is less room in them, it is written to again and again, tile after tile.
+    """
     taken[flat.dead_slots] = 0
     admitted[flat.dead_rows] = 0
     taken_counts = np.zeros(len(taken), np.uint64)

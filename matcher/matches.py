@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,12 +29,12 @@ from matcher.batch import (
     count_taken,
     count_uncertain,
 )
-from matcher.bind import Bound, bind
+from matcher.bind import Bound, bind, empty_rows, possible_rows
 from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
-from profiles.columns import WORD, positions
+from profiles.columns import WORD, Rows, positions, words
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
 from profiles.panel import Panel, Shard
@@ -45,6 +46,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 _BUDGET = 512 << 20
 _KEPT = 1 << 30
 _SMALLEST = 1 << 14
+_LINE = 8 * WORD
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -123,11 +125,12 @@ class Matches:
         self._progress = progress
         self._counts: PanelCounts | None = None
         self._executor: Executor | None = None
+        self._spare_rows: deque[tuple[Rows, Rows]] = deque()
 
     def counts(self) -> PanelCounts:
         """Members counted by survey and quota, without a list of them."""
         if self._counts is None:
-            for _ in self._run():
+            for _ in self._run(rows=self._uncertain):
                 pass
         assert self._counts is not None
         return self._counts
@@ -172,7 +175,7 @@ class Matches:
         executor = Executor(plan.program, make_choice(How.FIRST, 0))
         members = BitMap()
         for shard in self.panel.shards(plan.attributes, self._shard_members()):
-            bound = bind(plan.program, shard, keep=False)
+            bound = bind(plan.program, shard, empty_rows(plan.program, shard.size))
             exact = Assigned.empty(plan.program, shard.size)
             executor.assign(bound, shard, exact)
             if uncertain:
@@ -183,24 +186,29 @@ class Matches:
         return members
 
     def _shard_members(self) -> int:
-        """As many members as keep all rows of a shard within the budget, and all workers busy."""
+        """As many members as keep all rows of a shard within the budget, and all workers busy.
+
+        Rows whose length is an odd number of cache lines do not push each other out of the cache.
+        """
         program = self.plan.program
         rows = len(program.registers) + len(program.slots) + len(program.surveys)
         members = min(SHARD_MEMBERS, max(_BUDGET * 8 // max(rows, 1), _SMALLEST))
         total = self.panel.source.count_rows()
         if self._workers > 1 and total is not None:
             members = min(members, max(-(-total // self._workers), _SMALLEST))
-        return -(-members // _SMALLEST) * _SMALLEST
+        lines = -(-members // _LINE)
+        return min((lines | 1) * _LINE, SHARD_MEMBERS)
 
     def _work(self) -> int:
         """How many words all results take, where the number of members is known."""
         members = self.panel.source.count_rows() or 0
         return members // WORD * len(self.plan.program.slots)
 
-    def _run(self) -> Iterator[tuple[Shard, Assigned, Assigned | None]]:
+    def _run(self, *, rows: bool = True) -> Iterator[tuple[Shard, Assigned, Assigned | None]]:
         """Evaluate every shard, in order; counts are there when all are done.
 
-        What is given for a shard is overwritten once the next is asked for.
+        What is given for a shard is overwritten once the next is asked for; without `rows` it may
+        have been already.
         """
         executor = self._make_executor()
         program = self.plan.program
@@ -213,7 +221,7 @@ class Matches:
             try:
                 room = rooms.pop()
             except IndexError:
-                room = [Assigned.empty(program, size) for _ in range(1 + self._uncertain)]
+                room = [executor.room(size, kept=rows) for _ in range(1 + self._uncertain)]
             return self._evaluate(executor, shard, room), room
 
         shards = self.panel.shards(self.plan.attributes, size)
@@ -231,21 +239,35 @@ class Matches:
     def _evaluate(self, executor: Executor, shard: Shard, room: list[Assigned]) -> Counts:
         program = self.plan.program
         exact, *maybe = (each.room_for(shard.size) for each in room)
-        bound = self._bind(shard)
         counts = Counts.zero(program)
-        count_taken(program, executor.assign(bound, shard, exact), counts)
-        count_uncertain(program, bound, shard, counts, self._engine)
-        count_matched(program, bound, shard, counts, self._engine)
-        if maybe:
-            given, _ = executor.assign_uncertain(bound, shard, exact, maybe[0])
-            counts.assigned[:] += given
+        with self._bound(shard) as bound:
+            count_taken(program, executor.assign(bound, shard, exact), counts)
+            count_uncertain(program, bound, shard, counts, self._engine)
+            count_matched(program, bound, shard, counts, self._engine)
+            if maybe:
+                given, _ = executor.assign_uncertain(bound, shard, exact, maybe[0])
+                counts.assigned[:] += given
         return counts
 
-    def _bind(self, shard: Shard) -> Bound:
-        """The plan's rows on a shard, kept for the next time while all of them stay few."""
+    @contextmanager
+    def _bound(self, shard: Shard) -> Iterator[Bound]:
+        """The plan's rows on a shard: kept with it for the next time while all of them stay few,
+        else written over those of a shard before.
+        """
         program = self.plan.program
-        so_far = (shard.first + shard.size) // 8 * len(program.registers) * 2
-        return bind(program, shard, keep=so_far <= _KEPT)
+        rows_so_far = (shard.first + shard.size) // 8 * len(program.registers) * 2
+        if self.panel.resident and rows_so_far <= _KEPT:
+            yield bind(program, shard)
+            return
+        try:
+            true, possible = self._spare_rows.pop()
+        except IndexError:
+            members = max(shard.size, self._shard_members())
+            true, possible = (empty_rows(program, members) for _ in range(2))
+        bound = bind(program, shard, true)
+        possible_rows(bound, shard, possible)
+        yield bound
+        self._spare_rows.append((true, possible))
 
     def _make_executor(self) -> Executor:
         """The executor, with the panel counted first where the choice rests on it."""
@@ -261,7 +283,8 @@ class Matches:
         totals = np.zeros(len(program.slots), np.int64)
 
         def work(shard: Shard) -> NDArray[np.int64]:
-            return count_eligible(program, self._bind(shard), shard, self._engine)
+            with self._bound(shard) as bound:
+                return count_eligible(program, bound, shard, self._engine)
 
         shards = self.panel.shards(self.plan.attributes, self._shard_members())
         for _, counted in _in_order(work, shards, self._workers):

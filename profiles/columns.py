@@ -7,7 +7,8 @@ their business. Codes: 0 is "no answer", `i` is `vocabulary[i - 1]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, Protocol, TypeAlias
@@ -26,6 +27,7 @@ Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
 
 WORD = 64
 _KEPT_ROWS = 512
+_MASKS_AT_A_TIME = 32
 _FEW = 24
 """So many rows are cheaper to combine than one look-up of every member."""
 
@@ -105,14 +107,26 @@ class Column(Protocol):
         `out`: the row to write it to, instead of a new one.
         """
 
+    def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
+        """`holding` of each mask, written to the row of the same place."""
+
     def part(self, start: int, stop: int) -> Column:
         """The answers of some consecutive members; `start` is a multiple of 64."""
 
 
-class _Texts:
-    """The look-up that all columns share."""
+class _Base(ABC):
+    """What all columns share."""
 
     vocabulary: Vocabulary
+
+    @abstractmethod
+    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+        """See `Column`."""
+
+    def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
+        """See `Column`."""
+        for wanted, out in zip(masks, outs, strict=True):
+            self.holding(wanted, out)
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -120,7 +134,7 @@ class _Texts:
         return {str(value): place for place, value in enumerate(self.vocabulary)}
 
 
-class ConstantColumn(_Texts):
+class ConstantColumn(_Base):
     """The same single answer for every member."""
 
     def __init__(self, value: str, members: int) -> None:
@@ -138,7 +152,7 @@ class ConstantColumn(_Texts):
         return ConstantColumn(self.vocabulary[0], stop - start)
 
 
-class NumberColumn(_Texts):
+class NumberColumn(_Base):
     """Numbers of which most are distinct; NaN is no answer."""
 
     def __init__(self, values: NDArray[np.float64]) -> None:
@@ -158,7 +172,7 @@ class NumberColumn(_Texts):
         return NumberColumn(self.vocabulary[start:stop])
 
 
-class SingleColumn(_Texts):
+class SingleColumn(_Base):
     """At most one answer a member, as codes.
 
     Values exclude one another, so rows of values can be added and taken away by XOR: a run of
@@ -195,6 +209,28 @@ class SingleColumn(_Texts):
         members = np.concatenate(parts) if parts else np.empty(0, np.int64)
         return row_of(members, len(self.codes), out)
 
+    def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
+        """With the `fast` extra, all rows that masks tell apart in one pass over the members."""
+        compiled = kernels("profiles.kernels", len(self.codes) * len(masks))
+        class_of = _classes(masks) if compiled is not None else None
+        classes = 0 if class_of is None else int(class_of.max(initial=-1)) + 1
+        if compiled is None or class_of is None or not _FEW < classes < _KEPT_ROWS:
+            super().holdings(masks, outs)
+            return
+        rows = np.zeros((classes + 1, words(len(self.codes))), np.uint64)
+        numbers = np.concatenate(([0], class_of + 1)).astype(narrow(classes))
+        compiled.class_rows(self.codes, numbers, rows)
+        below = np.bitwise_xor.accumulate(rows, axis=0)
+        places = np.unique(class_of, return_index=True)[1]
+        for wanted, out in zip(masks, outs, strict=True):
+            held = wanted[places]
+            edges = np.flatnonzero(np.diff(held, prepend=False, append=False))
+            values = np.flatnonzero(held)
+            if len(edges) < len(values):
+                _xor((below[edge] for edge in edges.tolist()), out)
+            else:
+                _xor((rows[value + 1] for value in values.tolist()), out)
+
     def part(self, start: int, stop: int) -> SingleColumn:
         """The codes of some members."""
         return SingleColumn(self.codes[start:stop], self.vocabulary)
@@ -222,6 +258,19 @@ class SingleColumn(_Texts):
         return np.argsort(self.codes, kind="stable"), np.cumsum(counts)
 
 
+def _classes(masks: Sequence[Mask]) -> NDArray[np.int64]:
+    """The class of each value: those that no mask tells apart are one, numbered as they come."""
+    numbers = np.zeros(len(masks[0]), np.int64)
+    for start in range(0, len(masks), _MASKS_AT_A_TIME):
+        for wanted in masks[start : start + _MASKS_AT_A_TIME]:
+            numbers = numbers * 2 + wanted
+        numbers = np.unique(numbers, return_inverse=True)[1]
+    first = np.unique(numbers, return_index=True)[1]
+    place = np.empty(len(first), np.int64)
+    place[np.argsort(first)] = np.arange(len(first))
+    return place[numbers]
+
+
 def _xor(rows: Iterable[Row], out: Row) -> Row:
     """The members who stand in an odd number of the rows."""
     out[:] = 0
@@ -230,7 +279,7 @@ def _xor(rows: Iterable[Row], out: Row) -> Row:
     return out
 
 
-class RowsColumn(_Texts):
+class RowsColumn(_Base):
     """Any number of answers a member, out of a few values: one row for each."""
 
     def __init__(self, rows: Rows, vocabulary: Vocabulary, answered: Row) -> None:
@@ -252,7 +301,7 @@ class RowsColumn(_Texts):
         return RowsColumn(self.rows[:, span], self.vocabulary, self.answered[span])
 
 
-class ListsColumn(_Texts):
+class ListsColumn(_Base):
     """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped."""
 
     def __init__(

@@ -27,3 +27,10 @@ def value_rows(offsets: Any, codes: Any, rows: Any) -> None:
             code = codes[place]
             if code:
                 rows[code - 1, word] |= bit
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def class_rows(codes: Any, class_of: Any, rows: Any) -> None:
+    """Set member `i`'s bit of the row of his code's class."""
+    for i in range(len(codes)):
+        rows[class_of[codes[i]], i >> 6] |= np.uint64(1) << np.uint64(i & 63)

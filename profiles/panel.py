@@ -116,6 +116,11 @@ class Panel:
         """How marketplaces name the panel's attributes and answers."""
         return self.file.mapping
 
+    @property
+    def resident(self) -> bool:
+        """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
+        return (self.source.count_rows() or 0) <= RESIDENT_MEMBERS
+
     def findings(self) -> list[PanelFinding]:
         """What is to be said of the panel before it is used."""
         return self.source.findings() if isinstance(self.source, Index) else []

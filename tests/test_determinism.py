@@ -62,6 +62,7 @@ def members(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups and tiles end within shards, and shards within them."""
     monkeypatch.setattr("matcher.matches._SMALLEST", 64)
+    monkeypatch.setattr("matcher.matches._LINE", 64)
     monkeypatch.setattr("matcher.rows.ROW_GROUP", 1000)
     monkeypatch.setattr("matcher.rows.TILE_MEMBERS", 192)
 
