@@ -34,7 +34,7 @@ from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
-from profiles.columns import WORD, Rows, positions, words
+from profiles.columns import WORD, Rows, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
 from profiles.panel import Panel, Shard

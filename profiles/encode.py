@@ -31,7 +31,7 @@ from profiles.columns import (
 )
 from profiles.fast import kernels
 from profiles.schema import Attribute, Kind
-from profiles.values import Answers, UnreadableError, on_day, read_lasting
+from profiles.values import Answers, UnreadableError, ages_on, on_day, read_lasting
 
 _SAMPLE = 1 << 16
 _FEW = 1 << 12
@@ -245,10 +245,11 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray) -> Column:
 def column_on(attribute: Attribute, column: Column, as_of: date) -> Column:
     """An encoded column as it is on the as-of day: with ages instead of birth dates."""
     if isinstance(column, SingleColumn) and attribute.kind is Kind.BIRTH_DATE:
-        read = [on_day(attribute, (float(born),), as_of) for born in column.vocabulary]
-        code_of, vocabulary = _vocabulary(read)
-        table = np.roll(_code_table(read, code_of)[:, 0], 1)
-        return SingleColumn(_look_up(table, column.codes), vocabulary)
+        ages = ages_on(np.asarray(column.vocabulary, np.float64), as_of)
+        lived = np.unique(ages[ages >= 0])
+        codes = np.where(ages < 0, 0, np.searchsorted(lived, ages) + 1)
+        table = np.concatenate(([0], codes)).astype(narrow(len(lived)))
+        return SingleColumn(_look_up(table, column.codes), lived.astype(np.float64))
     if attribute.kind is not Kind.CHILDREN:
         return column
     assert isinstance(column, RowsColumn | ListsColumn), "children are lists"

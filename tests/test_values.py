@@ -26,6 +26,7 @@ from profiles.values import (
     Answers,
     UnreadableError,
     age_on,
+    ages_on,
     as_code,
     as_number,
     as_text,
@@ -180,6 +181,13 @@ def test_ages_grow_by_one_on_birthdays_only(born: date, lived: int) -> None:
     if grown:
         assert (tomorrow.month, tomorrow.day) in birthdays
     assert age_on(born, born) == 0
+
+
+@given(births=st.lists(st.dates(), max_size=20), as_of=st.dates())
+@example(births=[date(2008, 2, 29), date(2008, 3, 1)], as_of=date(2026, 2, 28))
+def test_many_ages_are_those_of_each(births: list[date], as_of: date) -> None:
+    ordinals = np.array([born.toordinal() for born in births], np.float64)
+    assert ages_on(ordinals, as_of).tolist() == [age_on(born, as_of) for born in births]
 
 
 def test_nobody_is_of_an_age_before_birth() -> None:
