@@ -21,8 +21,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-VERSION = 1
+VERSION = 2
 """Part of the marker, so that a case written by an older generator is not reused."""
+
+AT_A_TIME = 1_000_000
+"""Members that are made and written together."""
 
 GIVEN = (0.10, 0.22, 0.24, 0.18, 0.12, 0.08, 0.06)
 """How common it is to give 0, 1, … 6 answers to a multi attribute (repeats then fall away)."""
@@ -98,7 +101,10 @@ def write_case(folder: Path, members: int = 1_000_000, surveys: int = 200, seed:
     marker.unlink(missing_ok=True)
     attributes = _attributes()
     case.panel.write_text(_panel_file(attributes), encoding="utf-8")
-    pq.write_table(_members(attributes, members, seed), case.members)
+    with pq.ParquetWriter(case.members, _members(attributes, 0, 1, seed).schema) as writer:
+        for part, first in enumerate(range(0, members, AT_A_TIME)):
+            count = min(AT_A_TIME, members - first)
+            writer.write_table(_members(attributes, first, count, seed + part))
     case.opportunities.write_bytes(_inventory(surveys, lambda rng: rng.choices((2, 3), k=8), seed))
     marker.write_bytes(stamp)
     return case
@@ -222,9 +228,10 @@ def _postal_code() -> Attribute:
     return Attribute("postal_code", 8, "text", values, values, shares, _missing(8), 120, 1.5)
 
 
-def _members(attributes: tuple[Attribute, ...], members: int, seed: int) -> pa.Table:
+def _members(attributes: tuple[Attribute, ...], first: int, members: int, seed: int) -> pa.Table:
     rng = np.random.default_rng(seed)
-    columns = {"member_id": pa.array([f"m{number:07}" for number in range(1, members + 1)])}
+    numbers = range(first + 1, first + members + 1)
+    columns = {"member_id": pa.array([f"m{number:08}" for number in numbers])}
     for attribute in attributes:
         answers = _multi if attribute.kind == "multi" else _one
         columns[attribute.name] = answers(rng, attribute, members)

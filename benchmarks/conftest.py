@@ -37,6 +37,7 @@ SUMMARY = pytest.StashKey[Summary]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--members", type=int, default=1_000_000, help="Members of the panel.")
+    parser.addoption("--many", type=int, default=10_000_000, help="Members of a large panel.")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,9 +1,9 @@
 """One job in a process of its own: prints its seconds and the peak of its memory, as JSON.
 
-    python -m benchmarks.once numba|numpy|counts|parquet FOLDER
+    python -m benchmarks.once numba|numpy|counts|parquet|indexed|stream FOLDER
 
-FOLDER is that of a case. Reading the payload and compiling it are not in the seconds, but in the
-memory; so is whatever is imported.
+FOLDER is that of a case, in which `index` is its index. Reading the payload and compiling it are
+not in the seconds, but in the memory; so is whatever is imported.
 """
 
 import json
@@ -18,6 +18,10 @@ from benchmarks.case import AS_OF, Case, case_in
 from benchmarks.ours import Ours
 from matcher.plan import Plan
 from profiles.panel import open_panel
+
+STREAMED = 20
+"""So many surveys have all of their pairs written where only memory is of interest."""
+WORKERS = 2
 
 
 def main(job: str, folder: str) -> None:
@@ -37,8 +41,11 @@ def _do(job: str, case: Case, plan: Plan) -> int:
         ours = Ours(case.panel, plan, "numba" if job == "numba" else "numpy")
         ours.encode()
         return int(ours.run().sum())
-    matches = plan.match(open_panel(case.panel, AS_OF))
-    if job == "counts":
+    if job == "stream":
+        plan = Plan(plan.surveys[:STREAMED])
+    panel = case.panel.parent / "index" if job == "indexed" else case.panel
+    matches = plan.match(open_panel(panel, AS_OF), workers=WORKERS if job == "indexed" else 1)
+    if job in ("counts", "indexed"):
         counts = matches.counts()
     else:
         with tempfile.TemporaryDirectory() as room:

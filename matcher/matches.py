@@ -231,7 +231,7 @@ class Matches:
             yield shard, exact, maybe[0] if maybe else None
             rooms.append(room)
             totals.add(counts)
-            members += shard.size
+            members += shard.members
             if self._progress is not None:
                 self._progress(members, total)
         self._counts = self._summary(totals, members)

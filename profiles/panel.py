@@ -58,6 +58,11 @@ class Shard:
     _hashes: NDArray[np.uint64] | None = None
 
     @property
+    def members(self) -> int:
+        """How many of the rows are members."""
+        return popcount(self.everyone)
+
+    @property
     def id_hashes(self) -> NDArray[np.uint64]:
         """A 64-bit hash of every member's id."""
         if self._hashes is None:
