@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from threading import local
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -81,6 +82,24 @@ def narrow(vocabulary_size: int) -> type[np.unsignedinteger[Any]]:
     if vocabulary_size < 1 << 8:
         return np.uint8
     return np.uint16 if vocabulary_size < 1 << 16 else np.uint32
+
+
+class _Scratch(local):
+    """Rows that a thread uses for a moment; memory that it has touched is quicker than new."""
+
+    def __init__(self) -> None:
+        self._words = np.empty(0, np.uint64)
+
+    def rows(self, count: int, width: int) -> Rows:
+        """So many rows, in which nobody stands."""
+        if len(self._words) < count * width:
+            self._words = np.empty(count * width, np.uint64)
+        rows = self._words[: count * width].reshape(count, width)
+        rows[:] = 0
+        return rows
+
+
+_SCRATCH = _Scratch()
 
 
 class Column(Protocol):
@@ -212,24 +231,29 @@ class SingleColumn(_Base):
     def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
         """With the `fast` extra, all rows that masks tell apart in one pass over the members."""
         compiled = kernels("profiles.kernels", len(self.codes) * len(masks))
-        class_of = _classes(masks) if compiled is not None else None
-        classes = 0 if class_of is None else int(class_of.max(initial=-1)) + 1
-        if compiled is None or class_of is None or not _FEW < classes < _KEPT_ROWS:
+        if compiled is None:
             super().holdings(masks, outs)
             return
-        rows = np.zeros((classes + 1, words(len(self.codes))), np.uint64)
+        class_of = _classes(masks)
+        classes = int(class_of.max(initial=-1)) + 1
+        if classes > _KEPT_ROWS:
+            super().holdings(masks, outs)
+            return
+        rows = _SCRATCH.rows(classes + 1, words(len(self.codes)))
         numbers = np.concatenate(([0], class_of + 1)).astype(narrow(classes))
         compiled.class_rows(self.codes, numbers, rows)
-        below = np.bitwise_xor.accumulate(rows, axis=0)
+        below: Rows | None = None
         places = np.unique(class_of, return_index=True)[1]
         for wanted, out in zip(masks, outs, strict=True):
             held = wanted[places]
             edges = np.flatnonzero(np.diff(held, prepend=False, append=False))
             values = np.flatnonzero(held)
             if len(edges) < len(values):
+                if below is None:
+                    below = np.bitwise_xor.accumulate(rows, axis=0)
                 _xor((below[edge] for edge in edges.tolist()), out)
             else:
-                _xor((rows[value + 1] for value in values.tolist()), out)
+                _xor((rows[value] for value in (values + 1).tolist()), out)
 
     def part(self, start: int, stop: int) -> SingleColumn:
         """The codes of some members."""
