@@ -283,4 +283,5 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
     `as_of` defaults to today. Raises InputError where the file or its source is unusable.
     """
     file = read_panel_file(Path(path))
-    return Panel(file, open_location(file.location, file.path.parent), as_of or date.today())
+    source = open_location(file.location, file.path.parent, file.schema.member_id)
+    return Panel(file, source, as_of or date.today())
