@@ -22,6 +22,7 @@ from profiles.encode import BadValueError, encode_column
 from profiles.errors import InputError, did_you_mean
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids, id_array, id_type
+from profiles.long import open_long
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.schema import Schema
@@ -283,5 +284,11 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
     `as_of` defaults to today. Raises InputError where the file or its source is unusable.
     """
     file = read_panel_file(Path(path))
-    source = open_location(file.location, file.path.parent, file.schema.member_id)
-    return Panel(file, source, as_of or date.today())
+    return Panel(file, open_members(file), as_of or date.today())
+
+
+def open_members(file: PanelFile) -> Source:
+    """The source that a panel file names, with a row for every member."""
+    member_id = file.schema.member_id
+    source = open_location(file.location, file.path.parent, member_id)
+    return open_long(source, member_id, file.mapping) if file.layout == "long" else source
