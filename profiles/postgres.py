@@ -1,7 +1,8 @@
 """PostgreSQL, read and written through ADBC: rows come and go as Arrow, without a detour.
 
 Passwords, services and certificates are found as libpq finds them. What a source reads is one
-snapshot of the database: every read has a connection of its own, which takes the snapshot over.
+snapshot of the database: one connection holds it, and those that are read from take it over. So a
+read that is given up is ended by closing its connection.
 """
 
 from __future__ import annotations
@@ -57,30 +58,25 @@ class Postgres:
         self._holder = Connection(url)
         self._holder.execute(_READ_ONLY)
         self._snapshot = self._holder.fetch("SELECT pg_export_snapshot()")[0][0]
+        self._idle: list[Connection] = []
 
     def columns(self, statement: str) -> list[ReadColumn]:
         """The columns of a statement's rows."""
-        connection = self._connect()
-        try:
-            return [_column(each) for each in connection.schema(statement)]
-        finally:
-            connection.close()
+        return [_column(each) for each in self._holder.schema(statement)]
 
     def read(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a statement."""
-        connection = self._connect()
+        connection = self._idle.pop() if self._idle else self._connect()
         try:
             yield from connection.stream(statement)
+            self._idle = [connection]
         finally:
-            connection.close()
+            if connection not in self._idle:
+                connection.close()
 
     def tables(self) -> list[str]:
         """The tables there are, without their schemas."""
-        connection = self._connect()
-        try:
-            found = connection.fetch("SELECT table_name FROM information_schema.tables")
-        finally:
-            connection.close()
+        found = self._holder.fetch("SELECT table_name FROM information_schema.tables")
         return sorted(name for (name,) in found)
 
     def sort_key(self, column: ReadColumn) -> str:
