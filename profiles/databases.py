@@ -76,6 +76,33 @@ class Database(Protocol):
     def sort_key(self, column: ReadColumn) -> str:
         """What to sort by so that texts come in the order of their code points."""
 
+    def identity(self, table: str) -> object:
+        """What two names of one table have in common, and names of two tables have not."""
+
+
+class Writer(Protocol):
+    """A database that is written to, a statement at a time; every method raises InputError."""
+
+    name: str
+
+    def columns(self, table: str) -> list[ReadColumn] | None:
+        """The columns of a table; None where there is no such table."""
+
+    def identity(self, table: str) -> object:
+        """As `Database.identity`."""
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that gives no rows."""
+
+    def lock(self, table: str) -> None:
+        """Keep others from writing to a table until the transaction ends."""
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table, in its columns."""
+
+    def close(self, *, done: bool) -> None:
+        """Let go of the database; where the work is not done, nothing has happened."""
+
 
 @dataclass(slots=True)
 class DatabaseSource:
@@ -245,16 +272,17 @@ def open_database(location: Location, base: Path, member_id: str | None) -> Data
 
     Relative paths of files start from `base`.
     """
-    module = _module_of(location)
+    module = database_module(location.source)
     return DatabaseSource(module.open_for_reading(location.source, base), location, member_id)
 
 
-def _module_of(location: Location) -> ModuleType:
-    scheme = str(location.scheme)
+def database_module(url: str) -> ModuleType:
+    """The module for the databases that a URL is of: `open_for_reading`, `open_for_writing`."""
+    scheme = str(Location(url).scheme)
     if scheme not in _MODULES:
         hint = did_you_mean(scheme, list(_MODULES))
         more = f"; {hint}" if hint else " (duckdb, postgresql)"
-        raise InputError(f"`{scheme}` databases cannot be read{more}")
+        raise InputError(f"`{scheme}` databases are not supported{more}")
     module, extra = _MODULES[scheme]
     try:
         return import_module(module)
@@ -266,6 +294,12 @@ def quote(name: str) -> str:
     """A name as SQL has it."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
+
+
+def quote_text(text: str) -> str:
+    """A text as SQL has it."""
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def table_parts(table: str) -> list[str]:
@@ -282,9 +316,7 @@ def quote_table(table: str) -> str:
 def _literal(value: Instant) -> str:
     if isinstance(value, int):
         return str(value)
-    text = value.isoformat() if isinstance(value, date) else value
-    escaped = text.replace("'", "''")
-    return f"'{escaped}'"
+    return quote_text(value.isoformat() if isinstance(value, date) else value)
 
 
 def _can_be_id(kind: pa.DataType) -> bool:

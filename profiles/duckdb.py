@@ -7,6 +7,7 @@ this process writes to it as well, through a transaction that began before the w
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,8 +18,8 @@ from weakref import WeakSet
 import duckdb
 import pyarrow as pa
 
-from profiles.databases import ReadColumn, one_line, quote
-from profiles.errors import InputError
+from profiles.databases import ReadColumn, one_line, quote, quote_table, table_parts
+from profiles.errors import InputError, system_reason
 from profiles.sources import BATCH_ROWS
 
 _PLAIN = {
@@ -60,14 +61,9 @@ class DuckDBFile:
         try:
             rows = self._connection.sql(statement)
             types = zip(rows.columns, rows.types, strict=True)
-            return [self._column(name, kind) for name, kind in types]
+            return [_column(self._connection, name, kind) for name, kind in types]
         except duckdb.Error as error:
             raise InputError(_why(error)) from None
-
-    def _column(self, name: str, kind: Any) -> ReadColumn:
-        cast = _cast(kind)
-        sample = self._connection.sql(f"SELECT NULL::{cast or kind} AS {quote(name)}")
-        return ReadColumn(name, sample.to_arrow_reader(1).schema.field(0).type, cast)
 
     def read(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a statement."""
@@ -91,6 +87,10 @@ class DuckDBFile:
         """DuckDB sorts texts by their bytes."""
         return quote(column.name)
 
+    def identity(self, table: str) -> object:
+        """The file and the table in it."""
+        return _identity(self.files[0], table)
+
     def pause(self) -> None:
         """Let the file go, for as long as it takes to open it for writing."""
         self._connection.close()
@@ -111,19 +111,80 @@ def open_for_reading(url: str, base: Path) -> DuckDBFile:
     return DuckDBFile(path)
 
 
-def open_for_writing(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a file for writing, also one that members are read from in this process.
+def open_for_writing(url: str, base: Path) -> DuckDBWriter:
+    """Open the file of a URL, which may be relative to `base`, or make it."""
+    path = path_of(url, base)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no such folder `{path.parent}`")
+    return DuckDBWriter(path)
 
-    Those are read on as they were: DuckDB keeps what a transaction has begun to read.
+
+class DuckDBWriter:
+    """A DuckDB file that is written to; a new one appears when the work is done.
+
+    Members that are read from the file in this process are read on as they were: DuckDB keeps what
+    a transaction has begun to read.
     """
-    readers = [each for each in _READ_FILES if _same(each.files[0], path)]
-    for reader in readers:
-        reader.pause()
-    try:
-        return _connect(path, *_WRITING)
-    finally:
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._path = path
+        self._unfinished: Path | None = None
+        if not path.exists():
+            self._unfinished = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
+        readers = [each for each in _READ_FILES if _same(each.files[0], path)]
         for reader in readers:
-            reader.resume()
+            reader.pause()
+        try:
+            self._connection = _connect(self._unfinished or path, *_WRITING)
+        finally:
+            for reader in readers:
+                reader.resume()
+
+    def columns(self, table: str) -> list[ReadColumn] | None:
+        """The columns of a table."""
+        try:
+            rows = self._connection.sql(f"SELECT * FROM {quote_table(table)}")
+        except duckdb.CatalogException:
+            return None
+        return [
+            _column(self._connection, *each) for each in zip(rows.columns, rows.types, strict=True)
+        ]
+
+    def identity(self, table: str) -> object:
+        """The file and the table in it."""
+        return _identity(self._path, table)
+
+    def execute(self, statement: str) -> None:
+        """Run a statement."""
+        try:
+            self._connection.execute(statement)
+        except duckdb.Error as error:
+            raise InputError(f"{self.name}: {_why(error)}") from None
+
+    def lock(self, table: str) -> None:
+        """A change by another makes this transaction fail; nothing is to be done."""
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table."""
+        self._connection.register("rows_to_append", rows)
+        self.execute(f"INSERT INTO {quote_table(table)} SELECT * FROM rows_to_append")
+        self._connection.unregister("rows_to_append")
+
+    def close(self, *, done: bool) -> None:
+        """Let go of the file; a new one is given its name, or removed."""
+        self._connection.close()
+        if self._unfinished is None:
+            return
+        try:
+            if done:
+                self._unfinished.rename(self._path)
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be written: {system_reason(error)}") from None
+        finally:
+            for suffix in ("", ".wal"):
+                with suppress(OSError):
+                    self._unfinished.with_name(self._unfinished.name + suffix).unlink()
 
 
 def path_of(url: str, base: Path) -> Path:
@@ -152,6 +213,18 @@ def _same(one: Path, other: Path) -> bool:
     with suppress(OSError):
         return one.samefile(other)
     return False
+
+
+def _identity(path: Path, table: str) -> object:
+    """DuckDB does not tell upper from lower case."""
+    schema, name = ["main", *table_parts(table.lower())][-2:]
+    return path.resolve(), schema, name
+
+
+def _column(connection: duckdb.DuckDBPyConnection, name: str, kind: Any) -> ReadColumn:
+    cast = _cast(kind)
+    sample = connection.sql(f"SELECT NULL::{cast or kind}").to_arrow_reader(1)
+    return ReadColumn(name, sample.schema.field(0).type, cast)
 
 
 def _cast(kind: Any) -> str | None:

@@ -18,7 +18,7 @@ from weakref import finalize
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
-from profiles.databases import ReadColumn, one_line, quote
+from profiles.databases import ReadColumn, one_line, quote, quote_table, quote_text
 from profiles.errors import InputError
 from profiles.sources import BATCH_ROWS
 
@@ -39,6 +39,8 @@ _SETTINGS = {
     # A snapshot is held for as long as the source is in use.
     "idle_in_transaction_session_timeout": "0",
     "datestyle": "ISO",
+    # A table's rows are deleted as they are once it is locked.
+    "default_transaction_isolation": "read committed",
 }
 _READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _PREFIX = re.compile(r"\A.*?(?:(?:ERROR|FATAL): +|Failed to connect: )", re.DOTALL)
@@ -83,6 +85,10 @@ class Postgres:
         """Texts are sorted by their code points, whatever the database's collation."""
         name = quote(column.name)
         return f'{name}::text COLLATE "C"' if pa.types.is_string(column.type) else name
+
+    def identity(self, table: str) -> object:
+        """The server, the database and the table in it."""
+        return _identity(self._holder, table)
 
     def _connect(self) -> Connection:
         connection = Connection(self._url)
@@ -132,9 +138,8 @@ class Connection:
                 for first in range(0, batch.num_rows, BATCH_ROWS):
                     yield batch.slice(first, BATCH_ROWS)
 
-    def append(self, table: list[str], rows: pa.Table) -> None:
-        """Add rows to a table, given as its schema and its name."""
-        schema, name = table
+    def append(self, schema: str, name: str, rows: pa.Table) -> None:
+        """Add rows to a table of a schema."""
         with self._told():
             self._cursor.adbc_ingest(name, rows, mode="append", db_schema_name=schema)
 
@@ -144,8 +149,8 @@ class Connection:
         try:
             yield
         except (dbapi.Error, pa.ArrowException, OSError) as error:
-            if isinstance(error.__cause__, KeyboardInterrupt):
-                raise error.__cause__ from None
+            if "canceling statement due to user request" in str(error):
+                raise KeyboardInterrupt from None
             raise InputError(self._why(error)) from None
 
     def _why(self, error: Exception) -> str:
@@ -166,6 +171,68 @@ def _close(cursor: dbapi.Cursor, connection: dbapi.Connection) -> None:
 def open_for_reading(url: str, _base: Path) -> Postgres:
     """Open the database of a URL."""
     return Postgres(url)
+
+
+def open_for_writing(url: str, _base: Path) -> PostgresWriter:
+    """Open the database of a URL."""
+    return PostgresWriter(url)
+
+
+class PostgresWriter:
+    """A PostgreSQL database that is written to; what has not been committed is undone."""
+
+    def __init__(self, url: str) -> None:
+        self.name = shown(url)
+        self._connection = Connection(url)
+
+    def columns(self, table: str) -> list[ReadColumn] | None:
+        """The columns of a table."""
+        if not self._connection.fetch(_named(table)):
+            return None
+        statement = f"SELECT * FROM {quote_table(table)}"
+        return [_column(each) for each in self._connection.schema(statement)]
+
+    def identity(self, table: str) -> object:
+        """The server, the database and the table in it."""
+        return _identity(self._connection, table)
+
+    def execute(self, statement: str) -> None:
+        """Run a statement."""
+        try:
+            self._connection.execute(statement)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
+
+    def lock(self, table: str) -> None:
+        """Others may read the table, and write to it when this is done."""
+        self.execute(f"LOCK TABLE {quote_table(table)} IN SHARE ROW EXCLUSIVE MODE")
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table."""
+        ((schema, name),) = self._connection.fetch(_named(table))
+        try:
+            self._connection.append(schema, name, rows)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from None
+
+    def close(self, *, done: bool) -> None:
+        """Let go of the database, which undoes what it has not been told to keep."""
+        del done
+        self._connection.close()
+
+
+def _named(table: str) -> str:
+    """The statement that gives the schema and the name of a table, or no row."""
+    return (
+        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+        f"WHERE pg_class.oid = to_regclass({quote_text(quote_table(table))})"
+    )
+
+
+def _identity(connection: Connection, table: str) -> object:
+    found = f"to_regclass({quote_text(quote_table(table))})::oid::text"
+    statement = f"SELECT pg_postmaster_start_time()::text, current_database(), {found}"
+    return connection.fetch(statement)
 
 
 def shown(url: str) -> str:
