@@ -21,6 +21,7 @@ from rich.console import Console
 
 import matcher
 from matcher.choice import How
+from matcher.destination import Destination, choose_destination
 from matcher.diagnostic import Diagnostic, Level
 from matcher.lint import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping, panel_diagnostics
 from matcher.payload import Surveys, load_surveys
@@ -125,20 +126,23 @@ def match(
     *,
     panel: PanelPath,
     output: Annotated[
-        Path | None, Parameter(name=["--output", "-o"], help="Parquet file of all pairs.")
+        str | None,
+        Parameter(name=["--output", "-o"], help="Parquet file, or database, of all pairs."),
+    ] = None,
+    table: Annotated[
+        str | None, Parameter(help="The database's table, made or filled anew.")
     ] = None,
     options: Options = DEFAULTS,
 ) -> int:
     """For each survey, which members may be sent, each to which quota."""
-    if output is not None:
-        _check_output(output)
-    return _count(payloads, panel, options, output=output, by_quota=False)
+    destination = choose_destination(output, table)
+    return _count(payloads, panel, options, destination=destination, by_quota=False)
 
 
 @app.command
 def count(payloads: Payloads, /, *, panel: PanelPath, options: Options = DEFAULTS) -> int:
     """Feasibility only: members per survey and quota, no member list."""
-    return _count(payloads, panel, options, output=None, by_quota=True)
+    return _count(payloads, panel, options, destination=None, by_quota=True)
 
 
 def _count(
@@ -146,14 +150,14 @@ def _count(
     panel_path: Path,
     options: Options,
     *,
-    output: Path | None,
+    destination: Destination | None,
     by_quota: bool,
 ) -> int:
     console = _console()
     began = time.perf_counter()
     panel, surveys = _load(payloads, panel_path, options)
-    if output is not None:
-        _check_apart(output, panel)
+    if destination is not None:
+        destination.check_apart(panel)
     progress = ProgressBar(console, quiet=options.quiet or options.json)
     matches = matcher.compile(surveys).match(
         panel,
@@ -164,7 +168,7 @@ def _count(
         progress=progress,
     )
     try:
-        counts = matches.to_parquet(output) if output is not None else matches.counts()
+        counts = matches.counts() if destination is None else destination.write(matches)
     finally:
         progress.close()
     if options.json:
@@ -278,27 +282,6 @@ def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Pan
     surveys = load_surveys(payloads, opened.mapping, options.marketplace)
     of_panel = panel_diagnostics(opened.findings())
     return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
-
-
-def _check_output(path: Path) -> None:
-    """Refuse before any work what could not be written after it."""
-    if path.suffix.lower() != ".parquet":
-        raise InputError(f"{path}: the output must be a .parquet file")
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: cannot be written: it is a folder")
-        if not path.parent.is_dir():
-            raise InputError(f"{path}: no such folder `{path.parent}`")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
-
-
-def _check_apart(output: Path, panel: Panel) -> None:
-    """Refuse to write over the members that are being read."""
-    for file in panel.source.files:
-        with suppress(OSError):  # nothing is there yet
-            if output.samefile(file):
-                raise InputError(f"{output}: the output would replace the panel's members")
 
 
 def _write(document: bytes) -> None:

@@ -34,6 +34,7 @@ from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
+from matcher.tables import write_table
 from profiles.columns import WORD, Rows, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
@@ -157,6 +158,15 @@ class Matches:
     def to_parquet(self, path: str | Path) -> PanelCounts:
         """Write all rows to a Parquet file, whole or not at all; gives the counts."""
         write_parquet(self.batches(), schema_for(self.panel), Path(path))
+        return self.counts()
+
+    def to_database(self, url: str, table: str) -> PanelCounts:
+        """Replace the rows of a database table by all rows, or leave it as it was; counts.
+
+        `url`: `postgresql://…` or `duckdb:///…`, relative to the current folder. The table is made
+        where there is none; one with other columns is refused before any work.
+        """
+        write_table(self.batches(), schema_for(self.panel), url, table, self.panel.source)
         return self.counts()
 
     def eligible(self, survey: str) -> BitMap:

@@ -167,7 +167,7 @@ def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
     unfinished = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
         with pq.ParquetWriter(unfinished, schema, compression="zstd", store_schema=False) as writer:
-            for table in _row_groups(batches, schema):
+            for table in row_groups(batches, schema):
                 writer.write_table(table, row_group_size=ROW_GROUP)
             writer.add_key_value_metadata({b"ARROW:schema": _plain_lists(schema)})
         unfinished.replace(path)
@@ -188,7 +188,8 @@ def _plain_lists(schema: pa.Schema) -> bytes:
     return base64.b64encode(plain.serialize().to_pybytes())
 
 
-def _row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+def row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows in tables of one size; the last, which may be empty, holds what is left."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:

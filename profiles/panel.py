@@ -24,6 +24,7 @@ from profiles.finding import PanelFinding
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
 from profiles.index import Index, open_index
+from profiles.long import open_long
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.schema import Schema
@@ -233,4 +234,11 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
         index = open_index(path)
         return Panel(index.file, index, as_of or date.today())
     file = read_panel_file(path)
-    return Panel(file, open_location(file.location, file.path.parent), as_of or date.today())
+    return Panel(file, open_members(file), as_of or date.today())
+
+
+def open_members(file: PanelFile) -> Source:
+    """The source that a panel file names, with a row for every member."""
+    member_id = file.schema.member_id
+    source = open_location(file.location, file.path.parent, member_id)
+    return open_long(source, member_id, file.mapping) if file.layout == "long" else source

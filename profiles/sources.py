@@ -1,7 +1,7 @@
 """Where members stand: a source gives them as a stream of record batches, always in one order.
 
-Here are Parquet, CSV and Arrow files, and folders of them. CSV columns are all read as text:
-"00031" stays "00031".
+Here are Parquet, CSV and Arrow files, and folders of them; databases are in `profiles.databases`.
+CSV columns are all read as text: "00031" stays "00031".
 """
 
 from __future__ import annotations
@@ -37,21 +37,31 @@ class Batch:
     """Some rows of a source, and what they are called where one of them is at fault.
 
     Columns of batches whose `layout` is the same have the same types. `origin` is the file;
-    `first_row` counts from 0 within it.
+    `first_row` counts from 0 within it. `members` are the ids of the rows, where rows are called by
+    them and not by their number: in a database, that is.
     """
 
     data: pa.RecordBatch
     origin: str
     first_row: int
     layout: object
+    members: pa.Array | None = None
 
     def place(self, row: int) -> str:
         """Where a row of the batch stands, for people."""
+        member = self.members[row].as_py() if self.members is not None else None
+        if member is not None:
+            return f"{self.origin}: member `{member}`"
         return f"{self.origin}: row {self.first_row + row + 1}"
 
     def slice(self, row: int, rows: int) -> Batch:
         """Some of the rows, or as many of them as there are."""
-        return replace(self, data=self.data.slice(row, rows), first_row=self.first_row + row)
+        return replace(
+            self,
+            data=self.data.slice(row, rows),
+            first_row=self.first_row + row,
+            members=None if self.members is None else self.members.slice(row, rows),
+        )
 
 
 class Source(Protocol):
@@ -110,15 +120,7 @@ class FileSource:
         """Stream the named columns, file after file."""
         for file in self.files:
             layout = _format(file), _schema(file)
-            names = layout[1].names
-            for column in columns:
-                if column not in names:
-                    hint = did_you_mean(column, names)
-                    raise InputError(
-                        f"{file}: no column `{column}`" + (f"; {hint}" if hint else "")
-                    )
-                if names.count(column) > 1:
-                    raise InputError(f"{file}: the column `{column}` stands twice")
+            check_columns(str(file), columns, layout[1].names)
             row = 0
             try:
                 for data in _READERS[layout[0]](file, columns, distinct):
@@ -134,12 +136,26 @@ class FileSource:
         return int(sum(pq.read_metadata(file).num_rows for file in self.files))
 
 
-def open_location(location: Location, base: Path) -> Source:
-    """Find what a location names; relative paths start from `base`."""
-    scheme = location.scheme
-    if scheme is not None:
-        raise InputError(f"`{scheme}` databases are not supported yet")
-    return open_source(base / location.source)
+def open_location(location: Location, base: Path, member_id: str | None = None) -> Source:
+    """Find what a location names; relative paths start from `base`.
+
+    `member_id`: the column by which messages call the rows of a database.
+    """
+    if location.scheme is None:
+        return open_source(base / location.source)
+    from profiles.databases import open_database
+
+    return open_database(location, base, member_id)
+
+
+def check_columns(name: str, columns: list[str], known: list[str]) -> None:
+    """Raise InputError, in the name of the source, where a column lacks or stands twice."""
+    for column in columns:
+        if column not in known:
+            hint = did_you_mean(column, known)
+            raise InputError(f"{name}: no column `{column}`" + (f"; {hint}" if hint else ""))
+        if known.count(column) > 1:
+            raise InputError(f"{name}: the column `{column}` stands twice")
 
 
 def open_source(path: Path) -> FileSource:

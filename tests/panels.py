@@ -33,8 +33,13 @@ _TYPES = {
 def write_parquet(schema: Schema, members: Sequence[Row], folder: Path) -> Path:
     """Plain types: numbers as numbers, dates as dates, lists as lists."""
     path = folder / "members.parquet"
-    pq.write_table(_table(schema, members, _plain), path)
+    pq.write_table(plain_table(schema, members), path)
     return path
+
+
+def plain_table(schema: Schema, members: Sequence[Row]) -> pa.Table:
+    """Numbers as numbers, dates as dates, lists as lists."""
+    return _table(schema, members, _plain)
 
 
 def write_arrow(schema: Schema, members: Sequence[Row], folder: Path) -> Path:

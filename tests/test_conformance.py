@@ -13,8 +13,10 @@ from matcher.evaluate import Judgement, Verdict, judge, read_member
 from matcher.plan import Plan
 from matcher.survey import Survey
 from profiles.panel import Panel
+from profiles.sources import Source
 from tests.corpus import Case, Prepared, prepare, read_cases
-from tests.panels import LAYOUTS, open_members
+from tests.panels import LAYOUTS, open_members, plain_table
+from tests.stores import STORES, store
 
 Given: TypeAlias = Mapping[str, tuple[str, tuple[str, ...]]]
 """By member: the verdict, and the quotas he is given."""
@@ -85,6 +87,34 @@ def test_the_batch_engine_agrees(case: Case, layout: str, tmp_path: Path) -> Non
     prepared = prepare(case, tmp_path)
     path = LAYOUTS[layout](prepared.file.schema, case.members, tmp_path)
     panel = open_members(prepared.file, path, case.as_of)
+    plan = matcher.compile(prepared.surveys)
+    assert match_all(plan, panel, list(case.expect)) == expected_of_batch(prepared)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def stored(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: str
+) -> Mapping[str, tuple[Prepared, Source]]:
+    """All cases with their members in databases, or in the long layout."""
+    folder = tmp_path_factory.mktemp(request.param)
+    prepared = {}
+    for case in JUDGED:
+        (folder / case.name).mkdir()
+        prepared[case.name] = prepare(case, folder / case.name)
+    tables = {
+        name: (each.file, plain_table(each.file.schema, each.case.members))
+        for name, each in prepared.items()
+    }
+    sources = store(request.param, tables, folder, postgres)
+    return {name: (each, sources[name]) for name, each in prepared.items()}
+
+
+@each_judged
+def test_the_batch_engine_agrees_on_members_stored_otherwise(
+    case: Case, stored: Mapping[str, tuple[Prepared, Source]]
+) -> None:
+    prepared, source = stored[case.name]
+    panel = Panel(prepared.file, source, case.as_of)
     plan = matcher.compile(prepared.surveys)
     assert match_all(plan, panel, list(case.expect)) == expected_of_batch(prepared)
 

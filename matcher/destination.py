@@ -1,0 +1,76 @@
+"""Where the command line puts result rows: a Parquet file, or a table of a database."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from matcher.matches import Matches, PanelCounts
+from profiles.errors import InputError, system_reason
+from profiles.location import Location
+from profiles.panel import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFile:
+    """A file, which is replaced."""
+
+    path: Path
+
+    def check_apart(self, panel: Panel) -> None:
+        """Refuse to write over the members that are being read."""
+        for file in panel.source.files:
+            with suppress(OSError):  # nothing is there yet
+                if self.path.samefile(file):
+                    raise InputError(f"{self.path}: the output would replace the panel's members")
+
+    def write(self, matches: Matches) -> PanelCounts:
+        """Write all rows."""
+        return matches.to_parquet(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a database, whose rows are replaced."""
+
+    url: str
+    table: str
+
+    def check_apart(self, _panel: Panel) -> None:
+        """Left to the writing, which asks the database before any work."""
+
+    def write(self, matches: Matches) -> PanelCounts:
+        """Write all rows."""
+        return matches.to_database(self.url, self.table)
+
+
+Destination: TypeAlias = ParquetFile | Table
+
+
+def choose_destination(output: str | None, table: str | None) -> Destination | None:
+    """What `--output` and `--table` name; refuses before any work what could not be written."""
+    is_database = output is not None and Location(output).scheme is not None
+    if table is not None and not is_database:
+        raise InputError("`--table` goes with a database: -o postgresql://… or -o duckdb:///…")
+    if output is None:
+        return None
+    if not is_database:
+        return ParquetFile(_checked(Path(output)))
+    if not table:
+        raise InputError("`--output`: a database needs `--table` as well")
+    return Table(output, table)
+
+
+def _checked(path: Path) -> Path:
+    if path.suffix.lower() != ".parquet":
+        raise InputError(f"{path}: the output must be a .parquet file")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: cannot be written: it is a folder")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: no such folder `{path.parent}`")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
+    return path
