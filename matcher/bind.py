@@ -23,6 +23,7 @@ from matcher.rule import (
     Leaf,
     OneOf,
     StartsWith,
+    TookPart,
     Unusable,
 )
 from profiles.columns import Column, Mask, Row, Vocabulary, all_members, row_of, words
@@ -115,6 +116,8 @@ def _leaf_row(leaf: Leaf | Const, shard: Shard, everyone: Row) -> Row:
             listed = shard.on_list(marketplace, name)
             places = np.array(listed[0] if listed else [], np.int64)
             return row_of(places, shard.size)
+        case TookPart(marketplace, scope, ids, outcomes):
+            return row_of(shard.took_part(marketplace, scope, ids, outcomes), shard.size)
         case Answered(attribute):
             return shard.columns[attribute].answered
         case Unusable(attribute, codes):
@@ -139,7 +142,7 @@ def _known_row(leaf: Leaf | Const, shard: Shard, everyone: Row) -> Row:
                 return _leaf_row(leaf, shard, everyone)
             without_id = np.array(shard.without_id(marketplace), np.int64)
             return everyone & ~row_of(without_id, shard.size)
-        case Answered() | Unusable():
+        case Answered() | Unusable() | TookPart():
             return everyone
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             return shard.columns[attribute].answered

@@ -20,10 +20,12 @@ from pyroaring import BitMap
 from profiles.columns import Column, ConstantColumn
 from profiles.encode import BadValueError, encode_column
 from profiles.errors import InputError, did_you_mean
+from profiles.history import History, Positions
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids, id_array, id_type
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
+from profiles.participation import Asked
 from profiles.schema import Schema
 from profiles.sources import Batch, Source, open_location
 
@@ -48,10 +50,12 @@ class Shard:
     respondent_ids: Mapping[str, pa.Array]
     collections: Collections
     as_of: date
+    history: History | None = None
     memo: object = None
     _places: dict[str, tuple[BitMap, bool] | None] = field(default_factory=dict)
     _without_id: dict[str, BitMap] = field(default_factory=dict)
     _hashes: NDArray[np.uint64] | None = None
+    _participants: Positions | None = None
 
     @property
     def id_hashes(self) -> NDArray[np.uint64]:
@@ -82,6 +86,22 @@ class Shard:
             self._without_id[marketplace] = BitMap(_true_places(blank))
         return self._without_id[marketplace]
 
+    def took_part(
+        self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
+    ) -> NDArray[np.int64]:
+        """Positions in this shard of the members with such a participation, in no order.
+
+        Member ids of the history and of the panel compare as text, after trimming. Raises
+        KeyError for what `Panel.shards` was not asked to read.
+        """
+        if self.history is None:
+            raise KeyError((marketplace, scope))
+        who = self.history.who(marketplace, scope, ids, outcomes)
+        participants = self.history.participants
+        if self._participants is None or self._participants.participants is not participants:
+            self._participants = Positions(participants, self.member_ids)
+        return self._participants.of(who)
+
     def _respondents(self, marketplace: str) -> pa.Array:
         ids = self.respondent_ids.get(marketplace, self.member_ids)
         return pc.utf8_trim_whitespace(ids.cast(pa.string()))
@@ -97,6 +117,7 @@ class Panel:
         self.file = file
         self.source = source
         self.as_of = as_of
+        self.history = History(file.history, file.path.parent) if file.history else None
         self._shards: list[Shard] = []
         self._shard_members = 0
         self._check_columns()
@@ -111,11 +132,19 @@ class Panel:
         """How marketplaces name the panel's attributes and answers."""
         return self.file.mapping
 
-    def shards(self, attributes: Iterable[str], members: int = SHARD_MEMBERS) -> Iterator[Shard]:
+    def shards(
+        self,
+        attributes: Iterable[str],
+        members: int = SHARD_MEMBERS,
+        history: Iterable[Asked] = (),
+    ) -> Iterator[Shard]:
         """Encoded shards of so many members (a multiple of 64), with at least these attributes.
 
-        Raises InputError where a value does not fit, an id is missing or stands twice.
+        `history` is read first, as far as it has not been. Raises InputError where it cannot be,
+        where a value does not fit, an id is missing or stands twice.
         """
+        if self.history is not None:
+            self.history.read(history)
         wanted = sorted(set(attributes) & set(self.schema.attributes))
         if self._shard_members != members:
             self._shards, self._shard_members = [], 0
@@ -171,6 +200,7 @@ class Panel:
                 },
                 self.mapping.collections,
                 self.as_of,
+                self.history,
             )
             first += size
 
