@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import assert_never
 
 from matcher.choice import Choice, First
@@ -30,7 +31,7 @@ from matcher.rule import (
 )
 from matcher.survey import Group, Quota, Reason, Regime, Survey
 from profiles.mapping import PanelMapping
-from profiles.participation import Participation
+from profiles.participation import Participation, took_part_in
 from profiles.values import (
     Answers,
     as_code,
@@ -96,18 +97,11 @@ def read_member(
         found = as_code(known) in listed.ids
         return found if found or listed.complete else None
 
-    mine = None
-    if history is not None:
-        mine = [each for each in history if each.member_id == member_id.strip()]
-
-    def took_part(
-        marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
-    ) -> bool | None:
-        if mine is None:
-            return None
-        return any(each.is_one_of(marketplace, scope, ids, outcomes) for each in mine)
-
-    return Member(member_id, read_row(mapping.schema, row, as_of), on_list, took_part)
+    answers = read_row(mapping.schema, row, as_of)
+    if history is None:
+        return Member(member_id, answers, on_list)
+    mine = [each for each in history if each.member_id == member_id.strip()]
+    return Member(member_id, answers, on_list, partial(took_part_in, mine))
 
 
 def evaluate(rule: Rule, member: Member) -> Truth:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 from matcher.evaluate import Member, evaluate
@@ -29,11 +28,9 @@ from matcher.rule import (
     Truth,
     Unusable,
 )
+from matcher.witness import IdListName, Witness, history_of
 from profiles.schema import Schema
 from profiles.values import Answers
-
-IdListName: TypeAlias = tuple[str, str]
-"""A marketplace, and the name of one of its lists of ids."""
 
 Key: TypeAlias = str | IdListName | TookPart
 """What is open: the answers to an attribute, whether the member is on a list of ids, or took part.
@@ -73,33 +70,6 @@ _OPPOSITE: Final = {
     Wanted.NOT_FALSE: Wanted.NOT_TRUE,
     Wanted.NOT_TRUE: Wanted.NOT_FALSE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A member who meets demands: answers by attribute, the lists that he is on or not, history.
-
-    An attribute left out has no answer; of a list left out it is not known. Each of
-    `participations` is one that a leaf asks for, with one id and one outcome.
-    """
-
-    answers: Mapping[str, Answers]
-    lists: Mapping[IdListName, bool]
-    participations: tuple[TookPart, ...] = ()
-
-    def member(self) -> Member:
-        """The witness as the evaluator takes it."""
-        return Member("", self.answers, lambda *name: self.lists.get(name), self._took_part)
-
-    def _took_part(
-        self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
-    ) -> bool:
-        return any(
-            (each.marketplace, each.scope) == (marketplace, scope)
-            and each.ids[0] in ids
-            and each.outcomes[0] in outcomes
-            for each in self.participations
-        )
 
 
 class Left(NamedTuple):
@@ -198,7 +168,7 @@ class Possible:
                 took[evaluate(key, members[chosen[0]]) is Truth.TRUE].append(key)
             else:
                 lists[key] = members[chosen[0]].on_list(*key) is True
-        return Witness(answers, lists, tuple(_participations(took[True], took[False])))
+        return Witness(answers, lists, tuple(history_of(took[True], took[False])))
 
     def _effect(self, leaf: Leaf, wanted: Wanted) -> _Effect | None:
         if (leaf, wanted) not in self._effects:
@@ -278,26 +248,6 @@ def _participation() -> _Variable:
         Member("", {}, took_part=lambda *_, holds=holds: holds) for holds in (True, False)
     )
     return _Variable((took, never), never, never, False, Left(False, False, 0b11))
-
-
-def _participations(took: list[TookPart], never: list[TookPart]) -> Iterator[TookPart]:
-    """For each leaf that is to be true, one participation that makes none true that must not be.
-
-    Where there is none, the witness is left without, and will be found to be no such member.
-    """
-    for leaf in took:
-        others = [
-            each
-            for each in never
-            if (each.marketplace, each.scope) == (leaf.marketplace, leaf.scope)
-        ]
-        free = (
-            TookPart(leaf.marketplace, leaf.scope, (id_,), (outcome,))
-            for id_ in leaf.ids
-            for outcome in leaf.outcomes
-            if not any(id_ in each.ids and outcome in each.outcomes for each in others)
-        )
-        yield from islice(free, 1)
 
 
 def _shortened(leaf: Leaf, texts: frozenset[str]) -> Leaf:

@@ -6,7 +6,7 @@ compare as answers do, as text after trimming; marketplaces in lower case.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -52,15 +52,21 @@ class Participation:
             return self.category_ids
         return () if named[scope] is None else (str(named[scope]),)
 
-    def is_one_of(
-        self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
-    ) -> bool:
-        """Whether it was at that marketplace, in one of the ids, with one of the outcomes."""
-        return (
-            self.marketplace == marketplace
-            and self.outcome in outcomes
-            and any(each in ids for each in self.ids(scope))
-        )
+
+def took_part_in(
+    history: Iterable[Participation],
+    marketplace: str,
+    scope: str,
+    ids: tuple[str, ...],
+    outcomes: tuple[str, ...],
+) -> bool:
+    """Whether one of the participations is of that marketplace, in an id, with an outcome."""
+    return any(
+        each.marketplace == marketplace
+        and each.outcome in outcomes
+        and any(id_ in ids for id_ in each.ids(scope))
+        for each in history
+    )
 
 
 def read_participation(row: Mapping[str, object]) -> Participation:
