@@ -246,11 +246,14 @@ def _check_output(path: Path) -> None:
 
 
 def _check_apart(output: Path, panel: Panel) -> None:
-    """Refuse to write over the members that are being read."""
-    for file in panel.source.files:
+    """Refuse to write over the members, or the history, that are being read."""
+    files = dict.fromkeys(panel.source.files, "members")
+    if panel.history is not None:
+        files |= dict.fromkeys(panel.history.source.files, "history")
+    for file, what in files.items():
         with suppress(OSError):  # nothing is there yet
             if output.samefile(file):
-                raise InputError(f"{output}: the output would replace the panel's members")
+                raise InputError(f"{output}: the output would replace the panel's {what}")
 
 
 def _write(document: bytes) -> None:
