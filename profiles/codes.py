@@ -6,7 +6,8 @@ where a value is null, NaN or blank.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -52,12 +53,35 @@ def trimmed(texts: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(texts.cast(pa.string()))
 
 
-def by_number(column: pa.Array) -> tuple[Numbers, pa.Array]:
-    """The number of every row's code (-1: none there), and the codes (null: none)."""
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column by its distinct codes: `numbers` says of each row which it has, -1: none.
+
+    A code that is null is none either.
+    """
+
+    numbers: NDArray[np.signedinteger[Any]]
+    codes: pa.Array
+
+    def places(self, known: pa.Array, rows: Numbers | None = None) -> Numbers:
+        """Where the code of each row (of some rows) stands among those known; -1: nowhere."""
+        found = pc.index_in(self.codes, value_set=known).fill_null(-1)
+        table = np.append(found.to_numpy(zero_copy_only=False), -1).astype(np.int64)
+        places: Numbers = table[self.numbers if rows is None else self.numbers[rows]]
+        return places
+
+    def texts(self, rows: Numbers) -> pa.Array:
+        """The code of some rows, or null."""
+        numbers = self.numbers[rows]
+        return self.codes.take(pa.array(numbers, mask=numbers < 0))
+
+
+def coded(column: pa.Array) -> Coded:
+    """Read the codes of a column."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     numbers = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return numbers.astype(np.int64), _codes(column.dictionary)
+    return Coded(numbers, _codes(column.dictionary))
 
 
 def _codes(values: pa.Array) -> pa.Array:
@@ -68,19 +92,6 @@ def _codes(values: pa.Array) -> pa.Array:
         return values.cast(pa.string())
     raws = values.to_pylist()
     return pa.array([None if is_missing(raw) else as_code(raw) for raw in raws], pa.string())
-
-
-def as_codes(column: pa.Array) -> pa.Array:
-    """Every row's code, or null."""
-    numbers, codes = by_number(column)
-    return codes.take(pa.array(numbers, mask=numbers < 0))
-
-
-def places_in(column: pa.Array, known: pa.Array) -> Numbers:
-    """Where every row's code stands among those known; -1: nowhere."""
-    numbers, codes = by_number(column)
-    found = pc.index_in(codes, value_set=known).fill_null(-1)
-    return np.append(found.to_numpy(zero_copy_only=False), -1)[numbers]
 
 
 def items_of(lists: pa.Array, separator: str) -> tuple[Numbers, pa.Array]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -19,17 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from profiles.codes import (
-    Numbers,
-    as_codes,
-    by_number,
-    is_code,
-    is_id,
-    is_list,
-    items_of,
-    places_in,
-    trimmed,
-)
+from profiles.codes import Coded, Numbers, coded, is_code, is_id, is_list, items_of, trimmed
 from profiles.encode import short_name
 from profiles.errors import InputError
 from profiles.location import Location
@@ -125,16 +115,17 @@ class History:
         codes: list[Numbers] = []
         waiting = 0
         for batch in self._batches({each.scope for each in wanted}):
-            rows, found = _find(batch, wanted)
-            members.append(_member_ids(batch).take(pa.array(rows)))
-            codes.append(found)
-            waiting += len(rows)
+            rows = _Rows(batch)
+            found, code = _find(rows, wanted)
+            members.append(_member_ids(rows).take(pa.array(found)))
+            codes.append(code)
+            waiting += len(found)
             if waiting >= _WAITING:
                 self._sort_in(members, codes, sets)
                 members, codes, waiting = [], [], 0
         self._sort_in(members, codes, sets)
-        for code, who in sets.items():
-            key, outcome = divmod(code, len(OUTCOMES))
+        for number, who in sets.items():
+            key, outcome = divmod(number, len(OUTCOMES))
             self._sets[keys[key], OUTCOMES[outcome]] = who
 
     def _batches(self, scopes: set[str]) -> Iterator[Batch]:
@@ -160,10 +151,32 @@ class History:
 
     def _numbers(self, members: pa.Array) -> Numbers:
         """The number of each member; those not seen before become participants."""
-        numbers, distinct = by_number(members)
-        seen = pc.is_in(distinct, value_set=self.participants)
-        self.participants = pa.concat_arrays([self.participants, distinct.filter(pc.invert(seen))])
-        return places_in(distinct, self.participants)[numbers]
+        found = coded(members)
+        seen = pc.is_in(found.codes, value_set=self.participants)
+        fresh = found.codes.filter(pc.invert(seen))
+        self.participants = pa.concat_arrays([self.participants, fresh])
+        return found.places(self.participants)
+
+
+class _Rows:
+    """The rows of one batch, each column of which is read once."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.names = frozenset(batch.data.schema.names)
+        self._columns: dict[str, Coded] = {}
+
+    def column(self, name: str) -> Coded:
+        """The codes of a column."""
+        if name not in self._columns:
+            self._columns[name] = coded(self.batch.data.column(name))
+        return self._columns[name]
+
+    def refuse(self, column: str, bad: NDArray[np.bool_], why: str) -> None:
+        """Raise InputError for the first of the rows that are marked, if one is."""
+        if bad.any():
+            place = self.batch.place(int(bad.argmax()))
+            raise InputError(f"{place}, column `{column}`: {why}")
 
 
 def _by_scope(keys: list[Key]) -> Iterator[_Wanted]:
@@ -176,34 +189,38 @@ def _by_scope(keys: list[Key]) -> Iterator[_Wanted]:
         first += len(ids)
 
 
-def _find(batch: Batch, wanted: list[_Wanted]) -> tuple[Numbers, Numbers]:
-    """Rows of a batch that are wanted; for each `number of the key * outcomes + outcome`."""
-    outcomes = _outcomes(batch)
+def _find(rows: _Rows, wanted: list[_Wanted]) -> tuple[Numbers, Numbers]:
+    """The rows that are wanted; for each `number of the key * outcomes + outcome`."""
+    outcomes = _outcomes(rows)
     marketplaces = sorted({each.marketplace for each in wanted})
-    at = _marketplaces(batch, pa.array(marketplaces, pa.string()))
+    at = _marketplaces(rows, pa.array(marketplaces, pa.string()))
     here_of = [np.flatnonzero(at == number) for number in range(len(marketplaces))]
-    rows: list[Numbers] = [np.empty(0, np.int64)]
+    found: list[Numbers] = [np.empty(0, np.int64)]
     codes: list[Numbers] = [np.empty(0, np.int64)]
     for each in wanted:
         here = here_of[marketplaces.index(each.marketplace)]
-        if len(here) and set(_READ[each.scope]) <= set(batch.data.schema.names):
-            place, number = _look_for(batch.data.take(pa.array(here)), each)
-            rows.append(here[place])
-            codes.append((each.first + number) * len(OUTCOMES) + outcomes[here[place]])
-    return np.concatenate(rows), np.concatenate(codes)
+        if len(here) and rows.names.issuperset(_READ[each.scope]):
+            some, number = _look_for(rows, here, each)
+            found.append(some)
+            codes.append((each.first + number) * len(OUTCOMES) + outcomes[some])
+    return np.concatenate(found), np.concatenate(codes)
 
 
-def _look_for(rows: pa.RecordBatch, wanted: _Wanted) -> tuple[Numbers, Numbers]:
+def _look_for(rows: _Rows, here: Numbers, wanted: _Wanted) -> tuple[Numbers, Numbers]:
     """Which of some rows are in a wanted id (once for each id), and the number of the id."""
-    column, *more = (rows.column(name) for name in _READ[wanted.scope])
-    parents: Numbers | None = None
-    if wanted.scope == "category":
-        parents, column = items_of(column, SEPARATOR)
-    if wanted.scope == "wave":
-        column = pc.binary_join_element_wise(as_codes(column), as_codes(more[0]), "/")
-    found = places_in(column, wanted.ids)
-    hits = np.flatnonzero(found >= 0)
-    return hits if parents is None else parents[hits], found[hits]
+    match wanted.scope:
+        case "category":
+            lists = rows.batch.data.column("category_ids").take(pa.array(here))
+            parents, items = items_of(lists, SEPARATOR)
+            here, places = here[parents], coded(items).places(wanted.ids)
+        case "wave":
+            parts = (rows.column(name).texts(here) for name in _READ["wave"])
+            places = coded(pc.binary_join_element_wise(*parts, "/")).places(wanted.ids)
+        case scope:
+            (name,) = _READ[scope]
+            places = rows.column(name).places(wanted.ids, here)
+    hits = np.flatnonzero(places >= 0)
+    return here[hits], places[hits]
 
 
 def _check_types(batch: Batch) -> None:
@@ -218,39 +235,34 @@ def _check_types(batch: Batch) -> None:
             raise InputError(f"{batch.place(0)}, column `{each.name}`: {why}")
 
 
-def _outcomes(batch: Batch) -> Numbers:
+def _outcomes(rows: _Rows) -> Numbers:
     """The place of every row's outcome among the outcomes; raises InputError where it has none."""
-    numbers, codes = by_number(batch.data.column("outcome"))
+    column = rows.column("outcome")
     places: list[int] = []
-    for number, code in [*enumerate(codes.to_pylist()), (-1, None)]:
+    for number, code in [*enumerate(column.codes.to_pylist()), (-1, None)]:
         try:
             places.append(OUTCOMES.index(read_outcome(code)))
         except UnreadableError as error:
-            _refuse(batch, "outcome", numbers == number, str(error))
+            rows.refuse("outcome", column.numbers == number, str(error))
             places.append(-1)
-    return np.array(places, np.int64)[numbers]
+    outcomes: Numbers = np.array(places, np.int64)[column.numbers]
+    return outcomes
 
 
-def _marketplaces(batch: Batch, known: pa.Array) -> Numbers:
+def _marketplaces(rows: _Rows, known: pa.Array) -> Numbers:
     """The place of every row's marketplace among those known, -1: another."""
-    numbers, codes = by_number(batch.data.column("marketplace"))
-    lacking = np.append(codes.is_null().to_numpy(zero_copy_only=False), True)
-    _refuse(batch, "marketplace", lacking[numbers], "no marketplace")
-    return places_in(pc.utf8_lower(codes), known)[numbers] if len(codes) else numbers
+    column = rows.column("marketplace")
+    lacking = np.append(column.codes.is_null().to_numpy(zero_copy_only=False), True)
+    rows.refuse("marketplace", lacking[column.numbers], "no marketplace")
+    return replace(column, codes=pc.utf8_lower(column.codes)).places(known)
 
 
-def _member_ids(batch: Batch) -> pa.Array:
-    """The member ids of a batch, trimmed; raises InputError where one lacks."""
-    texts = trimmed(batch.data.column("member_id"))
+def _member_ids(rows: _Rows) -> pa.Array:
+    """The member ids, trimmed; raises InputError where one lacks."""
+    texts = trimmed(rows.batch.data.column("member_id"))
     lacking = pc.equal(texts, "").fill_null(True).to_numpy(zero_copy_only=False)
-    _refuse(batch, "member_id", lacking, "no member id")
+    rows.refuse("member_id", lacking, "no member id")
     return texts
-
-
-def _refuse(batch: Batch, column: str, rows: NDArray[np.bool_], why: str) -> None:
-    """Raise InputError for the first of the rows that are marked, if one is."""
-    if rows.any():
-        raise InputError(f"{batch.place(int(rows.argmax()))}, column `{column}`: {why}")
 
 
 class Positions:
