@@ -23,6 +23,7 @@ from matcher.rule import (
     Leaf,
     OneOf,
     StartsWith,
+    TookPart,
     Unusable,
 )
 from profiles.columns import Column, Mask, Row, Vocabulary, row_of, words
@@ -125,7 +126,9 @@ def _combine(compound: Compound, rows: Rows, out: Row) -> None:
         combine(out, rows[other], out=out)
 
 
-def _write_leaf(leaf: Answered | Unusable | InIds | Const, shard: Shard, out: Row) -> None:
+def _write_leaf(
+    leaf: Answered | Unusable | InIds | TookPart | Const, shard: Shard, out: Row
+) -> None:
     """Members for whom a leaf holds that is not about values."""
     match leaf:
         case Const():
@@ -133,6 +136,8 @@ def _write_leaf(leaf: Answered | Unusable | InIds | Const, shard: Shard, out: Ro
         case InIds(marketplace, name):
             listed = shard.on_list(marketplace, name)
             row_of(np.array(listed[0] if listed else [], np.int64), shard.size, out)
+        case TookPart(marketplace, scope, ids, outcomes):
+            row_of(shard.took_part(marketplace, scope, ids, outcomes), shard.size, out)
         case Answered(attribute):
             np.copyto(out, shard.columns[attribute].answered)
         case Unusable(attribute, codes):
@@ -157,7 +162,7 @@ def _known_row(leaf: Leaf | Const, shard: Shard) -> Row:
                 return row_of(np.array(listed[0], np.int64), shard.size)
             without_id = np.array(shard.without_id(marketplace), np.int64)
             return shard.everyone & ~row_of(without_id, shard.size)
-        case Answered() | Unusable():
+        case Answered() | Unusable() | TookPart():
             return shard.everyone
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             return shard.columns[attribute].answered
@@ -171,7 +176,7 @@ def _doubt(leaf: Leaf | Const, shard: Shard, made: dict[str, Row]) -> Row | None
     `made`: those of attributes, made once.
     """
     match leaf:
-        case Answered() | Unusable():
+        case Answered() | Unusable() | TookPart():
             return None
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             if attribute not in made:

@@ -20,11 +20,14 @@ class ParquetFile:
     path: Path
 
     def check_apart(self, panel: Panel) -> None:
-        """Refuse to write over the members that are being read."""
-        for file in panel.source.files:
-            with suppress(OSError):  # nothing is there yet
-                if self.path.samefile(file):
-                    raise InputError(f"{self.path}: the output would replace the panel's members")
+        """Refuse to write over the members, or the history, that are being read."""
+        for what, source in panel.sources.items():
+            for file in source.files:
+                with suppress(OSError):  # nothing is there yet
+                    if self.path.samefile(file):
+                        raise InputError(
+                            f"{self.path}: the output would replace the panel's {what}"
+                        )
 
     def write(self, matches: Matches) -> PanelCounts:
         """Write all rows."""

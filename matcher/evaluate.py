@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import assert_never
 
 from matcher.choice import Choice, First
@@ -24,11 +25,13 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     Unusable,
 )
 from matcher.survey import Group, Quota, Reason, Regime, Survey
 from profiles.mapping import PanelMapping
+from profiles.participation import Participation, took_part_in
 from profiles.values import (
     Answers,
     as_code,
@@ -49,15 +52,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: answers by attribute (absent: none given), and the lists of ids he is on.
+    """One member: answers by attribute (absent: none given), lists of ids, participation.
 
     `on_list` takes a marketplace and a list's name; None: the list has not been downloaded, or
-    the marketplace's id of the member is not known.
+    the marketplace's id of the member is not known. `took_part` takes the fields of a `TookPart`;
+    None: no history is known.
     """
 
     id: str
     answers: Mapping[str, Answers]
     on_list: Callable[[str, str], bool | None] = field(default=lambda _marketplace, _name: None)
+    took_part: Callable[[str, str, tuple[str, ...], tuple[str, ...]], bool | None] = field(
+        default=lambda _marketplace, _scope, _ids, _outcomes: None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,16 @@ class Judgement:
     quota_ids: tuple[str, ...] = ()
 
 
-def read_member(mapping: PanelMapping, row: Mapping[str, object], as_of: date) -> Member:
-    """A member from panel columns; raises UnreadableError where a value does not fit its type."""
+def read_member(
+    mapping: PanelMapping,
+    row: Mapping[str, object],
+    as_of: date,
+    history: Iterable[Participation] | None = None,
+) -> Member:
+    """A member from panel columns; raises UnreadableError where a value does not fit its type.
+
+    `history`: what all members took part in; None: not known.
+    """
     member_id = str(row[mapping.schema.member_id])
 
     def on_list(marketplace: str, name: str) -> bool | None:
@@ -82,7 +97,11 @@ def read_member(mapping: PanelMapping, row: Mapping[str, object], as_of: date) -
         found = as_code(known) in listed.ids
         return found if found or listed.complete else None
 
-    return Member(member_id, read_row(mapping.schema, row, as_of), on_list)
+    answers = read_row(mapping.schema, row, as_of)
+    if history is None:
+        return Member(member_id, answers, on_list)
+    mine = [each for each in history if each.member_id == member_id.strip()]
+    return Member(member_id, answers, on_list, partial(took_part_in, mine))
 
 
 def evaluate(rule: Rule, member: Member) -> Truth:
@@ -107,6 +126,9 @@ def evaluate(rule: Rule, member: Member) -> Truth:
         case InIds(marketplace, name):
             listed = member.on_list(marketplace, name)
             return Truth.UNKNOWN if listed is None else _truth(listed)
+        case TookPart(marketplace, scope, ids, outcomes):
+            took_part = member.took_part(marketplace, scope, ids, outcomes)
+            return Truth.UNKNOWN if took_part is None else _truth(took_part)
         case OneOf(attribute, values):
             return _any_answer(member, attribute, lambda answer: answer in values)
         case StartsWith(attribute, prefixes):

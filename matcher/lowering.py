@@ -16,18 +16,23 @@ from matcher.rule import (
     And,
     Answered,
     InIds,
+    Not,
     Or,
     Rule,
     StartsWith,
+    TookPart,
     in_ranges,
     one_of,
+    took_part,
 )
 from matcher.survey import Clause, Reason
 from profiles.errors import did_you_mean
 from profiles.mapping import AttributeMapping, PanelMapping, Target
+from profiles.participation import OUTCOMES
 from profiles.values import UnreadableError, as_code, as_text
 
 DEVICES = ("desktop", "mobile", "tablet")
+_HISTORY = "history"
 Places: TypeAlias = Sequence[int | None] | None
 """Where in the payload's list each answer stands; None: nowhere in a list. No list: in order."""
 
@@ -188,17 +193,28 @@ class Lowering:
             clauses = [Clause(Or((c.rule, UNKNOWN)), c.reason, c.pointer) for c in clauses]
         return clauses
 
-    def no_history(self, pointer: str, what: str) -> None:
-        """Say once that exclusions by participation are not applied, where a survey has some."""
-        self.once.setdefault(
-            "history",
-            Diagnostic(
-                Level.WARNING,
-                "history-not-applied",
-                f"{what} (first in {self.findings.survey} {pointer}): participation history is not "
-                "supported yet, so nobody is excluded for what he took part in",
-            ),
-        )
+    def took_part(
+        self, scope: str, ids: Iterable[object], outcomes: Iterable[str] = OUTCOMES
+    ) -> TookPart:
+        """Has taken part in one of the ids, with one of the outcomes."""
+        return took_part(self.marketplace.name, scope, map(as_code, ids), outcomes)
+
+    def excluded(self, rule: Rule, reason: Reason, pointer: str, asked: str = "") -> list[Clause]:
+        """The gate that keeps out who took part so; none, said once, without a history.
+
+        `asked` says what the payload excludes; blank: what every survey does.
+        """
+        if self.panel.history:
+            return [Clause(Not(rule), reason, pointer)]
+        told = self.once.get(_HISTORY)
+        if told is None or (asked and told.level is Level.INFO):
+            message = (
+                "the panel file names no history, so nobody is kept out for what he took part in"
+            )
+            where = f" ({asked}, first in {self.findings.survey} {pointer})" if asked else ""
+            level = Level.WARNING if asked else Level.INFO
+            self.once[_HISTORY] = Diagnostic(level, "history-not-applied", message + where)
+        return []
 
     def _read(
         self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places

@@ -116,6 +116,11 @@ class Matches:
                 f"{panel.file.path}: the plan asks for attributes that the panel does not "
                 f"declare: {', '.join(f'`{name}`' for name in lacking)}"
             )
+        if plan.history and panel.history is None:
+            raise InputError(
+                f"{panel.file.path}: the plan asks who took part in what, "
+                "but the panel file names no history"
+            )
         self.plan = plan
         self.panel = panel
         self._how = how
@@ -166,7 +171,7 @@ class Matches:
         `url`: `postgresql://…` or `duckdb:///…`, relative to the current folder. The table is made
         where there is none; one with other columns is refused before any work.
         """
-        write_table(self.batches(), schema_for(self.panel), url, table, self.panel.source)
+        write_table(self.batches(), schema_for(self.panel), url, table, self.panel.sources)
         return self.counts()
 
     def eligible(self, survey: str) -> BitMap:
@@ -184,7 +189,7 @@ class Matches:
         plan = Plan((found[0],))
         executor = Executor(plan.program, make_choice(How.FIRST, 0))
         members = BitMap()
-        for shard in self.panel.shards(plan.attributes, self._shard_members()):
+        for shard in self.panel.shards(plan.attributes, self._shard_members(), plan.history):
             bound = bind(plan.program, shard, empty_rows(plan.program, shard.size))
             exact = Assigned.empty(plan.program, shard.size)
             executor.assign(bound, shard, exact)
@@ -234,7 +239,7 @@ class Matches:
                 room = [executor.room(size, kept=rows) for _ in range(1 + self._uncertain)]
             return self._evaluate(executor, shard, room), room
 
-        shards = self.panel.shards(self.plan.attributes, size)
+        shards = self.panel.shards(self.plan.attributes, size, self.plan.history)
         total = self.panel.source.count_rows()
         for shard, (counts, room) in _in_order(work, shards, self._workers):
             exact, *maybe = (each.room_for(shard.size) for each in room)
@@ -296,7 +301,7 @@ class Matches:
             with self._bound(shard) as bound:
                 return count_eligible(program, bound, shard, self._engine)
 
-        shards = self.panel.shards(self.plan.attributes, self._shard_members())
+        shards = self.panel.shards(self.plan.attributes, self._shard_members(), self.plan.history)
         for _, counted in _in_order(work, shards, self._workers):
             totals += counted
         return {

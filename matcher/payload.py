@@ -145,13 +145,25 @@ class _Loader:
 
     def result(self) -> Surveys:
         """What has been loaded; what was said once comes last."""
-        once = [note for lowering in self._lowerings.values() for note in lowering.once.values()]
-        unique = {note.code + note.message.partition(" (")[0]: note for note in once}
+        self._link()
+        unique: dict[str, Diagnostic] = {}
+        for lowering in self._lowerings.values():
+            for note in lowering.once.values():
+                key = note.code + note.message.partition(" (")[0]
+                if key not in unique or note.level > unique[key].level:
+                    unique[key] = note
         return Surveys(
             tuple(survey for survey in self.surveys.values() if survey is not None),
             tuple(name for name, survey in self.surveys.items() if survey is None),
             (*self.diagnostics, *unique.values()),
         )
+
+    def _link(self) -> None:
+        """Let each marketplace look at all of its surveys together."""
+        for name in self._lowerings:
+            mine = [each for each in self.surveys.values() if each and each.marketplace == name]
+            for survey in marketplaces()[name].link(mine):
+                self.surveys[survey.name] = survey
 
     def _tell_repeated(self, part: RepeatedKeys, document: Document, at: str) -> None:
         for key in part.repeated:

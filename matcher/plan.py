@@ -10,7 +10,7 @@ the empty one holds for everyone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from matcher.payload import Surveys
 from matcher.planfile import read_plan, write_plan
 from matcher.rewrite import Simplifier
-from matcher.rule import FALSE, TRUE, And, Const, InIds, Leaf, Not, Or, Rule
+from matcher.rule import FALSE, TRUE, And, Const, InIds, Leaf, Not, Or, Rule, TookPart
 from matcher.survey import Group, Quota, Regime, Survey
+from profiles.participation import Asked
 
 if TYPE_CHECKING:
     from matcher.choice import How
@@ -112,9 +113,21 @@ class Plan:
     @cached_property
     def attributes(self) -> frozenset[str]:
         """The panel attributes that the plan asks for."""
-        literals = (each for each in self.program.registers if isinstance(each, Literal))
-        leaves = (literal.leaf for literal in literals)
-        return frozenset(leaf.attribute for leaf in leaves if not isinstance(leaf, InIds | Const))
+        return frozenset(
+            leaf.attribute
+            for leaf in self._leaves
+            if not isinstance(leaf, InIds | TookPart | Const)
+        )
+
+    @cached_property
+    def history(self) -> frozenset[Asked]:
+        """What the plan asks of participation history."""
+        found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
+        return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
+
+    @property
+    def _leaves(self) -> Iterator[Leaf | Const]:
+        return (each.leaf for each in self.program.registers if isinstance(each, Literal))
 
     def match(
         self,
@@ -132,7 +145,7 @@ class Plan:
         Nothing is evaluated until the result is asked for something. `choose` and `seed` say
         which quota a member is given, `uncertain` gives out uncertain members too, `workers`
         is the number of threads, `engine` numpy, numba or whichever is quicker; none of these two
-        changes a result. Raises InputError where the panel lacks an attribute.
+        changes a result. Raises InputError where the panel lacks an attribute, or history.
         """
         # Imported here so that a plan can be compiled, and routed on, without pyarrow.
         from matcher.choice import How

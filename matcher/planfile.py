@@ -21,14 +21,16 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     Unusable,
 )
 from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.errors import InputError
+from profiles.participation import SCOPES
 
 FORMAT = "quota-matcher plan"
-VERSION = 1
+VERSION = 2
 
 
 class _Nodes:
@@ -65,6 +67,8 @@ class _Nodes:
                 return [type(rule).__name__, attribute, texts]
             case InIds(marketplace, name):
                 return ["InIds", marketplace, name]
+            case TookPart(marketplace, scope, ids, outcomes):
+                return ["TookPart", marketplace, scope, ids, outcomes]
 
 
 def _finite(end: float) -> float | None:
@@ -139,6 +143,8 @@ def _read_rule(line: list[Any], rules: list[Rule]) -> Rule:
             return Unusable(attribute, _read_texts(texts))
         case ["InIds", str(marketplace), str(name)]:
             return InIds(marketplace, name)
+        case ["TookPart", str(marketplace), scope, ids, outcomes] if scope in SCOPES:
+            return TookPart(marketplace, scope, _read_texts(ids), _read_texts(outcomes))
     raise ValueError(line)
 
 

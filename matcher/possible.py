@@ -24,17 +24,17 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     Unusable,
 )
+from matcher.witness import IdListName, Witness, history_of
 from profiles.schema import Schema
 from profiles.values import Answers
 
-IdListName: TypeAlias = tuple[str, str]
-"""A marketplace, and the name of one of its lists of ids."""
-
-Key: TypeAlias = str | IdListName
-"""What is open: the answers to an attribute, or whether the member is on a list of ids."""
+Key: TypeAlias = str | IdListName | TookPart
+"""What is open: the answers to an attribute, whether the member is on a list of ids, or took part.
+"""
 
 
 MOST_TRIED = 300_000
@@ -70,21 +70,6 @@ _OPPOSITE: Final = {
     Wanted.NOT_FALSE: Wanted.NOT_TRUE,
     Wanted.NOT_TRUE: Wanted.NOT_FALSE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A member who meets demands: answers by attribute, and the lists that he is on or not.
-
-    An attribute left out has no answer; of a list left out it is not known.
-    """
-
-    answers: Mapping[str, Answers]
-    lists: Mapping[IdListName, bool]
-
-    def member(self) -> Member:
-        """The witness as the evaluator takes it."""
-        return Member("", self.answers, lambda *name: self.lists.get(name))
 
 
 class Left(NamedTuple):
@@ -170,6 +155,7 @@ class Possible:
             for name, constant in self._schema.constants.items()
         }
         lists: dict[IdListName, bool] = {}
+        took: dict[bool, list[TookPart]] = {True: [], False: []}
         for key, each in left.items():
             if each.absent:
                 continue
@@ -178,9 +164,11 @@ class Possible:
             chosen = sorted({_lowest(mask & each.allowed) for mask in needed})
             if isinstance(key, str):
                 answers[key] = _joined(members[place].answers[key] for place in chosen)
+            elif isinstance(key, TookPart):
+                took[evaluate(key, members[chosen[0]]) is Truth.TRUE].append(key)
             else:
                 lists[key] = members[chosen[0]].on_list(*key) is True
-        return Witness(answers, lists)
+        return Witness(answers, lists, tuple(history_of(took[True], took[False])))
 
     def _effect(self, leaf: Leaf, wanted: Wanted) -> _Effect | None:
         if (leaf, wanted) not in self._effects:
@@ -213,8 +201,14 @@ class Possible:
     def _variable(self, key: Key) -> _Variable:
         variable = self._variables.get(key)
         if variable is None:
-            made = self._attribute(key) if isinstance(key, str) else _id_list()
-            variable = self._variables[key] = made
+            match key:
+                case str():
+                    variable = self._attribute(key)
+                case TookPart():
+                    variable = _participation()
+                case _:
+                    variable = _id_list()
+            self._variables[key] = variable
         return variable
 
     def _attribute(self, name: str) -> _Variable:
@@ -249,6 +243,13 @@ def _id_list() -> _Variable:
     return _Variable((on, off), unknown, unknown, False, Left(True, False, 0b11))
 
 
+def _participation() -> _Variable:
+    took, never = (
+        Member("", {}, took_part=lambda *_, holds=holds: holds) for holds in (True, False)
+    )
+    return _Variable((took, never), never, never, False, Left(False, False, 0b11))
+
+
 def _shortened(leaf: Leaf, texts: frozenset[str]) -> Leaf:
     """Without what none of the texts is or begins with, a leaf holds of the same of them."""
     match leaf:
@@ -268,7 +269,13 @@ def _joined(answers: Iterable[Answers]) -> Answers:
 
 
 def _key(leaf: Leaf) -> Key:
-    return (leaf.marketplace, leaf.name) if isinstance(leaf, InIds) else leaf.attribute
+    match leaf:
+        case InIds(marketplace, name):
+            return marketplace, name
+        case TookPart():
+            return leaf
+        case _:
+            return leaf.attribute
 
 
 def leaves_of(rules: Iterable[Rule]) -> Iterator[Leaf]:

@@ -14,7 +14,17 @@ from itertools import count, pairwise
 from typing import assert_never
 
 from matcher.evaluate import Member, evaluate
-from matcher.rule import Answered, InIds, InRanges, Leaf, OneOf, StartsWith, Truth, Unusable
+from matcher.rule import (
+    Answered,
+    InIds,
+    InRanges,
+    Leaf,
+    OneOf,
+    StartsWith,
+    TookPart,
+    Truth,
+    Unusable,
+)
 from profiles.schema import Attribute, Kind
 from profiles.values import (
     ANY_CHILD,
@@ -83,7 +93,7 @@ class _Sorts:
                         self._prefixes[text] |= 1 << number
                 case InRanges():
                     self._ranges.append(leaf)
-                case Answered() | InIds():
+                case Answered() | InIds() | TookPart():
                     pass
                 case _:
                     assert_never(leaf)

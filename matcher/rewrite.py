@@ -24,9 +24,11 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     in_ranges,
     one_of,
+    took_part,
 )
 
 Rewrite: TypeAlias = Callable[[Rule], Rule | None]
@@ -115,28 +117,30 @@ def unwrap_single(rule: Rule) -> Rule | None:
 def unite_values(rule: Rule) -> Rule | None:
     """Law: holds one of S or holds one of T = holds one of S and T together.
 
-    Of one attribute only, so both are unknown for the same members. The same for prefixes and
-    for ranges.
+    Of one attribute only, so both are unknown for the same members. The same for prefixes, for
+    ranges, and for what one took part in with the same outcomes.
     """
     if not isinstance(rule, Or):
         return None
     alike: dict[object, list[Rule]] = {}
     for part in rule.rules:
-        alike.setdefault(_kind_and_attribute(part), []).append(part)
+        alike.setdefault(_united_with(part), []).append(part)
     if len(alike) == len(rule.rules):
         return None
     return Or(tuple(_union(parts) for parts in alike.values()))
 
 
-def _kind_and_attribute(rule: Rule) -> object:
+def _united_with(rule: Rule) -> object:
     match rule:
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             return type(rule), attribute
+        case TookPart(marketplace, scope, _, outcomes):
+            return TookPart, marketplace, scope, outcomes
     return rule
 
 
 def _union(rules: list[Rule]) -> Rule:
-    """Rules of one kind and attribute as one; a rule alone, or repeated, as it is."""
+    """Rules that are united, as one; a rule alone, or repeated, as it is."""
     match rules[0]:
         case OneOf(attribute):
             values = (each.values for each in rules if isinstance(each, OneOf))
@@ -147,6 +151,9 @@ def _union(rules: list[Rule]) -> Rule:
         case InRanges(attribute):
             ranges = (each.ranges for each in rules if isinstance(each, InRanges))
             return in_ranges(attribute, [*chain.from_iterable(ranges)])
+        case TookPart(marketplace, scope, _, outcomes):
+            ids = (each.ids for each in rules if isinstance(each, TookPart))
+            return took_part(marketplace, scope, chain.from_iterable(ids), outcomes)
     return rules[0]
 
 
@@ -161,7 +168,7 @@ def forget_empty(rule: Rule) -> Rule | None:
 
 def _never_true(rule: Rule) -> bool:
     match rule:
-        case OneOf(_, ()) | StartsWith(_, ()) | InRanges(_, ()):
+        case OneOf(_, ()) | StartsWith(_, ()) | InRanges(_, ()) | TookPart(_, _, (), _):
             return True
     return False
 

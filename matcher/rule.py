@@ -11,6 +11,7 @@ Truth has three values (Kleene's strong logic): a rule is true, false or unknown
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from threading import Lock
@@ -115,6 +116,20 @@ class InIds(_Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TookPart(_Node):
+    """Has taken part, with one of the outcomes, in one of the ids; unknown where no history is.
+
+    `scope` says what the ids are: "survey", "wave" (`SurveyID/WaveID`), "project" or "category".
+    Ids and outcomes (`profiles.participation`) are sorted, without repeats.
+    """
+
+    marketplace: str
+    scope: str
+    ids: tuple[str, ...]
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Not(_Node):
     """The opposite; the opposite of unknown is unknown."""
 
@@ -135,7 +150,7 @@ class Or(_Node):
     rules: tuple[Rule, ...]
 
 
-Leaf: TypeAlias = Answered | OneOf | StartsWith | InRanges | Unusable | InIds
+Leaf: TypeAlias = Answered | OneOf | StartsWith | InRanges | Unusable | InIds | TookPart
 Rule: TypeAlias = Leaf | Const | Not | And | Or
 
 TRUE = Const(Truth.TRUE)
@@ -165,6 +180,13 @@ def merge_ranges(ranges: list[tuple[float, float]]) -> tuple[tuple[float, float]
 def one_of(attribute: str, values: list[str] | set[str] | tuple[str, ...]) -> OneOf:
     """Build a `OneOf` in its canonical form."""
     return OneOf(attribute, tuple(sorted(set(values))))
+
+
+def took_part(
+    marketplace: str, scope: str, ids: Iterable[str], outcomes: Iterable[str]
+) -> TookPart:
+    """Build a `TookPart` in its canonical form."""
+    return TookPart(marketplace, scope, tuple(sorted(set(ids))), tuple(sorted(set(outcomes))))
 
 
 def in_ranges(attribute: str, ranges: list[tuple[float, float]]) -> InRanges:

@@ -15,9 +15,10 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from matcher.evaluate import evaluate
-from matcher.possible import Key, Left, Possible, Wanted, Witness
+from matcher.possible import Key, Left, Possible, Wanted
 from matcher.rewrite import Simplifier
 from matcher.rule import And, Const, Not, Or, Rule
+from matcher.witness import Witness
 from profiles.schema import Schema
 
 __all__ = ["UNDECIDED", "Answer", "Demand", "Given", "Solver", "Wanted", "Witness", "satisfiable"]

@@ -35,6 +35,10 @@ class Reason(StrEnum):
     LANGUAGE = "language"
     DEVICE = "device"
     FILTER = "filter"
+    TAKEN = "taken"
+    EXCLUDED_PROJECT = "excluded-project"
+    EXCLUDED_CATEGORY = "excluded-category"
+    EXCLUDED_SURVEY = "excluded-survey"
     QUOTA = "quota"
     QUOTA_FULL = "quota-full"
 

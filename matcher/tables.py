@@ -6,7 +6,7 @@ transaction, and others see the old ones until it ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,19 +21,24 @@ _SQL = {pa.int64(): "BIGINT", pa.string(): "TEXT", pa.list_(pa.string()): "TEXT[
 
 
 def write_table(
-    batches: Iterator[pa.RecordBatch], schema: pa.Schema, url: str, table: str, source: Source
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    url: str,
+    table: str,
+    sources: Mapping[str, Source],
 ) -> None:
     """Replace the rows of a table, which is made where it is not there.
 
-    `source` is what members are read from, which must be another table. Raises InputError before
-    the first batch where the table cannot take the rows; then, or later, nothing has changed.
+    `sources`, by what they hold, are read meanwhile, and must be other tables. Raises InputError
+    before the first batch where the table cannot take the rows; nothing has changed then, or later.
     """
     plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
     writer: Writer = database_module(url).open_for_writing(url, Path())
     done = False
     try:
-        if _is_read(source, writer, table):
-            raise InputError(f"{writer.name}: the output would replace the panel's members")
+        for what, source in sources.items():
+            if _is_read(source, writer, table):
+                raise InputError(f"{writer.name}: the output would replace the panel's {what}")
         writer.execute("BEGIN")
         _make_room(writer, table, plain)
         for rows in row_groups(batches, schema):
@@ -63,7 +68,7 @@ def _make_room(writer: Writer, table: str, plain: pa.Schema) -> None:
 
 
 def _is_read(source: Source, writer: Writer, table: str) -> bool:
-    """Whether members are read from the table; a query may read it, and sees its old rows."""
+    """Whether rows are read from the table; a query may read it, and sees its old rows."""
     if isinstance(source, LongSource):
         source = source.rows
     if not isinstance(source, DatabaseSource) or source.location.table is None:

@@ -71,10 +71,22 @@ def positions(row: Row) -> NDArray[np.int64]:
 
 
 def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> Row:
-    """The row, for a shard of `size` members, in which these positions are set."""
+    """The row, for a shard of `size` members, in which these positions are set.
+
+    Few of them are set one by one; many cost less by a truth value for every member.
+    """
+    if WORD * len(members) < size:
+        return _scatter(members, np.empty(words(size), np.uint64) if out is None else out)
     flags = np.zeros(size, np.bool_)
     flags[members] = True
     return pack(flags, out)
+
+
+def _scatter(members: NDArray[np.integer], row: Row) -> Row:
+    row[:] = 0
+    places = members.astype(np.uint64)
+    np.bitwise_or.at(row, places >> np.uint64(6), np.uint64(1) << (places & np.uint64(WORD - 1)))
+    return row
 
 
 def narrow(vocabulary_size: int) -> type[np.unsignedinteger[Any]]:

@@ -85,7 +85,9 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def short_name(kind: pa.DataType) -> str:
-    """An Arrow type in short: of what is in it, only what a list is of."""
+    """An Arrow type in short: of what is in it, only what a list or dictionary is of."""
+    if pa.types.is_dictionary(kind):
+        return short_name(kind.value_type)
     name = re.split(r"[<\[]", str(kind))[0]
     return f"{name} of {short_name(kind.value_type)}" if name == "list" else name
 

@@ -21,12 +21,14 @@ from profiles.columns import Column, ConstantColumn, Row, popcount
 from profiles.encode import column_on
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
+from profiles.history import History, Positions
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
-from profiles.index import Index, open_index
+from profiles.index import MANIFEST, Index, is_index, open_index
 from profiles.long import open_long
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
+from profiles.participation import Asked
 from profiles.schema import Schema
 from profiles.shards import SHARD_MEMBERS, ShardReader
 from profiles.sources import Source, open_location
@@ -53,10 +55,12 @@ class Shard:
     respondent_ids: Mapping[str, pa.Array]
     collections: Collections
     as_of: date
+    history: History | None = None
     memo: object = None
     _places: dict[str, tuple[BitMap, bool] | None] = field(default_factory=dict)
     _without_id: dict[str, BitMap] = field(default_factory=dict)
     _hashes: NDArray[np.uint64] | None = None
+    _participants: Positions | None = None
 
     @property
     def members(self) -> int:
@@ -92,6 +96,22 @@ class Shard:
             self._without_id[marketplace] = BitMap(_true_places(blank))
         return self._without_id[marketplace]
 
+    def took_part(
+        self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
+    ) -> NDArray[np.int64]:
+        """Positions in this shard of the members with such a participation, in no order.
+
+        Member ids of the history and of the panel compare as text, after trimming. Raises
+        KeyError for what `Panel.shards` was not asked to read.
+        """
+        if self.history is None:
+            raise KeyError((marketplace, scope))
+        who = self.history.who(marketplace, scope, ids, outcomes)
+        participants = self.history.participants
+        if self._participants is None or self._participants.participants is not participants:
+            self._participants = Positions(participants, self.member_ids)
+        return self._participants.of(who)
+
     def _respondents(self, marketplace: str) -> pa.Array:
         ids = self.respondent_ids.get(marketplace, self.member_ids)
         return pc.utf8_trim_whitespace(ids.cast(pa.string()))
@@ -107,6 +127,7 @@ class Panel:
         self.file = file
         self.source = source
         self.as_of = as_of
+        self.history = History(file.history, file.path.parent) if file.history else None
         self._shards: list[Shard] = []
         self._shard_members = 0
         self._reader = source if isinstance(source, Index) else ShardReader(file.mapping, source)
@@ -123,6 +144,12 @@ class Panel:
         return self.file.mapping
 
     @property
+    def sources(self) -> Mapping[str, Source]:
+        """All that is read, by what it holds: members and, where there is one, history."""
+        history = {"history": self.history.source} if self.history else {}
+        return {"members": self.source, **history}
+
+    @property
     def resident(self) -> bool:
         """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
         return (self.source.count_rows() or 0) <= RESIDENT_MEMBERS
@@ -131,11 +158,19 @@ class Panel:
         """What is to be said of the panel before it is used."""
         return self.source.findings() if isinstance(self.source, Index) else []
 
-    def shards(self, attributes: Iterable[str], members: int = SHARD_MEMBERS) -> Iterator[Shard]:
+    def shards(
+        self,
+        attributes: Iterable[str],
+        members: int = SHARD_MEMBERS,
+        history: Iterable[Asked] = (),
+    ) -> Iterator[Shard]:
         """Encoded shards of so many members (a multiple of 64), with at least these attributes.
 
-        Raises InputError where a value does not fit, an id is missing or stands twice.
+        `history` is read first, as far as it has not been. Raises InputError where it cannot be,
+        where a value does not fit, an id is missing or stands twice.
         """
+        if self.history is not None:
+            self.history.read(history)
         wanted = sorted(set(attributes) & set(self.schema.attributes))
         if self._shard_members != members:
             self._shards, self._shard_members = [], 0
@@ -187,6 +222,7 @@ class Panel:
                 respondent,
                 self.mapping.collections,
                 self.as_of,
+                self.history,
             )
             first += popcount(each.everyone)
 
@@ -231,6 +267,8 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
     """
     path = Path(path)
     if path.is_dir():
+        if not is_index(path):
+            raise InputError(f"{path}: a folder, but not an index (it has no `{MANIFEST}`)")
         index = open_index(path)
         return Panel(index.file, index, as_of or date.today())
     file = read_panel_file(path)

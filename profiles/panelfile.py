@@ -151,12 +151,7 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     except ValidationError as error:
         raise InputError(f"{path}: {_first_fault(error)}") from None
     location = file.panel.location(f"{path}: panel")
-    history = file.history and file.history.location(f"{path}: history")
-    if history is not None:
-        raise InputError(
-            f"{path}: history: participation history is not supported yet; "
-            "without it members could be sent where they have already been"
-        )
+    history = file.history.location(f"{path}: history") if file.history else None
     for name, value in file.constants.items():
         if not as_code(value) or value != value:
             raise InputError(f"{path}: constants.{name}: must not be empty")

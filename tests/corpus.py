@@ -9,6 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from matcher import Surveys, load_surveys
 from profiles.panelfile import PanelFile, parse_panel
 from tests.panels import Row
@@ -28,7 +31,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case of the corpus, with what its file says for all cases in it."""
+    """One case of the corpus, with what its file says for all cases in it.
+
+    It is about the first survey of its payload. `history` None: the panel file names none.
+    """
 
     name: str
     panel: Mapping[str, Any]
@@ -38,6 +44,7 @@ class Case:
     members: Sequence[Row]
     expect: Mapping[str, Expected]
     diagnostics: frozenset[str]
+    history: Sequence[Row] | None
 
     @property
     def rejected(self) -> bool:
@@ -79,17 +86,28 @@ def _read_case(name: str, document: Mapping[str, Any], raw: Mapping[str, Any]) -
         raw["members"],
         expect,
         frozenset(raw.get("diagnostics", ())),
+        raw.get("history", document.get("history")),
     )
 
 
+def history_table(rows: Sequence[Row]) -> pa.Table:
+    """Participations in columns; those that are needed are always there."""
+    needed = ["member_id", "marketplace", "survey_id", "outcome"]
+    names = dict.fromkeys([*needed, *(name for row in rows for name in row)])
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+
 def prepare(case: Case, folder: Path) -> Prepared:
-    """Write the collections and the payload of a case, and load the payload."""
+    """Write the collections, the history and the payload of a case, and load the payload."""
     (folder / "collections").mkdir()
     for name, text in case.collections.items():
         path = folder / "collections" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     tables = {"panel": {"source": "."}, "collections": {"folder": "collections"}, **case.panel}
+    if case.history is not None:
+        pq.write_table(history_table(case.history), folder / "history.parquet")
+        tables["history"] = {"source": "history.parquet"}
     file = parse_panel(tables, folder / "panel.toml")
     payload = folder / "payload.json"
     payload.write_text(json.dumps(case.payload), encoding="utf-8")

@@ -23,6 +23,7 @@ from matcher.matches import Match, PanelCounts, QuotaCounts, SurveyCounts
 from matcher.rule import Truth
 from matcher.survey import Group, Quota, Survey
 from profiles.mapping import PanelMapping
+from profiles.participation import Participation
 from tests.panels import Row
 
 
@@ -43,11 +44,16 @@ class Reference:
     """Surveys and members, judged one by one."""
 
     def __init__(
-        self, surveys: Sequence[Survey], mapping: PanelMapping, rows: Sequence[Row], as_of: date
+        self,
+        surveys: Sequence[Survey],
+        mapping: PanelMapping,
+        rows: Sequence[Row],
+        as_of: date,
+        history: Sequence[Participation] | None = None,
     ) -> None:
         self.surveys = surveys
         self.ids = [row[mapping.schema.member_id] for row in rows]
-        self.members = [read_member(mapping, row, as_of) for row in rows]
+        self.members = [read_member(mapping, row, as_of, history) for row in rows]
 
     def choice(self, how: How, seed: int) -> Choice:
         """A way to choose; the eligible members that `scarcest` needs are counted here."""

@@ -22,17 +22,26 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     Unusable,
     in_ranges,
     one_of,
 )
+from profiles.participation import Participation, took_part_in
 from profiles.values import Answers
 
 CODES = ("1", "2", "18", "-5", "x")
 NUMBERS = (-5.0, 0.0, 18.0, 24.0, 24.5)
 TEXTS = ("1000", "10115", "EC1A1BB", "-5")
 IDS = ("dynata/invite/1", "dynata/invite/2")
+SURVEYS = ("1", "2", "3")
+HISTORY = tuple(
+    Participation("m", marketplace, outcome, survey_id, project_id="1")
+    for marketplace in ("dynata", "rfg")
+    for outcome in ("started", "complete")
+    for survey_id in SURVEYS
+)
 CODED = ("gender", "hobbies")
 NUMBER, TEXT = "age", "postal_code"
 
@@ -45,10 +54,18 @@ def _subsets(values: tuple[str, ...]) -> SearchStrategy[tuple[str, ...]]:
 
 _ends = st.sampled_from([-INFINITY, *NUMBERS, INFINITY])
 _ranges = st.lists(st.tuples(_ends, _ends), max_size=3)
+_parts_taken = st.builds(
+    TookPart,
+    st.sampled_from(["dynata", "rfg"]),
+    st.sampled_from(["survey", "project"]),
+    _subsets(SURVEYS),
+    _subsets(("started", "complete")),
+)
 united_leaves: tuple[SearchStrategy[Leaf], ...] = (
     st.builds(one_of, st.just("hobbies"), _subsets(CODES)),
     st.builds(lambda each: StartsWith(TEXT, each), _subsets(("", "1", "10", "EC1"))),
     st.builds(in_ranges, st.just(NUMBER), _ranges),
+    st.builds(lambda each: TookPart("dynata", "survey", each, ("complete",)), _subsets(SURVEYS)),
 )
 """Kinds of leaves that a union of two of one attribute makes one of."""
 
@@ -60,6 +77,7 @@ leaves: SearchStrategy[Leaf] = st.one_of(
     st.builds(lambda name, codes: Unusable(name, codes), st.sampled_from(CODED), _subsets(CODES)),
     st.just(Unusable(NUMBER, ())),
     st.sampled_from([InIds("dynata", name) for name in IDS]),
+    _parts_taken,
 )
 
 
@@ -75,7 +93,10 @@ compounds: SearchStrategy[And | Or] = st.one_of(_parts.map(And), _parts.map(Or))
 
 @st.composite
 def members(draw: st.DrawFn) -> Member:
-    """A member with no, one or several answers to everything, on lists or not, or who knows."""
+    """A member with no, one or several answers to everything, on lists or not, or who knows.
+
+    Of what he took part in everything is known, or nothing.
+    """
     of_kind: dict[str, SearchStrategy[list[Any]]] = {
         "gender": st.lists(st.sampled_from(CODES), min_size=1, max_size=1),
         "hobbies": st.lists(st.sampled_from(CODES), max_size=3),
@@ -87,7 +108,12 @@ def members(draw: st.DrawFn) -> Member:
         if draw(st.booleans()):
             answers[name] = tuple(draw(strategy))
     on = {name: draw(st.sampled_from([True, False, None])) for name in IDS}
-    return Member("m", answers, lambda _marketplace, name: on[name])
+    history = draw(st.none() | st.lists(st.sampled_from(HISTORY), max_size=3))
+
+    def took_part(*asked: Any) -> bool | None:
+        return None if history is None else took_part_in(history, *asked)
+
+    return Member("m", answers, lambda _marketplace, name: on[name], took_part)
 
 
 panels = st.lists(members(), min_size=1, max_size=6)

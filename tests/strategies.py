@@ -17,6 +17,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from profiles.participation import OUTCOMES
+
 Json: TypeAlias = Any
 AS_OF = date(2026, 2, 28)
 
@@ -201,6 +203,72 @@ def members(draw: st.DrawFn) -> Members:
     return Members(types | {name: kind for name, (kind, _) in layouts.items()}, rows)
 
 
+# --- what all strategies share
+
+T = TypeVar("T")
+
+
+def _or_rarely(usual: SearchStrategy[T], rare: SearchStrategy[T]) -> SearchStrategy[T]:
+    """One in seven is rare: what stops everyone must not come too often, or nothing else shows."""
+    return st.integers(1, 7).flatmap(lambda number: rare if number == 7 else usual)
+
+
+# --- participation history
+
+_HISTORY_LAYOUTS: dict[str, tuple[Layout, ...]] = {
+    "marketplace": (
+        (_TEXT, ("dynata", " toluna", "rfg", "RFG", "another")),
+        (pa.dictionary(pa.int8(), _TEXT), ("dynata", "toluna", "rfg")),
+    ),
+    "survey_id": (
+        (_TEXT, ("1", " 2", "3", "1", "2", None, "")),
+        (pa.int64(), (1, 2, 3, None)),
+        (pa.float64(), (1.0, 2.0, 2.5, nan)),
+    ),
+    "wave_id": ((_TEXT, ("1", " 1 ", "2", None)), (pa.int16(), (1, 1, 2, None))),
+    "project_id": ((_TEXT, ("1", " 7", "K", "2", None, "")), (pa.int64(), (1, 7, None))),
+    "category_ids": (
+        (pa.list_(_TEXT), (None, [], ["1", "7"], [" 2", None], ["3", "3", ""])),
+        (_TEXT, (None, "", "1|7", " 2 | ", "3")),
+        (pa.list_(pa.int32()), (None, [], [1, 7], [2, None])),
+        (pa.int32(), (None, 1, 2, 7)),
+    ),
+    "outcome": (
+        (pa.dictionary(pa.int8(), _TEXT), OUTCOMES),
+        (_TEXT, tuple(f" {outcome}" for outcome in OUTCOMES)),
+    ),
+}
+_OPTIONAL_COLUMNS = ("wave_id", "project_id", "category_ids")
+
+
+@st.composite
+def history(draw: st.DrawFn, of: Members) -> Members:
+    """Who of some members (or others) took part in what; columns may be lacking."""
+    numbers = pa.types.is_integer(of.types["member_id"])
+    as_text = not numbers or draw(st.booleans())
+    ids = [row["member_id"] for row in of.rows[:4]]
+    ids += [f" {each} " for each in ids] + ["nobody"] if as_text else [77]
+    layouts = {name: draw(st.sampled_from(each)) for name, each in _HISTORY_LAYOUTS.items()}
+    lacking = draw(st.sampled_from([None, None, None, *_OPTIONAL_COLUMNS]))
+    layouts = {name: each for name, each in layouts.items() if name != lacking}
+    row = st.fixed_dictionaries(
+        {"member_id": st.sampled_from(ids)}
+        | {name: st.sampled_from(pool) for name, (_, pool) in layouts.items()}
+    )
+    rows = draw(_or_rarely(st.lists(row, min_size=8, max_size=24), st.just([])))
+    if as_text:
+        rows = [each | {"member_id": str(each["member_id"])} for each in rows]
+    types = {"member_id": _TEXT if as_text else pa.int64()}
+    return Members(types | {name: kind for name, (kind, _) in layouts.items()}, tuple(rows))
+
+
+@st.composite
+def members_with_history(draw: st.DrawFn) -> tuple[Members, Members]:
+    """Members, and who took part in what."""
+    of = draw(members())
+    return of, draw(history(of))
+
+
 # --- the panel file
 
 
@@ -208,12 +276,14 @@ def members(draw: st.DrawFn) -> Members:
 class Variation:
     """What differs between panel files.
 
-    `gates` says of country, language and device whether they are declared, constants or unknown.
+    `gates` says of country, language and device whether they are declared, constants or unknown;
+    `history`: whether it names one.
     """
 
     gates: tuple[str, ...]
     own_dynata_ids: bool
     other_device_support: bool
+    history: bool = False
 
     def tables(self) -> dict[str, Json]:
         """The panel file."""
@@ -228,7 +298,8 @@ class Variation:
             marketplaces["dynata"]["respondent_id"] = "dynata_id"
         if self.other_device_support:
             marketplaces["rfg"]["device_support"] = {"unknown": 2, "yes": 1, "no": 0}
-        return {
+        history = {"history": {"source": "history.parquet"}} if self.history else {}
+        return history | {
             "panel": {"source": "members.parquet"},
             "collections": {"folder": "collections"},
             "attributes": attributes,
@@ -238,7 +309,13 @@ class Variation:
 
 
 _gate = st.sampled_from(["declared", "declared", "declared", "constant", "unknown"])
-variations = st.builds(Variation, st.tuples(_gate, _gate, _gate), st.booleans(), st.booleans())
+variations = st.builds(
+    Variation,
+    st.tuples(_gate, _gate, _gate),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([True, True, False]),
+)
 
 
 # --- what payloads of all marketplaces hold
@@ -261,14 +338,6 @@ _ENDS = st.sampled_from([None, None, -5, 0, 1, 2, 3, 17, 18, 24, 24.5, 65])
 
 def _answers(name: str, *, max_size: int = 4) -> SearchStrategy[list[Json]]:
     return st.lists(st.sampled_from(_POOLS[name]), max_size=max_size)
-
-
-T = TypeVar("T")
-
-
-def _or_rarely(usual: SearchStrategy[T], rare: SearchStrategy[T]) -> SearchStrategy[T]:
-    """One in seven is rare: what stops everyone must not come too often, or nothing else shows."""
-    return st.integers(1, 7).flatmap(lambda number: rare if number == 7 else usual)
 
 
 def _some(items: SearchStrategy[T], max_size: int) -> SearchStrategy[list[T]]:
@@ -310,6 +379,9 @@ def _cell(draw: st.DrawFn, tag: str) -> dict[str, Json]:
     return cell
 
 
+_excluded = st.lists(st.sampled_from([1, "2", " 3 ", "7"]), max_size=3)
+
+
 @st.composite
 def dynata(draw: st.DrawFn) -> dict[str, Json]:
     """An opportunity."""
@@ -336,6 +408,9 @@ def dynata(draw: st.DrawFn) -> dict[str, Json]:
             st.lists(st.sampled_from(["MOBILE", "desktop", "tv"]), max_size=3),
         ),
         "filters": _or_rarely(st.lists(filters, max_size=2), st.none()),
+        "project_id": st.sampled_from([1, "7", None]),
+        "project_exclusions": _excluded,
+        "category_exclusions": _excluded | st.none(),
     }
     return {
         "id": 0,
@@ -389,6 +464,14 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
             "Layers": st.lists(layer, min_size=1, max_size=3) | st.just([]),
         }
     )
+    statuses = st.lists(st.sampled_from([1, 3, "9", 10]), min_size=1, max_size=3)
+    exclusion = st.fixed_dictionaries(
+        {
+            "SurveyID": st.sampled_from([1, "2", 3]),
+            "WaveID": st.sampled_from([0, "0", 1, " 2"]),
+            "ParticipationStatusIDs": _or_rarely(statuses, st.sampled_from([[], [5, 1]])),
+        }
+    )
     survey: dict[str, Json] = {
         "SurveyID": 0,
         "WaveID": 1,
@@ -400,6 +483,7 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
             st.just([1, 2, 3]), st.lists(st.sampled_from([1, 3, 4]), max_size=2)
         ),
         "EstimatedCompletesRemaining": _or_rarely(st.just(5), st.sampled_from([5, 0])),
+        "SurveyWaveExclusions": st.lists(exclusion, max_size=3),
     }
     return survey | draw(_optional(gates))
 
@@ -455,6 +539,8 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
         "excludedNonMatching": st.booleans(),
         "phoneSupported": support,
         "tabletSupported": support,
+        "duplicationKey": st.sampled_from(["K", ["K", 7], ["7", ""], [], "", None]),
+        "filterMode": st.sampled_from([0, 1, 1, 2, None]),
     }
     return {
         "pid": 0,

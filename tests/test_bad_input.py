@@ -288,10 +288,10 @@ PANEL_FILES = {
         "collections.folder: no such folder `members.parquet`",
     ),
     "collections without folder": (PANEL + "[collections]\n", "collections.folder: missing"),
-    "history": (
-        PANEL + '[history]\nsource = "participation.parquet"',
-        "history: participation history is not supported yet; "
-        "without it members could be sent where they have already been",
+    "history without a source": (PANEL + "[history]\n", "history.source: missing"),
+    "history with a misspelt key": (
+        PANEL + '[history]\nsource = "h.csv"\nquerry = "x"',
+        "history.querry: no such key; did you mean `query`?",
     ),
     "constant and attribute": (
         PANEL + '[constants]\ngender = "M"',
@@ -331,7 +331,7 @@ def test_panel_names_that_lead_nowhere(here: Path) -> None:
     put(here, "payload.json", GOOD)
     for name, expected in {
         "nope.toml": "nope.toml: no such panel file",
-        ".": ".: cannot be read: is a directory",
+        ".": ".: a folder, but not an index (it has no `manifest.json`)",
         "x" * 300: f"{'x' * 300}: cannot be read: file name too long",
     }.items():
         result = match("payload.json", panel=name)
@@ -474,7 +474,7 @@ COLUMNS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "lists of lists": (
         {"pets": [[["cat"]], [], None, None]},
-        "row 1, column `pets`: a column of type `list of list of TEXT` cannot hold answers",
+        "row 1, column `pets`: a column of type `list of list of string` cannot hold answers",
     ),
     "lists of bytes": (
         {"pets": [[b"cat"], [], None, None]},
@@ -498,8 +498,7 @@ def test_members_at_fault(columns: dict[str, Any], why: str, layout: str, here: 
     put_panel(here, edited("members.parquet", f"members.{layout}"))
     LAYOUTS[layout](pa.table({**MEMBERS, **columns}), here / f"members.{layout}")
     put(here, "payload.json", ASKS_ALL)
-    text = "dictionary" if layout == "parquet" else "string"
-    why = why.replace("FORMAT", layout).replace("TEXT", text)
+    why = why.replace("FORMAT", layout)
     assert_refused(f"members.{layout}: {why}", here, "payload.json")
 
 

@@ -525,7 +525,7 @@ for match in matches:
     print(match.member_id, match.survey, *match.quota_ids, match.verdict)
 print(matches.counts().surveys[0].eligible, list(matches.eligible("dynata:1")))
 matches.to_parquet("out.parquet")
-print(surveys.diagnostics)
+print(*[finding.code for finding in surveys.diagnostics])
 """
 
 
@@ -538,6 +538,6 @@ def test_from_python(here: Path) -> None:
         "m2 dynata:1 q2 eligible",
         "m4 dynata:1 q2 eligible",
         "3 [0, 1, 3]",
-        "()",
+        "history-not-applied",
     ]
     assert pq.read_table(here / "out.parquet").num_rows == 3

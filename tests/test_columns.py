@@ -352,6 +352,12 @@ def test_rows_are_bits_of_members_and_nothing_past_the_last(size: int) -> None:
     assert np.array_equal(pack(flags), row_of(np.array(some, np.int64), size))
 
 
+@given(some=st.lists(st.integers(0, 999), max_size=30))
+def test_few_positions_make_the_same_row_as_many(some: list[int]) -> None:
+    flags = np.isin(np.arange(1000), some)
+    assert np.array_equal(row_of(np.array(some, np.int64), 1000), pack(flags))
+
+
 @pytest.mark.parametrize("size", [0, 1, 254, 255, 256, 65535, 65536])
 def test_codes_are_as_narrow_as_they_can_be(size: int) -> None:
     """There is a code for each value, and 0 for no answer."""

@@ -13,6 +13,7 @@ from matcher.evaluate import Judgement, Verdict, judge, read_member
 from matcher.plan import Plan
 from matcher.survey import Survey
 from profiles.panel import Panel
+from profiles.participation import read_participation
 from profiles.sources import Source
 from tests.corpus import Case, Prepared, prepare, read_cases
 from tests.panels import LAYOUTS, open_members, plain_table
@@ -30,14 +31,16 @@ each_rejected = pytest.mark.parametrize("case", REJECTED, ids=lambda case: case.
 
 
 def survey_of(prepared: Prepared) -> Survey:
-    (survey,) = prepared.surveys.surveys
-    return survey
+    return prepared.surveys.surveys[0]
 
 
 def judge_all(prepared: Prepared, *, uncertain: bool = False) -> dict[str, Judgement]:
     """What the reference evaluator says of every member."""
     mapping, case = prepared.file.mapping, prepared.case
-    members = [read_member(mapping, row, case.as_of) for row in case.members]
+    history = None
+    if case.history is not None:
+        history = [read_participation(row) for row in case.history]
+    members = [read_member(mapping, row, case.as_of, history) for row in case.members]
     return {m.id: judge(survey_of(prepared), m, uncertain=uncertain) for m in members}
 
 
@@ -45,7 +48,8 @@ def match_all(plan: Plan, panel: Panel, members: list[str]) -> Given:
     """What the batch engine says of every member; who is given nothing is ineligible."""
     given: dict[str, tuple[str, tuple[str, ...]]] = dict.fromkeys(members, ("ineligible", ()))
     for match in plan.match(panel, uncertain=True):
-        given[str(match.member_id)] = (match.verdict, match.quota_ids)
+        if match.survey == plan.surveys[0].name:
+            given[str(match.member_id)] = (match.verdict, match.quota_ids)
     return given
 
 
@@ -133,7 +137,7 @@ def test_counts_are_of_the_verdicts(case: Case, tmp_path: Path) -> None:
     prepared = prepare(case, tmp_path)
     path = LAYOUTS["parquet"](prepared.file.schema, case.members, tmp_path)
     panel = open_members(prepared.file, path, case.as_of)
-    (counts,) = matcher.compile(prepared.surveys).match(panel).counts().surveys
+    counts, *_ = matcher.compile(prepared.surveys).match(panel).counts().surveys
     verdicts = [each.verdict for each in case.expect.values()]
     assert counts.eligible == verdicts.count(Verdict.ELIGIBLE)
     assert counts.uncertain == verdicts.count(Verdict.UNCERTAIN)

@@ -23,6 +23,7 @@ from matcher.survey import Survey
 from profiles.fast import Engine
 from profiles.panel import Panel
 from profiles.panelfile import parse_panel
+from profiles.participation import read_participation
 from tests.panels import open_members
 from tests.reference import Reference
 from tests.strategies import (
@@ -30,7 +31,7 @@ from tests.strategies import (
     Json,
     Members,
     Variation,
-    members,
+    members_with_history,
     payload,
     variations,
     write_collections,
@@ -68,16 +69,22 @@ def folder() -> Iterator[Path]:
 
 
 def load(
-    folder: Path, variation: Variation, surveys: Json, of: Members
+    folder: Path, variation: Variation, surveys: Json, people: tuple[Members, Members]
 ) -> tuple[Panel, tuple[Survey, ...], Reference]:
-    """What the program makes of a panel file, a payload and members, and the reference beside."""
+    """What the program makes of a panel file, a payload and members, and the reference beside.
+
+    The history counts in a panel file that names one.
+    """
+    of, took_part = people
     file = parse_panel(variation.tables(), folder / "panel.toml")
     (folder / "payload.json").write_bytes(orjson.dumps(surveys))
     loaded = matcher.load_surveys([folder / "payload.json"], file.mapping)
     assert len(loaded.surveys) == len(surveys), loaded.diagnostics
     pq.write_table(of.table(), folder / "members.parquet")
+    pq.write_table(took_part.table(), folder / "history.parquet")
+    known = [read_participation(row) for row in took_part.rows] if variation.history else None
     panel = open_members(file, folder / "members.parquet", AS_OF)
-    return panel, loaded.surveys, Reference(loaded.surveys, file.mapping, of.rows, AS_OF)
+    return panel, loaded.surveys, Reference(loaded.surveys, file.mapping, of.rows, AS_OF, known)
 
 
 @settings(max_examples=2 * settings().max_examples)
@@ -85,7 +92,7 @@ def load(
     how=st.sampled_from(How),
     variation=variations,
     surveys=payload(),
-    of=members(),
+    people=members_with_history(),
     seed=st.integers(0, 3),
 )
 def test_rows_and_counts_are_those_of_the_reference(
@@ -94,10 +101,10 @@ def test_rows_and_counts_are_those_of_the_reference(
     how: How,
     variation: Variation,
     surveys: Json,
-    of: Members,
+    people: tuple[Members, Members],
     seed: int,
 ) -> None:
-    panel, lowered, reference = load(folder, variation, surveys, of)
+    panel, lowered, reference = load(folder, variation, surveys, people)
     choice = reference.choice(how, seed)
     plan = matcher.compile(lowered)
     for uncertain in (False, True):
@@ -107,11 +114,11 @@ def test_rows_and_counts_are_those_of_the_reference(
 
 
 @settings(max_examples=2 * settings().max_examples)
-@given(variation=variations, surveys=payload(), of=members())
+@given(variation=variations, surveys=payload(), people=members_with_history())
 def test_bitmaps_are_those_of_the_reference(
-    folder: Path, variation: Variation, surveys: Json, of: Members
+    folder: Path, variation: Variation, surveys: Json, people: tuple[Members, Members]
 ) -> None:
-    panel, lowered, reference = load(folder, variation, surveys, of)
+    panel, lowered, reference = load(folder, variation, surveys, people)
     found = matcher.compile(lowered).match(panel)
     for survey in lowered:
         eligible = reference.places(survey, Verdict.ELIGIBLE)

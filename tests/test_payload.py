@@ -55,7 +55,7 @@ DYNATA = {
     ],
     "filters": [[{"id": "f1", "cells": ["b", "g"]}, {"cells": ["c"]}], [{"cells": ["d"]}]],
     "quotas": [[{"id": "q1", "cells": ["a", "e", "f"], "count": 3, "status": "OPEN"}]],
-    "project_exclusions": [{"id": 5}],
+    "project_exclusions": [5, "6"],
     "category_exclusions": None,
 }
 TOLUNA = {

@@ -38,6 +38,7 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     Unusable,
     in_ranges,
@@ -253,6 +254,8 @@ def rebuilt(rule: Rule) -> Rule:
             return Answered(str(attribute))
         case InIds(marketplace, name):
             return InIds(marketplace, name)
+        case TookPart(marketplace, scope, ids, outcomes):
+            return TookPart(marketplace, scope, (*ids,), (*outcomes,))
         case InRanges(attribute, ranges):
             return InRanges(attribute, (*ranges,))
         case OneOf(attribute, texts) | StartsWith(attribute, texts) | Unusable(attribute, texts):

@@ -26,12 +26,15 @@ from matcher.rule import (
     Or,
     Rule,
     StartsWith,
+    TookPart,
     Truth,
     Unusable,
     in_ranges,
     one_of,
 )
 from matcher.satisfy import UNDECIDED, Answer, Demand, Solver, Wanted, Witness, satisfiable
+from matcher.witness import history_of
+from profiles.participation import Participation
 from profiles.schema import Attribute, Kind, Schema
 from profiles.values import Answers
 
@@ -232,6 +235,22 @@ child_codes = st.lists(
     st.sampled_from(["1:0", "1:1", "2:1", "*:1", "*:2", "-1:1", "x"]), max_size=3
 )
 
+APART = (
+    TookPart("dynata", "survey", ("3",), ("complete",)),
+    TookPart("dynata", "project", ("3",), ("complete",)),
+    TookPart("toluna", "wave", ("3/1",), ("complete",)),
+)
+"""Leaves that no participation has in common."""
+
+ENTANGLED = (
+    *APART,
+    TookPart("dynata", "survey", ("1",), ("complete", "started")),
+    TookPart("dynata", "survey", ("1",), ("started",)),
+    TookPart("dynata", "survey", ("1", "2"), ("started",)),
+    TookPart("toluna", "survey", ("1",), ("complete",)),
+    TookPart("toluna", "wave", ("1/1", "1/2"), ("complete",)),
+)
+
 code_leaves = st.sampled_from(["gender", "hobbies"]).flatmap(
     lambda name: st.one_of(
         st.builds(one_of, st.just(name), some_codes),
@@ -257,6 +276,7 @@ other_leaves = st.one_of(
     st.just(Answered("children")),
     st.builds(one_of, st.just("country"), st.lists(st.sampled_from(["US", "GB"]))),
     st.sampled_from([InIds("dynata", name) for name in LISTS]),
+    st.sampled_from(APART),
     st.sampled_from(list(Truth)).map(Const),
 )
 leaves = st.one_of(code_leaves, code_leaves, number_leaves, other_leaves)
@@ -288,7 +308,8 @@ one_attribute = st.one_of(code_leaves, number_leaves, other_leaves).flatmap(
 
 
 def attributes(asked: Sequence[Rule]) -> set[str]:
-    return {leaf.attribute for leaf in leaves_of(asked) if not isinstance(leaf, InIds)}
+    others = InIds | TookPart
+    return {leaf.attribute for leaf in leaves_of(asked) if not isinstance(leaf, others)}
 
 
 def meets(demands: Sequence[Demand], member: Member) -> bool:
@@ -303,9 +324,25 @@ def members(asked: Sequence[Rule]) -> Iterator[Member]:
         answers = {n: each for n, each in zip(names, values, strict=True) if each is not None}
         for known in product((True, False, None), repeat=len(listed)):
             on = {("dynata", name): each for name, each in zip(listed, known, strict=True)}
-            yield Witness(
-                answers, {key: each for key, each in on.items() if each is not None}
-            ).member()
+            lists = {key: each for key, each in on.items() if each is not None}
+            for history in histories(asked):
+                yield Witness(answers, lists, history).member()
+
+
+def histories(asked: Sequence[Rule]) -> Iterator[tuple[Participation, ...]]:
+    """Every set of participations that leaves ask for, one by one."""
+    found = sorted(
+        {
+            (leaf.marketplace, leaf.scope, id_, outcome)
+            for leaf in leaves_of(asked)
+            if isinstance(leaf, TookPart)
+            for id_ in leaf.ids
+            for outcome in leaf.outcomes
+        }
+    )
+    rows = [next(history_of([TookPart(m, s, (i,), (o,))], [])) for m, s, i, o in found]
+    for taken in product((True, False), repeat=len(rows)):
+        yield tuple(row for row, there in zip(rows, taken, strict=True) if there)
 
 
 def size(asked: Sequence[Rule]) -> int:
@@ -329,6 +366,15 @@ def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[Demand
     there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
     assert isinstance(found, Witness) == there_is
     assert (found is None) == (not there_is)
+
+
+@given(st.lists(st.tuples(st.recursive(st.sampled_from(ENTANGLED), grow), wanted), min_size=1))
+def test_of_leaves_about_the_same_participations_nothing_wrong_is_said(
+    demands: list[Demand],
+) -> None:
+    found = ask(*demands)
+    there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
+    assert found is UNDECIDED or isinstance(found, Witness) == there_is
 
 
 @given(demand_lists, demand_lists)

@@ -15,6 +15,7 @@ from pydantic import Field
 from matcher.diagnostic import Level
 from matcher.lowering import DEVICES, Lowering
 from matcher.marketplaces.shape import (
+    AnswersOrNone,
     Id,
     Json,
     ListOrNone,
@@ -54,10 +55,12 @@ _NEEDS = {
     "STATIC_INVITE_COLLECTIONS": ("invite_collections", "invite_collections"),
 }
 _OPPORTUNITY_KEYS = frozenset(
-    "client_id length_of_interview incidence_rate cost_per_interview completes project_id group_id "
+    "client_id length_of_interview incidence_rate cost_per_interview completes group_id "
     "evaluation days_in_field category_ids links created notified modified".split()
 )
 _NO_KEYS: frozenset[str] = frozenset()
+_EXCLUDING = ("complete", "disqualified", "over_quota", "dropout")
+"""Outcomes in an excluded project or category that keep a member out."""
 
 
 class Range(Payload):
@@ -115,8 +118,9 @@ class Opportunity(Payload):
     quotas: ListOrNone[list[QuotaObject]]
     locale: Locale | None = None
     devices: list[str] | None = None
-    project_exclusions: ListOrNone[Json]
-    category_exclusions: ListOrNone[Json]
+    project_id: Scalar | None = None
+    project_exclusions: AnswersOrNone[Scalar]
+    category_exclusions: AnswersOrNone[Scalar]
 
 
 class _Cells:
@@ -361,6 +365,25 @@ def _lower_gate(opportunity: Opportunity, lowering: Lowering) -> list[Clause]:
     return clauses
 
 
+def _lower_history(opportunity: Opportunity, lowering: Lowering) -> list[Clause]:
+    """Out are who took part in the same project, or met more than a screener in an excluded one."""
+    taken: Rule = lowering.took_part("survey", [opportunity.id])
+    pointer = "/id"
+    if opportunity.project_id is not None:
+        taken = Or((taken, lowering.took_part("project", [opportunity.project_id])))
+        pointer = "/project_id"
+    clauses = lowering.excluded(taken, Reason.TAKEN, pointer)
+    for scope, ids, reason, what in (
+        ("project", opportunity.project_exclusions, Reason.EXCLUDED_PROJECT, "projects"),
+        ("category", opportunity.category_exclusions, Reason.EXCLUDED_CATEGORY, "categories"),
+    ):
+        if ids:
+            rule = lowering.took_part(scope, ids, _EXCLUDING)
+            asked = f"{what} are excluded"
+            clauses += lowering.excluded(rule, reason, f"/{scope}_exclusions", asked)
+    return clauses
+
+
 def _lower_filters(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -> Iterator[Clause]:
     for number, group in enumerate(opportunity.filters):
         pointer = f"/filters/{number}"
@@ -403,12 +426,9 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         return None
     unknown_keys(opportunity, _OPPORTUNITY_KEYS, "", lowering.findings)
     _check_status(opportunity.status, "/status", lowering)
-    if opportunity.project_exclusions:
-        lowering.no_history("/project_exclusions", "projects are excluded")
-    if opportunity.category_exclusions:
-        lowering.no_history("/category_exclusions", "categories are excluded")
     cells = _Cells(opportunity.cells, lowering)
     gate = _lower_gate(opportunity, lowering) + list(_lower_filters(opportunity, cells, lowering))
+    gate += _lower_history(opportunity, lowering)
     groups = tuple(_lower_quotas(opportunity, cells, lowering))
     cells.report_unused()
     return Survey(

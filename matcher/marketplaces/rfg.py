@@ -6,7 +6,9 @@ overlap, and every quota that a member matches must be open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import ceil, floor
 
 from pydantic import Field
@@ -26,19 +28,21 @@ from matcher.marketplaces.shape import (
     unknown_keys,
     validate,
 )
-from matcher.rule import INFINITY, UNKNOWN, And, Not, Or, Rule, one_of
+from matcher.rule import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
 from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.mapping import AttributeMapping
+from profiles.participation import OUTCOMES
 from profiles.schema import Kind
 from profiles.values import ANY_CHILD, as_code
 
 IN_FIELD = 2
+_STARTED, _COMPLETED = 0, 1
 _OLDEST_CHILD = 120
 _MONTHS = 1
 _LISTS = ("ziplist", "freelist", "freeList")
 _PROJECT_KEYS = frozenset(
     "name title ir lengthOfInterview surveyURL SurveyURL desiredCompletes cpi collectsPII "
-    "endOfFieldDate customerId customerMID surveyCategory filterMode notificationEmail".split()
+    "endOfFieldDate customerId customerMID surveyCategory notificationEmail".split()
 )
 _NO_KEYS: frozenset[str] = frozenset()
 
@@ -87,7 +91,8 @@ class Project(Payload):
     excludedNonMatching: bool | None = None
     phoneSupported: Whole | None = None
     tabletSupported: Whole | None = None
-    duplicationKey: Json = None
+    duplicationKey: Scalar | list[Scalar] | None = None
+    filterMode: Whole | None = None
 
 
 def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> Rule:
@@ -234,13 +239,61 @@ def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:
                 yield Clause(Not(clause.rule), clause.reason, clause.pointer)
 
 
+def _lower_history(project: Project, lowering: Lowering) -> list[Clause]:
+    """Out are who took part in the same project, or in one that shares a key with it.
+
+    By its key alone are found participations whose `project_id` is the key; `_link` adds the
+    projects that were loaded together.
+    """
+    clauses = lowering.excluded(lowering.took_part("survey", [project.pid]), Reason.TAKEN, "/pid")
+    written = project.duplicationKey
+    keys = written if isinstance(written, list) else [written] if written is not None else []
+    if not (keys := [key for key in map(as_code, keys) if key]):
+        return clauses
+    if project.filterMode not in (None, _STARTED, _COMPLETED):
+        lowering.findings.warning(
+            "unknown-mode",
+            "/filterMode",
+            f"the filter mode `{project.filterMode}` is not known; it is taken for {_STARTED}, "
+            "any participation",
+        )
+    outcomes = ("complete",) if project.filterMode == _COMPLETED else OUTCOMES
+    rule = lowering.took_part("project", keys, outcomes)
+    asked = "projects share their participants"
+    return clauses + lowering.excluded(rule, Reason.EXCLUDED_PROJECT, "/duplicationKey", asked)
+
+
+def _link(surveys: Sequence[Survey]) -> list[Survey]:
+    """Keep participants of each project out of those that share a key with it."""
+    sharing: defaultdict[str, list[str]] = defaultdict(list)
+    for survey in surveys:
+        for rule in filter(None, map(_by_key, survey.gate)):
+            for key in rule.ids:
+                sharing[key].append(survey.id)
+
+    def linked(clause: Clause) -> Clause:
+        rule = _by_key(clause)
+        pids = {pid for key in rule.ids for pid in sharing[key]} if rule else set()
+        if rule is None or len(pids) == 1:
+            return clause
+        others = took_part(rule.marketplace, "survey", pids, rule.outcomes)
+        return replace(clause, rule=Not(Or((rule, others))))
+
+    return [replace(survey, gate=tuple(map(linked, survey.gate))) for survey in surveys]
+
+
+def _by_key(clause: Clause) -> TookPart | None:
+    match clause:
+        case Clause(Not(TookPart() as rule), Reason.EXCLUDED_PROJECT):
+            return rule
+    return None
+
+
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     project = validate(Project, raw, lowering.findings)
     if project is None:
         return None
     unknown_keys(project, _PROJECT_KEYS, "", lowering.findings)
-    if project.duplicationKey:
-        lowering.no_history("/duplicationKey", "projects share their participants")
     gate: list[Clause] = []
     if project.country:
         gate += lowering.gate("country", [project.country], Reason.COUNTRY, "/country")
@@ -249,6 +302,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         Clause(rule, Reason.FILTER, at)
         for at, rule in _lower_datapoints(project.datapoints, "", lowering)
     ]
+    gate += _lower_history(project, lowering)
     quotas = [
         _lower_quota(quota, f"/quotas/{number}", project, lowering)
         for number, quota in enumerate(project.quotas)
@@ -302,4 +356,4 @@ def _guess(value: Scalar | Value) -> Kind:
     return Kind.MULTI
 
 
-RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower, _asks)
+RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower, _asks, _link)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -55,7 +55,8 @@ class Marketplace:
     objects in it, each with its JSON pointer; `name_of` a survey object's id, where it has one;
     `lower` makes a survey, or notes why not in the lowering's findings and gives None. `asks`
     gives the attribute id of each question of a survey object, and what kind of attribute the
-    question would be put to, as far as it shows; nothing for a malformed object.
+    question would be put to, as far as it shows; nothing for a malformed object. `link` gives back
+    all surveys that were loaded, in their order, with what the one has to do with the other.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Marketplace:
     name_of: Callable[[dict[str, Json]], str | None]
     lower: Callable[[dict[str, Json], Lowering], Survey | None]
     asks: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
+    link: Callable[[Sequence[Survey]], Sequence[Survey]] = lambda surveys: surveys
 
 
 class Payload(BaseModel):

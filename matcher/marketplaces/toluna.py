@@ -25,7 +25,7 @@ from matcher.marketplaces.shape import (
     validate,
 )
 from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
-from matcher.survey import Group, Quota, Survey
+from matcher.survey import Clause, Group, Quota, Reason, Survey
 from profiles.mapping import AttributeMapping, parse_range
 from profiles.schema import Kind
 from profiles.values import UnreadableError, as_code
@@ -35,6 +35,15 @@ CUT_OFF = 1000
 
 _POSTAL = "1001042"
 _RANGE = re.compile(r"\s*\d*\s*[-+]\s*\d*\s*\Z", re.ASCII)
+_STATUSES = {
+    1: ("started", "dropout"),
+    3: ("disqualified", "quality", "duplicate"),
+    9: ("complete",),
+    10: ("over_quota",),
+}
+"""The outcomes that each participation status stands for."""
+
+_ANY_WAVE = "0"
 _DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
 _FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
 _FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
@@ -79,6 +88,14 @@ class TolunaQuota(Payload):
     Layers: ListOrNone[Layer]
 
 
+class Exclusion(Payload):
+    """A survey and wave (0: any) whose participants of some statuses are kept out."""
+
+    SurveyID: Id
+    WaveID: Id
+    ParticipationStatusIDs: AnswersOrNone[Whole]
+
+
 class TolunaSurvey(Payload):
     """One survey and wave."""
 
@@ -88,7 +105,7 @@ class TolunaSurvey(Payload):
     DeviceTypeIDs: list[Whole] | None = None
     IsSurveyRecontact: bool | None = None
     Quotas: ListOrNone[TolunaQuota]
-    SurveyWaveExclusions: ListOrNone[Json]
+    SurveyWaveExclusions: ListOrNone[Exclusion]
 
 
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
@@ -221,18 +238,60 @@ def _lower_quota(quota: TolunaQuota, pointer: str, lowering: Lowering, recontact
     return Quota(quota_id, rule, remaining > 0, remaining, pointer, layers)
 
 
+def _lower_history(survey: TolunaSurvey, lowering: Lowering) -> list[Clause]:
+    """Out are who took part in the same survey and wave, or in an excluded one."""
+    taken = lowering.took_part("wave", [_wave(survey.SurveyID, survey.WaveID)])
+    clauses = lowering.excluded(taken, Reason.TAKEN, "/SurveyID")
+    at = "/SurveyWaveExclusions"
+    rules = [
+        rule
+        for number, exclusion in enumerate(survey.SurveyWaveExclusions)
+        for rule in _lower_exclusion(exclusion, f"{at}/{number}", lowering)
+    ]
+    if rules:
+        asked = "earlier surveys are excluded"
+        clauses += lowering.excluded(Or(tuple(rules)), Reason.EXCLUDED_SURVEY, at, asked)
+    return clauses
+
+
+def _lower_exclusion(exclusion: Exclusion, pointer: str, lowering: Lowering) -> Iterator[Rule]:
+    """Who took part with one of the statuses; a status that is not known may concern anyone."""
+    unknown_keys(exclusion, _NO_KEYS, pointer, lowering.findings)
+    at = f"{pointer}/ParticipationStatusIDs"
+    if not exclusion.ParticipationStatusIDs:
+        lowering.findings.warning("empty-list", at, "no participation status: excludes nobody")
+    outcomes: list[str] = []
+    for number, status in enumerate(exclusion.ParticipationStatusIDs):
+        if status in _STATUSES:
+            outcomes += _STATUSES[status]
+            continue
+        lowering.findings.warning(
+            "unknown-status",
+            f"{at}/{number}",
+            f"the participation status `{status}` is not known; whom it excludes is uncertain",
+        )
+        yield UNKNOWN
+    if outcomes and as_code(exclusion.WaveID) == _ANY_WAVE:
+        yield lowering.took_part("survey", [exclusion.SurveyID], outcomes)
+    elif outcomes:
+        yield lowering.took_part("wave", [_wave(exclusion.SurveyID, exclusion.WaveID)], outcomes)
+
+
+def _wave(survey_id: str, wave_id: str) -> str:
+    return f"{as_code(survey_id)}/{as_code(wave_id)}"
+
+
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     survey = validate(TolunaSurvey, raw, lowering.findings)
     if survey is None:
         return None
     unknown_keys(survey, _SURVEY_KEYS, "", lowering.findings)
-    if survey.SurveyWaveExclusions:
-        lowering.no_history("/SurveyWaveExclusions", "earlier surveys are excluded")
     gate = []
     if survey.DeviceTypeIDs is not None:
         gate = lowering.devices(
             [_DEVICES.get(each) for each in survey.DeviceTypeIDs], "/DeviceTypeIDs"
         )
+    gate += _lower_history(survey, lowering)
     if not survey.Quotas:
         lowering.findings.warning("empty-group", "/Quotas", "a survey without quotas")
     quotas = tuple(
@@ -242,7 +301,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     seats = survey.EstimatedCompletesRemaining
     return Survey(
         "toluna",
-        f"{as_code(survey.SurveyID)}/{as_code(survey.WaveID)}",
+        _wave(survey.SurveyID, survey.WaveID),
         seats is None or seats > 0,
         tuple(gate),
         (Group(quotas, "/Quotas"),),
