@@ -33,12 +33,13 @@ Tally: TypeAlias = tuple[Conjunction | None, tuple[Conjunction | None, ...]]
 class Counts:
     """Members counted over some shards, as int64 arrays.
 
-    By survey of the plan: `eligible`, `uncertain`. By slot: `matched` (the survey's gate and the
-    quota's own rule admit them) and `assigned` (given that quota).
+    By survey of the plan: `eligible`, `uncertain`, `given` (out to it). By slot: `matched` (the
+    survey's gate and the quota's own rule admit them) and `assigned` (given that quota).
     """
 
     eligible: NDArray[np.int64]
     uncertain: NDArray[np.int64]
+    given: NDArray[np.int64]
     matched: NDArray[np.int64]
     assigned: NDArray[np.int64]
 
@@ -46,12 +47,14 @@ class Counts:
     def zero(cls, program: Program) -> Counts:
         """Nobody counted yet."""
         surveys, slots = len(program.surveys), len(program.slots)
-        return cls(*(np.zeros(size, np.int64) for size in (surveys, surveys, slots, slots)))
+        sizes = (surveys, surveys, surveys, slots, slots)
+        return cls(*(np.zeros(size, np.int64) for size in sizes))
 
     def add(self, other: Counts) -> None:
         """Add the members of another shard."""
         self.eligible[:] += other.eligible
         self.uncertain[:] += other.uncertain
+        self.given[:] += other.given
         self.matched[:] += other.matched
         self.assigned[:] += other.assigned
 
@@ -85,12 +88,13 @@ class Assigned:
         """The row of the members admitted, for every survey of the plan."""
         others = iter(self.admitted)
         return [
-            _union(self.taken, survey.steps[0]) if survey.sole else next(others)
+            union(self.taken, survey.steps[0]) if survey.sole else next(others)
             for survey in program.surveys
         ]
 
 
-def _union(taken: Rows, step: Step) -> Row:
+def union(taken: Rows, step: Step) -> Row:
+    """The members whom any of a step's slots is given."""
     row = np.zeros(taken.shape[1], np.uint64)
     for slot in step.slots:
         np.bitwise_or(row, taken[slot.number], out=row)

@@ -132,11 +132,25 @@ def match(
     table: Annotated[
         str | None, Parameter(help="The database's table, made or filled anew.")
     ] = None,
+    max_surveys_per_member: Annotated[
+        int | None,
+        Parameter(
+            help="Give each member at most so many surveys, those that pay best.",
+            converter=read_whole,
+            validator=at_least_one,
+        ),
+    ] = None,
     options: Options = DEFAULTS,
 ) -> int:
     """For each survey, which members may be sent, each to which quota."""
-    destination = choose_destination(output, table)
-    return _count(payloads, panel, options, destination=destination, by_quota=False)
+    return _count(
+        payloads,
+        panel,
+        options,
+        destination=choose_destination(output, table),
+        by_quota=False,
+        max_surveys=max_surveys_per_member,
+    )
 
 
 @app.command
@@ -152,6 +166,7 @@ def _count(
     *,
     destination: Destination | None,
     by_quota: bool,
+    max_surveys: int | None = None,
 ) -> int:
     console = _console()
     began = time.perf_counter()
@@ -164,6 +179,7 @@ def _count(
         choose=options.choose,
         seed=options.seed,
         uncertain=options.uncertain,
+        max_surveys=max_surveys,
         workers=options.workers,
         progress=progress,
     )
@@ -179,7 +195,8 @@ def _count(
             if by_quota
             else survey_table(counts, surveys.rejected, assigned=True)
         )
-        print_counts(console, table, counts, surveys.rejected, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        print_counts(console, table, counts, surveys.rejected, seconds, limit=max_surveys)
     if not options.json:
         print_summary(console, _worth_saying(surveys.diagnostics, options))
     set_aside = any(finding.level is Level.ERROR for finding in surveys.diagnostics)

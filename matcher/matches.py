@@ -26,12 +26,14 @@ from matcher.batch import (
     Executor,
     count_eligible,
     count_matched,
+    count_rows,
     count_taken,
     count_uncertain,
 )
 from matcher.bind import Bound, bind, empty_rows, possible_rows
 from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
+from matcher.limit import Limit
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
 from matcher.tables import write_table
@@ -75,12 +77,16 @@ class QuotaCounts:
 
 @dataclass(frozen=True, slots=True)
 class SurveyCounts:
-    """One survey: members it admits definitely, members it may admit, and its quotas."""
+    """One survey: members it admits definitely, members it may admit, members given it, quotas.
+
+    Given are all that are given out, unless a member is given at most so many surveys.
+    """
 
     survey: str
     status: str
     eligible: int
     uncertain: int
+    given: int
     quotas: tuple[QuotaCounts, ...]
 
 
@@ -106,6 +112,7 @@ class Matches:
         seed: int,
         *,
         uncertain: bool = False,
+        max_surveys: int | None = None,
         workers: int = 1,
         engine: Engine = "auto",
         progress: Progress | None = None,
@@ -125,7 +132,12 @@ class Matches:
         self.panel = panel
         self._how = how
         self._seed = seed
+        if max_surveys is not None and max_surveys < 1:
+            raise InputError("a member must be given at least 1 survey")
         self._uncertain = uncertain
+        self._limit: Limit | None = None
+        if max_surveys is not None and max_surveys < len(plan.surveys):
+            self._limit = Limit(plan.program, max_surveys)
         self._workers = max(workers, 1)
         self._engine: Engine = engine
         self._progress = progress
@@ -136,7 +148,7 @@ class Matches:
     def counts(self) -> PanelCounts:
         """Members counted by survey and quota, without a list of them."""
         if self._counts is None:
-            for _ in self._run(rows=self._uncertain):
+            for _ in self._run(rows=self._uncertain or self._limit is not None):
                 pass
         assert self._counts is not None
         return self._counts
@@ -259,9 +271,14 @@ class Matches:
             count_taken(program, executor.assign(bound, shard, exact), counts)
             count_uncertain(program, bound, shard, counts, self._engine)
             count_matched(program, bound, shard, counts, self._engine)
+            counts.given[:] = counts.eligible
             if maybe:
-                given, _ = executor.assign_uncertain(bound, shard, exact, maybe[0])
-                counts.assigned[:] += given
+                assigned, _ = executor.assign_uncertain(bound, shard, exact, maybe[0])
+                counts.assigned[:] += assigned
+                counts.given[:] += counts.uncertain
+        if self._limit is not None:
+            counts.given[:] = self._limit.apply([exact, *maybe], shard.size)
+            counts.assigned[:] = sum(count_rows(each.taken) for each in (exact, *maybe))
         return counts
 
     @contextmanager
@@ -332,6 +349,7 @@ class Matches:
                     "open" if survey.open else "closed",
                     int(totals.eligible[number]),
                     int(totals.uncertain[number]),
+                    int(totals.given[number]),
                     quotas,
                 )
             )

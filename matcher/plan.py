@@ -136,6 +136,7 @@ class Plan:
         choose: How | str = "first",
         seed: int = 0,
         uncertain: bool = False,
+        max_surveys: int | None = None,
         workers: int = 1,
         engine: Engine = "auto",
         progress: Progress | None = None,
@@ -143,9 +144,10 @@ class Plan:
         """Match a panel: which members each survey admits, each to which quota.
 
         Nothing is evaluated until the result is asked for something. `choose` and `seed` say
-        which quota a member is given, `uncertain` gives out uncertain members too, `workers`
-        is the number of threads, `engine` numpy, numba or whichever is quicker; none of these two
-        changes a result. Raises InputError where the panel lacks an attribute, or history.
+        which quota a member is given, `uncertain` gives out uncertain members too, `max_surveys`
+        gives each member at most so many surveys, those that pay best. `workers` is the number of
+        threads, `engine` numpy, numba or whichever is quicker; none of these two changes a result.
+        Raises InputError where the panel lacks an attribute, or history.
         """
         # Imported here so that a plan can be compiled, and routed on, without pyarrow.
         from matcher.choice import How
@@ -157,6 +159,7 @@ class Plan:
             How(choose),
             seed,
             uncertain=uncertain,
+            max_surveys=max_surveys,
             workers=workers,
             engine=engine,
             progress=progress,

@@ -87,7 +87,7 @@ def write_plan(surveys: tuple[Survey, ...]) -> bytes:
 def _survey_line(survey: Survey, nodes: _Nodes) -> list[Any]:
     gate = [[nodes.number(each.rule), each.reason, each.pointer] for each in survey.gate]
     groups = [_group_line(group, nodes) for group in survey.groups]
-    return [survey.marketplace, survey.id, survey.open, gate, groups]
+    return [survey.marketplace, survey.id, survey.open, gate, groups, survey.pay]
 
 
 def _group_line(group: Group, nodes: _Nodes) -> list[Any]:
@@ -176,7 +176,7 @@ def _read_range(low: Any, high: Any) -> tuple[float, float]:
 
 
 def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
-    marketplace, id_, open_, gate, groups = line
+    marketplace, id_, open_, gate, groups, pay = line
     return Survey(
         _typed(str, marketplace),
         _typed(str, id_),
@@ -186,6 +186,7 @@ def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
             for number, reason, pointer in gate
         ),
         tuple(_read_group(group, rules) for group in groups),
+        None if pay is None else _typed(float, pay),
     )
 
 

@@ -37,7 +37,8 @@ def counts_json(
     """The document of `match --json` and `count --json`."""
     surveys = [_survey_json(survey) for survey in counts.surveys]
     surveys += [
-        {"survey": name, "status": "rejected", "eligible": 0, "uncertain": 0, "quotas": []}
+        {"survey": name, "status": "rejected"}
+        | {"eligible": 0, "uncertain": 0, "given": 0, "quotas": []}
         for name in rejected
     ]
     return _document(
@@ -56,6 +57,7 @@ def _survey_json(survey: SurveyCounts) -> dict[str, Any]:
         "status": survey.status,
         "eligible": survey.eligible,
         "uncertain": survey.uncertain,
+        "given": survey.given,
         "quotas": [
             {
                 "ids": list(quota.ids),
@@ -207,18 +209,27 @@ def print_counts(
     counts: PanelCounts,
     rejected: Sequence[str],
     seconds: float,
+    *,
+    limit: int | None = None,
 ) -> None:
-    """A table of surveys, what it leaves out, and one line that sums it up."""
+    """A table of surveys, what it leaves out, and one line that sums it up.
+
+    `limit`: the most surveys that a member is given.
+    """
     console.print(table)
     if len(counts.surveys) > MOST_SURVEYS:
         more = len(counts.surveys) - MOST_SURVEYS
         console.print(f"[dim]… and {plural(more, 'survey')} more: --json has them all[/dim]")
     pairs = sum(survey.eligible for survey in counts.surveys)
+    eligible = plural(pairs, "eligible pair")
+    if limit is not None:
+        given = sum(survey.given for survey in counts.surveys)
+        eligible += f", {given:,} given at {plural(limit, 'survey')} a member"
     opened = sum(survey.status == "open" for survey in counts.surveys)
     console.print(
         f"\n{plural(counts.members, 'member')} · {plural(opened, 'survey')} open, "
         f"{len(counts.surveys) - opened:,} closed, {len(rejected):,} rejected · "
-        f"{plural(pairs, 'eligible pair')} · {seconds:.2f} s",
+        f"{eligible} · {seconds:.2f} s",
         soft_wrap=True,
     )
 

@@ -76,13 +76,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One survey, lowered to rules over the panel's attributes and values."""
+    """One survey, lowered to rules over the panel's attributes and values.
+
+    `pay`: what it pays per expected minute, in its own currency; None: not known.
+    """
 
     marketplace: str
     id: str
     open: bool
     gate: tuple[Clause, ...]
     groups: tuple[Group, ...]
+    pay: float | None = None
 
     @property
     def name(self) -> str:

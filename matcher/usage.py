@@ -47,9 +47,9 @@ def read_whole(_: type, tokens: list[Token]) -> int:
     return int(tokens[0].value)
 
 
-def at_least_one(_: type, value: int) -> None:
-    """Refuse zero and less; raises ValueError."""
-    if value < 1:
+def at_least_one(_: type, value: int | None) -> None:
+    """Refuse zero and less; raises ValueError. None: the flag is not given."""
+    if value is not None and value < 1:
         raise ValueError("must be at least 1")
 
 

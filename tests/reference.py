@@ -10,7 +10,6 @@ from typing import cast
 
 from matcher.choice import Choice, How, QuotaKey, make_choice
 from matcher.evaluate import (
-    Judgement,
     Member,
     Verdict,
     evaluate,
@@ -69,20 +68,32 @@ class Reference:
                         found[survey.name, path[-1].pointer] += 1
         return found
 
-    def rows(self, choice: Choice, *, uncertain: bool) -> list[Match]:
-        """One row a member and survey that may be sent, in member order, then survey order."""
-        wanted = {Verdict.ELIGIBLE, Verdict.UNCERTAIN} if uncertain else {Verdict.ELIGIBLE}
-        return [
-            Match(id_, survey.name, judged.quota_ids, judged.verdict)
-            for id_, member in zip(self.ids, self.members, strict=True)
-            for survey in self.surveys
-            for judged in [judge(survey, member, choice, uncertain=uncertain)]
-            if judged.verdict in wanted
-        ]
+    def rows(self, choice: Choice, *, uncertain: bool, most: int | None = None) -> list[Match]:
+        """One row a member and survey that is given out, in member order, then survey order.
 
-    def counts(self, choice: Choice, *, uncertain: bool) -> PanelCounts:
+        `most`: the most surveys that a member is given.
+        """
+        rows: list[Match] = []
+        for id_, member in zip(self.ids, self.members, strict=True):
+            for survey in self._given(member, uncertain, most):
+                judged = judge(survey, member, choice, uncertain=uncertain)
+                rows.append(Match(id_, survey.name, judged.quota_ids, judged.verdict))
+        return rows
+
+    def _given(self, member: Member, uncertain: bool, most: int | None) -> list[Survey]:
+        """The surveys that a member is given: eligible before uncertain, then by what they pay."""
+        ranks: list[tuple[bool, float, int]] = []
+        for number, survey in enumerate(self.surveys):
+            verdict = judge(survey, member).verdict
+            if verdict is Verdict.ELIGIBLE or (uncertain and verdict is Verdict.UNCERTAIN):
+                pay = -1.0 if survey.pay is None else survey.pay
+                ranks.append((verdict is Verdict.UNCERTAIN, -pay, number))
+        return [self.surveys[number] for number in sorted(n for _, _, n in sorted(ranks)[:most])]
+
+    def counts(self, choice: Choice, *, uncertain: bool, most: int | None = None) -> PanelCounts:
         """All that is counted over the members."""
-        surveys = tuple(self._count(survey, choice, uncertain) for survey in self.surveys)
+        given = [self._given(member, uncertain, most) for member in self.members]
+        surveys = tuple(self._count(survey, choice, uncertain, given) for survey in self.surveys)
         return PanelCounts(len(self.members), surveys)
 
     def places(self, survey: Survey, verdict: Verdict) -> list[int]:
@@ -96,13 +107,16 @@ class Reference:
     def _eligible(self, survey: Survey) -> Iterator[Member]:
         return (self.members[place] for place in self.places(survey, Verdict.ELIGIBLE))
 
-    def _count(self, survey: Survey, choice: Choice, uncertain: bool) -> SurveyCounts:
-        recorder = Recorder(choice, Counter())
-        judged: list[Judgement] = [
-            judge(survey, member, cast("Choice", recorder), uncertain=uncertain)
-            for member in self.members
+    def _count(
+        self, survey: Survey, choice: Choice, uncertain: bool, given: list[list[Survey]]
+    ) -> SurveyCounts:
+        verdicts = Counter(judge(survey, member).verdict for member in self.members)
+        mine = [
+            member for member, surveys in zip(self.members, given, strict=True) if survey in surveys
         ]
-        verdicts = Counter(each.verdict for each in judged)
+        recorder = Recorder(choice, Counter())
+        for member in mine:
+            judge(survey, member, cast("Choice", recorder), uncertain=uncertain)
         quotas = tuple(
             QuotaCounts(
                 tuple(quota.id for quota in path),
@@ -118,6 +132,7 @@ class Reference:
             "open" if survey.open else "closed",
             verdicts[Verdict.ELIGIBLE],
             verdicts[Verdict.UNCERTAIN],
+            len(mine),
             quotas,
         )
 

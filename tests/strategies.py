@@ -350,6 +350,14 @@ def _optional(strategies: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[d
     return st.fixed_dictionaries({}, optional=dict(strategies))
 
 
+_prices = st.sampled_from([10, 10, "$5.00", 20.0, 0, None, "?"])
+
+
+def _paying(*keys: str) -> dict[str, SearchStrategy[Json]]:
+    """Few different prices, shares and lengths, so that surveys often pay the same."""
+    return dict.fromkeys(keys, _prices)
+
+
 # --- Dynata
 
 _KINDS = ("VALUE", "RANGE", "LIST", "LIST", "COLLECTION", "ANSWERED")
@@ -411,6 +419,7 @@ def dynata(draw: st.DrawFn) -> dict[str, Json]:
         "project_id": st.sampled_from([1, "7", None]),
         "project_exclusions": _excluded,
         "category_exclusions": _excluded | st.none(),
+        **_paying("cost_per_interview", "incidence_rate", "length_of_interview"),
     }
     return {
         "id": 0,
@@ -484,6 +493,8 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
         ),
         "EstimatedCompletesRemaining": _or_rarely(st.just(5), st.sampled_from([5, 0])),
         "SurveyWaveExclusions": st.lists(exclusion, max_size=3),
+        **_paying("Price", "IR", "LOI"),
+        "Price": _paying("Amount")["Amount"].map(lambda amount: {"Amount": amount}),
     }
     return survey | draw(_optional(gates))
 
@@ -541,6 +552,7 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
         "tabletSupported": support,
         "duplicationKey": st.sampled_from(["K", ["K", 7], ["7", ""], [], "", None]),
         "filterMode": st.sampled_from([0, 1, 1, 2, None]),
+        **_paying("cpi", "ir", "lengthOfInterview"),
     }
     return {
         "pid": 0,

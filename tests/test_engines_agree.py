@@ -94,6 +94,7 @@ def load(
     surveys=payload(),
     people=members_with_history(),
     seed=st.integers(0, 3),
+    most=st.sampled_from([None, 1, 2, 3]),
 )
 def test_rows_and_counts_are_those_of_the_reference(
     folder: Path,
@@ -103,14 +104,22 @@ def test_rows_and_counts_are_those_of_the_reference(
     surveys: Json,
     people: tuple[Members, Members],
     seed: int,
+    most: int | None,
 ) -> None:
     panel, lowered, reference = load(folder, variation, surveys, people)
     choice = reference.choice(how, seed)
     plan = matcher.compile(lowered)
     for uncertain in (False, True):
-        found = plan.match(panel, choose=how, seed=seed, uncertain=uncertain, engine=engine)
-        assert list(found) == reference.rows(choice, uncertain=uncertain)
-        assert found.counts() == reference.counts(choice, uncertain=uncertain)
+        found = plan.match(
+            panel,
+            choose=how,
+            seed=seed,
+            uncertain=uncertain,
+            max_surveys=most,
+            engine=engine,
+        )
+        assert list(found) == reference.rows(choice, uncertain=uncertain, most=most)
+        assert found.counts() == reference.counts(choice, uncertain=uncertain, most=most)
 
 
 @settings(max_examples=2 * settings().max_examples)

@@ -28,6 +28,7 @@ from matcher.marketplaces.shape import (
     unknown_keys,
     validate,
 )
+from matcher.pay import pay_per_minute
 from matcher.rule import (
     INFINITY,
     TRUE,
@@ -55,7 +56,7 @@ _NEEDS = {
     "STATIC_INVITE_COLLECTIONS": ("invite_collections", "invite_collections"),
 }
 _OPPORTUNITY_KEYS = frozenset(
-    "client_id length_of_interview incidence_rate cost_per_interview completes group_id "
+    "client_id completes group_id "
     "evaluation days_in_field category_ids links created notified modified".split()
 )
 _NO_KEYS: frozenset[str] = frozenset()
@@ -121,6 +122,9 @@ class Opportunity(Payload):
     project_id: Scalar | None = None
     project_exclusions: AnswersOrNone[Scalar]
     category_exclusions: AnswersOrNone[Scalar]
+    cost_per_interview: Json = None
+    incidence_rate: Json = None
+    length_of_interview: Json = None
 
 
 class _Cells:
@@ -431,8 +435,14 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     gate += _lower_history(opportunity, lowering)
     groups = tuple(_lower_quotas(opportunity, cells, lowering))
     cells.report_unused()
+    pay = pay_per_minute(
+        (opportunity.cost_per_interview, "/cost_per_interview"),
+        (opportunity.incidence_rate, "/incidence_rate"),
+        (opportunity.length_of_interview, "/length_of_interview"),
+        lowering.findings,
+    )
     return Survey(
-        "dynata", as_code(opportunity.id), opportunity.status == "OPEN", tuple(gate), groups
+        "dynata", as_code(opportunity.id), opportunity.status == "OPEN", tuple(gate), groups, pay
     )
 
 

@@ -28,6 +28,7 @@ from matcher.marketplaces.shape import (
     unknown_keys,
     validate,
 )
+from matcher.pay import pay_per_minute
 from matcher.rule import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
 from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.mapping import AttributeMapping
@@ -41,7 +42,7 @@ _OLDEST_CHILD = 120
 _MONTHS = 1
 _LISTS = ("ziplist", "freelist", "freeList")
 _PROJECT_KEYS = frozenset(
-    "name title ir lengthOfInterview surveyURL SurveyURL desiredCompletes cpi collectsPII "
+    "name title surveyURL SurveyURL desiredCompletes collectsPII "
     "endOfFieldDate customerId customerMID surveyCategory notificationEmail".split()
 )
 _NO_KEYS: frozenset[str] = frozenset()
@@ -93,6 +94,9 @@ class Project(Payload):
     tabletSupported: Whole | None = None
     duplicationKey: Scalar | list[Scalar] | None = None
     filterMode: Whole | None = None
+    cpi: Json = None
+    ir: Json = None
+    lengthOfInterview: Json = None
 
 
 def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> Rule:
@@ -314,7 +318,13 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         required=bool(project.excludeNonMatching or project.excludedNonMatching),
     )
     groups = (group,) if quotas else ()
-    return Survey("rfg", as_code(project.pid), project.state == IN_FIELD, tuple(gate), groups)
+    pay = pay_per_minute(
+        (project.cpi, "/cpi"),
+        (project.ir, "/ir"),
+        (project.lengthOfInterview, "/lengthOfInterview"),
+        lowering.findings,
+    )
+    return Survey("rfg", as_code(project.pid), project.state == IN_FIELD, tuple(gate), groups, pay)
 
 
 def _recognises(document: dict[str, Json]) -> bool:

@@ -24,6 +24,7 @@ from matcher.marketplaces.shape import (
     unknown_keys,
     validate,
 )
+from matcher.pay import Part, pay_per_minute
 from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
 from matcher.survey import Clause, Group, Quota, Reason, Survey
 from profiles.mapping import AttributeMapping, parse_range
@@ -48,7 +49,7 @@ _DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
 _FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
 _FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
 _SURVEY_KEYS = frozenset(
-    "SurveyName SurveyTopic LOI IR StudyTypeID ScheduledCompletionDate Price CompletesRequired "
+    "SurveyName SurveyTopic StudyTypeID ScheduledCompletionDate CompletesRequired "
     "IsTqsSurvey".split()
 )
 _QUOTA_KEYS = frozenset({"CompletesRequired"})
@@ -106,6 +107,9 @@ class TolunaSurvey(Payload):
     IsSurveyRecontact: bool | None = None
     Quotas: ListOrNone[TolunaQuota]
     SurveyWaveExclusions: ListOrNone[Exclusion]
+    Price: Json = None
+    IR: Json = None
+    LOI: Json = None
 
 
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
@@ -305,7 +309,16 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         seats is None or seats > 0,
         tuple(gate),
         (Group(quotas, "/Quotas"),),
+        pay_per_minute(
+            _amount(survey), (survey.IR, "/IR"), (survey.LOI, "/LOI"), lowering.findings
+        ),
     )
+
+
+def _amount(survey: TolunaSurvey) -> Part:
+    if isinstance(survey.Price, dict):
+        return survey.Price.get("Amount"), "/Price/Amount"
+    return survey.Price, "/Price"
 
 
 def _recognises(document: dict[str, Json]) -> bool:
