@@ -75,7 +75,9 @@ class Index:
         self.folder = folder
         self.body = body
         self.shards = tuple(shards)
-        self.file: PanelFile = parse_panel(body["panel"], Path(os.path.normpath(folder / body["panel_file"])))
+        self.file: PanelFile = parse_panel(
+            body["panel"], Path(os.path.normpath(folder / body["panel_file"]))
+        )
 
     @property
     def name(self) -> str:
