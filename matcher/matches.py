@@ -33,7 +33,7 @@ from matcher.choice import How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
-from profiles.columns import WORD, positions
+from profiles.columns import WORD, Row, popcount, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
 from profiles.panel import Panel, Shard
@@ -179,7 +179,7 @@ class Matches:
                 maybe = Assigned.empty(plan.program, shard.size)
                 executor.assign_uncertain(bound, shard, exact, maybe)
                 exact = maybe
-            members |= BitMap(positions(exact.who(plan.program)[0]) + shard.first)
+            members |= BitMap(_places(exact.who(plan.program)[0], shard))
         return members
 
     def _shard_members(self) -> int:
@@ -223,7 +223,7 @@ class Matches:
             yield shard, exact, maybe[0] if maybe else None
             rooms.append(room)
             totals.add(counts)
-            members += shard.size
+            members += popcount(shard.everyone)
             if self._progress is not None:
                 self._progress(members, total)
         self._counts = self._summary(totals, members)
@@ -298,6 +298,14 @@ class Matches:
                 )
             )
         return PanelCounts(members, tuple(surveys))
+
+
+def _places(row: Row, shard: Shard) -> NDArray[np.int64]:
+    """Positions in the panel, in which rows that are no members do not count."""
+    places = positions(row)
+    if popcount(shard.everyone) < shard.size:
+        places = np.searchsorted(positions(shard.everyone), places)
+    return places + shard.first
 
 
 def _in_order(

@@ -24,7 +24,7 @@ from profiles.shards import EncodedShard
 from profiles.values import Answers, read_answers
 from tests.test_columns import TYPED, Typed, assert_holds, chunked, unreadable_rows
 
-DAYS = [date(2008, 2, 28), date(2026, 2, 28), date(2026, 3, 1), date(2027, 1, 1)]
+DAYS = [date(2008, 2, 28), date(2026, 3, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,9 @@ def raw_values(kind: Kind, several: bool, values: int) -> tuple[pa.DataType, lis
         raws = [*pool, None, *pool, None]
         draw.shuffle(raws)
         return item, raws
-    lists = [draw.sample(pool, min(values, draw.randrange(5))) for _ in pool]
+    lists: list[list[Any] | None] = [
+        draw.sample(pool, min(values, draw.randrange(5))) for _ in pool
+    ]
     lists += [*([each] for each in pool), None, [], *([None] * 70)]
     draw.shuffle(lists)
     return pa.list_(item), lists
