@@ -68,6 +68,7 @@ def build_index(panel: Panel, folder: Path) -> Indexed:
             ids.append(shard.ids[panel.schema.member_id])
             writer.write(shard)
         _check_unique(panel.source, panel.schema.member_id, ids)
+        writer.merge()
         return writer.finish(new=writer.members)
 
 
