@@ -50,9 +50,8 @@ from matcher.usage import (
 from profiles.check import number_lists
 from profiles.errors import InputError, system_reason
 from profiles.indexing import build_index, update_index
-from profiles.location import Location
-from profiles.panel import Panel, open_panel
-from profiles.sources import Source, open_location
+from profiles.panel import Panel, open_members, open_panel
+from profiles.sources import open_source
 
 app = App(
     name="matcher",
@@ -212,10 +211,10 @@ def index(
         bool, Parameter(help="Take in what has changed since it was written.", negative=())
     ] = False,
     changes: Annotated[
-        str | None, Parameter(help="With --update: the rows of changed and new members.")
+        Path | None, Parameter(help="With --update: the rows of changed and new members.")
     ] = None,
     deleted: Annotated[
-        str | None, Parameter(help="With --update: the ids of members who are gone.")
+        Path | None, Parameter(help="With --update: the ids of members who are gone.")
     ] = None,
     options: Options = DEFAULTS,
 ) -> int:
@@ -226,20 +225,16 @@ def index(
         raise InputError(f"{panel}: `matcher index` needs the panel file, not a folder")
     opened = open_panel(panel, options.day)
     began = time.perf_counter()
-    done = (
-        update_index(opened, output, _source(changes), _source(deleted))
-        if update
-        else build_index(opened, output)
-    )
+    if update:
+        changed = open_members(opened.file, changes) if changes else None
+        done = update_index(opened, output, changed, open_source(deleted) if deleted else None)
+    else:
+        done = build_index(opened, output)
     if options.json:
         _write(index_json(done))
     elif not options.quiet:
         print_index(_console(), done, time.perf_counter() - began)
     return 0
-
-
-def _source(written: str | None) -> Source | None:
-    return None if written is None else open_location(Location(written), Path())
 
 
 @app.command

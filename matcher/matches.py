@@ -37,7 +37,7 @@ from matcher.limit import Limit
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
 from matcher.tables import write_table
-from profiles.columns import WORD, Rows, positions
+from profiles.columns import WORD, Row, Rows, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
 from profiles.panel import Panel, Shard
@@ -209,7 +209,7 @@ class Matches:
                 maybe = Assigned.empty(plan.program, shard.size)
                 executor.assign_uncertain(bound, shard, exact, maybe)
                 exact = maybe
-            members |= BitMap(positions(exact.who(plan.program)[0]) + shard.first)
+            members |= BitMap(_places(exact.who(plan.program)[0], shard))
         return members
 
     def _shard_members(self) -> int:
@@ -354,6 +354,14 @@ class Matches:
                 )
             )
         return PanelCounts(members, tuple(surveys))
+
+
+def _places(row: Row, shard: Shard) -> NDArray[np.int64]:
+    """Positions in the panel, in which rows that are no members do not count."""
+    places = positions(row)
+    if shard.members < shard.size:
+        places = np.searchsorted(positions(shard.everyone), places)
+    return places + shard.first
 
 
 def _in_order(

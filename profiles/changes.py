@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from profiles.encode import BadValueError
+from profiles.databases import DatabaseSource
+from profiles.encode import BadValueError, short_name
 from profiles.errors import InputError
 from profiles.ids import id_array
 from profiles.sources import Batch, Source
@@ -24,14 +25,30 @@ Watermark: TypeAlias = datetime | date | int | float | str
 """The latest time of a change: whatever the column holds, as long as it has an order."""
 
 
-def latest(times: pa.ChunkedArray, before: Watermark | None) -> Watermark | None:
-    """The watermark once these times have been seen."""
-    if pa.types.is_dictionary(times.type):
-        times = times.cast(times.type.value_type)
-    if pa.types.is_timestamp(times.type):
-        times = times.cast(pa.timestamp("us", times.type.tz), safe=False)
-    seen = pc.max(times).as_py()
-    return before if seen is None else seen if before is None else max(seen, before)
+def latest(times: pa.ChunkedArray, before: Watermark | None, place: str) -> Watermark | None:
+    """The watermark once these times have been seen; raises InputError where they have no order.
+
+    `place`: the source and column, for people.
+    """
+    kind = times.type
+    if pa.types.is_timestamp(kind):
+        times = times.cast(pa.timestamp("us", kind.tz), safe=False)
+    try:
+        seen = pc.max(_plain(times)).as_py()
+        if seen is None or before is None:
+            found = before if seen is None else seen
+        else:
+            found = max(seen, before)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        raise InputError(f"{place}: the times of changes have no one order") from None
+    if isinstance(found, bool) or not isinstance(found, Watermark | None):
+        raise InputError(f"{place}: `{short_name(kind)}` does not say when a row was changed")
+    return found
+
+
+def _plain(times: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    kind = times.type
+    return times.cast(kind.value_type) if pa.types.is_dictionary(kind) else times
 
 
 def write_watermark(watermark: Watermark | None) -> Any:
@@ -91,34 +108,86 @@ class ChangedRows:
         self, columns: list[str], distinct: frozenset[str] = frozenset()
     ) -> Iterator[Batch]:
         """Stream the named columns of the changed rows."""
+        if isinstance(self.source, DatabaseSource) and self.watermark is not None:
+            yield from self._queried(columns, self.source, self.watermark)
+            return
         also = sorted({*columns, self.member_id, self.updated_at})
         for batch in self.source.batches(also, distinct | {self.member_id}):
-            ids = _ids(batch, self.member_id)
+            ids = self._read_ids(batch)
             self.ids.append(ids)
-            stale = pc.invert(pc.is_in(ids, value_set=self.known.cast(ids.type)))
-            since = _since(batch.data.column(self.updated_at), self.watermark)
-            rows = batch.data.select(columns).filter(pc.or_(stale, since))
-            if rows.num_rows:
-                yield replace(batch, data=rows)
+            new = pc.invert(pc.is_in(ids, value_set=self.known))
+            place = f"{batch.origin}: column `{self.updated_at}`"
+            since = _since(batch.data.column(self.updated_at), self.watermark, place)
+            yield _some(batch, columns, ids, pc.or_(new, since))
+
+    def _queried(
+        self, columns: list[str], source: DatabaseSource, watermark: Watermark
+    ) -> Iterator[Batch]:
+        """A database looks for the changed rows itself; of the others only the ids are read."""
+        for batch in source.batches([self.member_id]):
+            self.ids.append(self._read_ids(batch))
+        there = pa.concat_arrays(self.ids) if self.ids else pa.array([], self.known.type)
+        new = there.filter(pc.invert(pc.is_in(there, value_set=self.known)))
+        also = sorted({*columns, self.member_id})
+        for batch in source.changed_since(self.updated_at, watermark).batches(also):
+            ids = self._read_ids(batch)
+            new = new.filter(pc.invert(pc.is_in(new, value_set=ids)))
+            yield replace(batch, data=batch.data.select(columns))
+        if len(new):  # written with an old time
+            for batch in source.batches(also):
+                ids = self._read_ids(batch)
+                yield _some(batch, columns, ids, pc.is_in(ids, value_set=new))
+
+    def _read_ids(self, batch: Batch) -> pa.Array:
+        return read_ids(self.source, batch, self.member_id, self.known.type)
 
 
-def _ids(batch: Batch, column: str) -> pa.Array:
+def _some(batch: Batch, columns: list[str], ids: pa.Array, wanted: pa.Array) -> Batch:
+    """The wanted rows of a batch, called by their members where one is at fault."""
+    rows = batch.data.select(columns).filter(wanted)
+    return replace(batch, data=rows, members=ids.filter(wanted))
+
+
+def read_ids(source: Source, batch: Batch, column: str, kind: pa.DataType) -> pa.Array:
+    """The ids in a batch, in the type of those in the index."""
     try:
-        return id_array(pa.chunked_array([batch.data.column(column)]))
+        ids = id_array(pa.chunked_array([batch.data.column(column)]))
     except BadValueError as error:
         raise InputError(f"{batch.place(error.row)}, column `{column}`: {error.why}") from None
+    return ids_as(kind, ids, source, column)
 
 
-def _since(times: pa.Array, watermark: Watermark | None) -> pa.Array:
+def ids_as(kind: pa.DataType, ids: pa.Array, source: Source, column: str) -> pa.Array:
+    """Ids in the type of those in the index; CSV has only text, in which numbers may be written."""
+    if pa.types.is_integer(kind) == pa.types.is_integer(ids.type):
+        return ids.cast(kind)
+    if source.all_text:
+        try:
+            numbers = ids.cast(kind)
+            if numbers.cast(ids.type).equals(ids):
+                return numbers
+        except pa.ArrowInvalid:
+            pass
+    raise InputError(
+        f"{source.name}: column `{column}`: ids are {ids.type}, but {kind} in the index"
+    )
+
+
+def _since(times: pa.Array, watermark: Watermark | None, place: str) -> pa.Array:
     """Which rows were changed at the watermark or later, or nobody knows when."""
     if watermark is None:
         return pa.repeat(True, len(times))
-    if pa.types.is_dictionary(times.type):
-        times = times.cast(times.type.value_type)
+    times = _plain(times)
     try:
-        return pc.greater_equal(times, pa.scalar(watermark, times.type)).fill_null(True)
+        since = pa.scalar(watermark, times.type)
+        if since.as_py() > watermark:  # a type error where they are of two kinds
+            raise TypeError
+        unknown = pc.is_null(times, nan_is_null=True)
+        if pa.types.is_string(times.type) or pa.types.is_large_string(times.type):
+            unknown = pc.or_(unknown, pc.equal(pc.utf8_trim_whitespace(times), "").fill_null(True))
+        return pc.or_(unknown, pc.greater_equal(times, since).fill_null(True))
     except (pa.ArrowException, TypeError):
         raise InputError(
-            f"the index has seen changes up to `{watermark}`, but the column is now of type "
-            f"{times.type}; build the index anew"
+            f"{place}: now of type `{short_name(times.type)}`, but the index has seen changes up "
+            f"to `{watermark}`; build it anew, without --update"
         ) from None

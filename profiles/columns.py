@@ -142,7 +142,7 @@ class Column(Protocol):
         """`holding` of each mask, written to the row of the same place."""
 
     def part(self, start: int, stop: int) -> Column:
-        """The answers of some consecutive members; `start` is a multiple of 64."""
+        """The answers of some members in a row: from one multiple of 64 to another, or the end."""
 
 
 class _Base(ABC):

@@ -31,7 +31,7 @@ _MODULES = {
 _TABLE = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 _QUERIED = '"rows of the query"'
 _NESTED = "rows with nested arrays"
-Instant: TypeAlias = date | int | str
+Instant: TypeAlias = date | float | str
 """What a column that rows are dated by may hold."""
 
 
@@ -177,21 +177,14 @@ class DatabaseSource:
             self._rows = counted.column(0)[0].as_py()
         return self._rows
 
-    def changed_since(
-        self, column: str, value: Instant, *, whole_members: bool = False
-    ) -> DatabaseSource:
+    def changed_since(self, column: str, value: Instant) -> DatabaseSource:
         """A source of only the rows that have no less than `value` in a column, or nothing.
 
-        `whole_members`: all rows of every member who has such a row. It sees the same state of
-        the database. Raises InputError where there is no such column.
+        It sees the same state of the database. Raises InputError where there is no such column.
         """
         check_columns(self.name, [column], self.schema().names)
         name = quote(column)
         condition = f"({name} >= {_literal(value)} OR {name} IS NULL)"
-        if whole_members and self.member_id is not None:
-            member = quote(self.member_id)
-            among = f"SELECT {member} FROM {self._relation()} WHERE {condition}"
-            condition = f"({member} IN ({among}) OR {member} IS NULL)"
         return replace(self, condition=condition, _rows=None, _order=None)
 
     def in_groups(self) -> DatabaseSource:
@@ -314,8 +307,8 @@ def quote_table(table: str) -> str:
 
 
 def _literal(value: Instant) -> str:
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, float | int):
+        return repr(value)
     return quote_text(value.isoformat() if isinstance(value, date) else value)
 
 

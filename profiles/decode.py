@@ -46,15 +46,15 @@ def decode_column(
         case NumberColumn(vocabulary=values):
             flat = pa.array(values, pa.float64(), mask=np.isnan(values))
         case SingleColumn(codes=codes, vocabulary=vocabulary):
-            flat = _values(codes.astype(np.int32), vocabulary)
+            flat = _values(attribute, codes.astype(np.int32), vocabulary)
         case ListsColumn(offsets=offsets, codes=codes, vocabulary=vocabulary):
-            items = _values(codes.astype(np.int32), vocabulary)
+            items = _values(attribute, codes.astype(np.int32), vocabulary)
             return _lists(offsets, items, flags_of(column.answered, size))
         case RowsColumn(rows=rows, vocabulary=vocabulary, answered=answered):
             held = np.unpackbits(rows.view(np.uint8), axis=1, count=size, bitorder="little")
             members, places = np.nonzero(held.T)
             offsets = np.searchsorted(members, np.arange(size + 1))
-            items = _values(places.astype(np.int32) + 1, vocabulary)
+            items = _values(attribute, places.astype(np.int32) + 1, vocabulary)
             return _lists(offsets, items, flags_of(answered, size))
         case _:
             raise AssertionError("constants are not decoded")
@@ -67,14 +67,14 @@ def decode_column(
     return flat
 
 
-def _values(codes: NDArray[np.int32], vocabulary: Vocabulary) -> pa.Array:
+def _values(attribute: Attribute, codes: NDArray[np.int32], vocabulary: Vocabulary) -> pa.Array:
     """What codes stand for; null for the code 0."""
     none = codes == 0
-    if isinstance(vocabulary, tuple):
-        numbers = pa.array(codes - 1, pa.int32(), mask=none)
-        return pa.DictionaryArray.from_arrays(numbers, pa.array(vocabulary, pa.string()))
-    table = np.concatenate(([np.nan], vocabulary))
-    return pa.array(table[codes], pa.float64(), mask=none)
+    if attribute.numeric:
+        table = np.concatenate(([np.nan], np.asarray(vocabulary, np.float64)))
+        return pa.array(table[codes], pa.float64(), mask=none)
+    numbers = pa.array(codes - 1, pa.int32(), mask=none)
+    return pa.DictionaryArray.from_arrays(numbers, pa.array(vocabulary, pa.string()))
 
 
 def _lists(offsets: NDArray[np.int64], items: pa.Array, answered: NDArray[np.bool_]) -> pa.Array:

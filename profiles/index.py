@@ -11,7 +11,6 @@ answers for any day.
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 from pyroaring import BitMap
 
@@ -37,15 +35,13 @@ from profiles.decode import decode_column, decoded_type
 from profiles.encode import encode_column
 from profiles.errors import InputError, system_reason
 from profiles.finding import PanelFinding
+from profiles.manifest import MANIFEST, digest, read_manifest
 from profiles.panelfile import PanelFile, parse_panel, read_panel_file
 from profiles.schema import Attribute, Schema
 from profiles.shardfile import Description, ShardFile
 from profiles.shards import SHARD_MEMBERS, EncodedShard, id_columns
 from profiles.sources import BATCH_ROWS, Batch
 
-MANIFEST = "manifest.json"
-FORMAT = "quota-matcher index"
-VERSION = 1
 _ATTEMPTS = 5
 
 
@@ -228,11 +224,6 @@ def _id_type(name: str) -> pa.DataType:
     return {"int64": pa.int64(), "large_string": pa.large_string()}.get(name, pa.string())
 
 
-def digest(content: Any) -> str:
-    """A checksum of JSON, whatever the order of its keys."""
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
 def encoding(file: PanelFile) -> str:
     """A checksum of all in a panel file that the encoded columns depend on."""
     attributes = [
@@ -265,35 +256,6 @@ def open_index(folder: Path) -> Index:
         except OSError as error:
             raise InputError(f"{folder}: cannot be read: {system_reason(error)}") from None
     raise InputError(f"{missing}: missing; build the index anew")
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What the manifest says; raises InputError where it is unreadable or of another version."""
-    path = folder / MANIFEST
-    try:
-        document = orjson.loads(path.read_bytes())
-        body: dict[str, Any] = document["body"]
-        if document["format"] != FORMAT:
-            raise InputError(f"{path}: not an index")
-        if document["version"] != VERSION:
-            raise InputError(
-                f"{path}: an index of version {document['version']}, not {VERSION}; build it anew"
-            )
-        if document["digest"] != digest(body):
-            raise InputError(f"{path}: not as it was written; build the index anew")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: not an index") from None
-    return body
-
-
-def manifest(body: Mapping[str, Any]) -> bytes:
-    """The manifest file of an index."""
-    return orjson.dumps(
-        {"format": FORMAT, "version": VERSION, "digest": digest(body), "body": body},
-        option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
-    )
 
 
 def write_dead(dead: BitMap) -> str:

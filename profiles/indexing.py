@@ -1,17 +1,13 @@
 """Writes an index: all of a panel, or only the members that have changed.
 
-New files stand beside the old ones until the manifest is replaced in one step; what the manifest
-does not name is left over from a writer that was killed, and goes with the next. One process
-writes at a time.
+New files stand beside the old ones until the manifest is replaced in one step.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,28 +16,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyroaring import BitMap
 
-from profiles.changes import ChangedRows, latest, read_watermark, write_watermark
-from profiles.errors import InputError, system_reason
+from profiles.changes import (
+    ChangedRows,
+    ids_as,
+    latest,
+    read_ids,
+    read_watermark,
+    write_watermark,
+)
+from profiles.errors import InputError
 from profiles.ids import UniqueIds, id_type
 from profiles.index import (
-    MANIFEST,
     Index,
     StoredShard,
-    digest,
     encoding,
     is_index,
-    manifest,
     merged,
     open_index,
     write_dead,
 )
+from profiles.indexfolder import locked, sweep
+from profiles.manifest import digest, write_manifest
 from profiles.panel import Panel
 from profiles.schema import Kind
 from profiles.shardfile import ShardFile, write_shard
 from profiles.shards import SHARD_MEMBERS, EncodedShard, ShardReader, id_columns
 from profiles.sources import Source
-
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,14 @@ def build_index(panel: Panel, folder: Path) -> Indexed:
 
     It changes when all is written; raises InputError where that cannot be.
     """
-    with _locked(folder):
+    with locked(folder):
         writer = _Writer(panel, folder, None)
         unique = UniqueIds(panel.source, panel.schema.member_id)
         for shard in writer.read(panel.source, whole=True):
             unique.add(shard.ids[panel.schema.member_id])
             writer.write(shard)
         unique.check()
+        writer.merge()
         return writer.finish(new=writer.members)
 
 
@@ -77,11 +78,14 @@ def update_index(
     """Take changed, new and deleted members into an index; where there is none, build it.
 
     `changes` has the rows of changed and new members, `deleted` the ids of those who are gone.
-    Without either the panel's own source is compared by its `updated_at` column.
+    Without either the panel's own source is compared by its `updated_at` column. Raises InputError
+    where they do not go together with the index, which then stays as it is.
     """
     if not is_index(folder):
+        if changes is not None or deleted is not None:
+            raise InputError(f"{folder}: no index yet that changes could be taken into")
         return build_index(panel, folder)
-    with _locked(folder):
+    with locked(folder):
         index = open_index(folder)
         if index.body["encoding"] != encoding(panel.file):
             raise InputError(
@@ -94,12 +98,14 @@ def update_index(
         if changes is None and deleted is None:
             source = _compared(panel, index, known)
             taken = list(writer.read(source, whole=True))
-            gone = known.filter(
-                pc.invert(pc.is_in(known, value_set=_joined(source.ids, known.type)))
-            )
+            _check_unique(panel.source, column, source.ids)
+            there = _joined(source.ids, known.type)
+            gone = known.filter(pc.invert(pc.is_in(known, value_set=there)))
         else:
             taken = list(writer.read(changes, whole=False)) if changes is not None else []
-            gone = _joined(_ids_of(deleted, column), known.type)
+            if changes is not None:
+                _check_unique(changes, column, [shard.ids[column] for shard in taken])
+            gone = _joined(_ids_of(deleted, column, known.type), known.type)
         touched = _joined([shard.ids[column] for shard in taken], known.type)
         _check_apart(touched, gone)
         changed = writer.bury(touched)
@@ -132,10 +138,15 @@ class _Writer:
         """Every shard of a source; of one that has all changes the latest is noted."""
         file = self._panel.file
         raw = [file.updated_at] if whole and file.updated_at else []
-        for shard in ShardReader(file.mapping, source).read(file.schema.attributes, raw=raw):
-            for times in shard.raw.values():
-                self._watermark = latest(times, self._watermark)
-            ids = {name: _joined([each], self._id_types[name]) for name, each in shard.ids.items()}
+        reader = ShardReader(file.mapping, source)
+        for shard in reader.read(file.schema.attributes, SHARD_MEMBERS, raw=raw):
+            for column, times in shard.raw.items():
+                place = f"{source.name}: column `{column}`"
+                self._watermark = latest(times, self._watermark, place)
+            ids = {
+                name: ids_as(self._id_types[name], each, source, name)
+                for name, each in shard.ids.items()
+            }
             yield replace(shard, ids=ids)
 
     def write(self, shard: EncodedShard) -> None:
@@ -205,8 +216,8 @@ class _Writer:
                 {**shard.description, "dead": write_dead(shard.dead)} for shard in self._shards
             ],
         }
-        _replace(folder / MANIFEST, manifest(body))
-        _sweep(folder, {shard.file.path.name for shard in self._shards})
+        write_manifest(folder, body)
+        sweep(folder, {shard.file.path.name for shard in self._shards})
         size = sum(shard.description["bytes"] for shard in self._shards)
         return Indexed(self.members, new, changed, deleted, len(self._shards), size)
 
@@ -233,84 +244,25 @@ def _living_ids(index: Index) -> pa.Array:
     return _joined(arrays, index.schema().field(column).type)
 
 
-def _joined(arrays: Iterable[pa.Array], kind: pa.DataType) -> pa.Array:
-    """Ids in one array, of the type that the index has."""
-    try:
-        parts = [each.cast(kind) for each in arrays]
-    except pa.ArrowInvalid:
-        raise InputError(f"ids are of type {kind} in the index, which these are not") from None
-    return pa.concat_arrays(parts) if parts else pa.array([], kind)
+def _joined(arrays: list[pa.Array], kind: pa.DataType) -> pa.Array:
+    return pa.concat_arrays(arrays) if arrays else pa.array([], kind)
 
 
-def _ids_of(source: Source | None, column: str) -> list[pa.Array]:
+def _ids_of(source: Source | None, column: str, kind: pa.DataType) -> list[pa.Array]:
     if source is None:
         return []
-    return [batch.data.column(column) for batch in source.batches([column], frozenset({column}))]
+    batches = source.batches([column], frozenset({column}))
+    return [read_ids(source, batch, column, kind) for batch in batches]
+
+
+def _check_unique(source: Source, column: str, ids: list[pa.Array]) -> None:
+    unique = UniqueIds(source, column)
+    for each in ids:
+        unique.add(each)
+    unique.check()
 
 
 def _check_apart(touched: pa.Array, gone: pa.Array) -> None:
-    if len(touched) != len(touched.unique()):
-        counts = touched.value_counts()
-        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0]["values"]
-        raise InputError(f"member id `{twice}` stands twice among the changed rows")
     both = touched.filter(pc.is_in(touched, value_set=gone))
     if len(both):
         raise InputError(f"member id `{both[0]}` is both changed and deleted")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The folder, made where it is not there, for this process alone to write to."""
-    try:
-        if folder.is_dir() and not is_index(folder) and _foreign(folder):
-            raise InputError(f"{folder}: holds other files, and no index")
-        folder.mkdir(exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
-            if sys.platform != "win32":
-                import fcntl
-
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(f"{folder}: another process is writing the index") from None
-            try:
-                yield
-            except BaseException:
-                if is_index(folder):
-                    _sweep(folder, {each.file.path.name for each in open_index(folder).shards})
-                else:
-                    _sweep(folder, set())
-                raise
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written: {system_reason(error)}") from None
-
-
-def _foreign(folder: Path) -> bool:
-    return any(file.name != _LOCK and not _ours(file) for file in folder.iterdir())
-
-
-def _ours(file: Path) -> bool:
-    return (file.name.startswith("shard-") and file.suffix == ".bin") or file.suffix == ".part"
-
-
-def _sweep(folder: Path, named: set[str]) -> None:
-    """Delete the files of shards that no manifest names."""
-    for file in folder.iterdir():
-        if _ours(file) and file.name not in named:
-            file.unlink()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and to the disk under it."""
-    unfinished = path.with_name(f"{path.name}.part")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    if sys.platform != "win32":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

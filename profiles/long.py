@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from profiles.databases import DatabaseSource, Instant
+from profiles.databases import DatabaseSource
 from profiles.encode import BadValueError
 from profiles.errors import InputError
 from profiles.ids import id_array, id_type
@@ -120,16 +120,6 @@ class LongSource:
     def count_rows(self) -> int | None:
         """Unknown: members are not counted before their rows have been read."""
         return None
-
-    def changed_since(self, column: str, value: Instant) -> LongSource:
-        """A source of only the members with a row that has no less than `value`, or nothing.
-
-        All their answers are read. Raises InputError where the rows are not in a database.
-        """
-        if not isinstance(self.rows, DatabaseSource):
-            raise InputError(f"{self.name}: only databases can be asked for changed rows")
-        changed = self.rows.changed_since(column, value, whole_members=True)
-        return LongSource(changed, self.member_id, self.columns)
 
     def _read(self, batch: Batch) -> _Answers:
         ids = pa.chunked_array([batch.data.column(self.member_id)])

@@ -24,14 +24,15 @@ from profiles.finding import PanelFinding
 from profiles.history import History, Positions
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
-from profiles.index import MANIFEST, Index, is_index, open_index
+from profiles.index import Index, is_index, open_index
 from profiles.long import open_long
+from profiles.manifest import MANIFEST
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.participation import Asked
 from profiles.schema import Schema
 from profiles.shards import SHARD_MEMBERS, ShardReader
-from profiles.sources import Source, open_location
+from profiles.sources import Source, open_location, open_source
 
 RESIDENT_MEMBERS = 1 << 22
 _NAMED = 5
@@ -275,8 +276,11 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
     return Panel(file, open_members(file), as_of or date.today())
 
 
-def open_members(file: PanelFile) -> Source:
-    """The source that a panel file names, with a row for every member."""
+def open_members(file: PanelFile, other: Path | None = None) -> Source:
+    """The source that a panel file names, or other files of the same layout, by members."""
     member_id = file.schema.member_id
-    source = open_location(file.location, file.path.parent, member_id)
+    if other is None:
+        source = open_location(file.location, file.path.parent, member_id)
+    else:
+        source = open_source(other)
     return open_long(source, member_id, file.mapping) if file.layout == "long" else source

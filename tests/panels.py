@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from profiles.panel import Panel
+from profiles.index import is_index
+from profiles.indexing import build_index
+from profiles.panel import Panel, open_panel
 from profiles.panelfile import PanelFile
 from profiles.schema import Attribute, Kind, Schema
 from profiles.sources import open_source
@@ -66,16 +68,24 @@ def write_csv(schema: Schema, members: Sequence[Row], folder: Path) -> Path:
     return path
 
 
-LAYOUTS: dict[str, Callable[[Schema, Sequence[Row], Path], Path]] = {
-    "parquet": write_parquet,
-    "arrow": write_arrow,
-    "csv": write_csv,
+def write_index(file: PanelFile, members: Sequence[Row], folder: Path) -> Path:
+    """An index of Parquet."""
+    source = open_source(write_parquet(file.schema, members, folder))
+    build_index(Panel(file, source, date.min), folder / "index")
+    return folder / "index"
+
+
+LAYOUTS: dict[str, Callable[[PanelFile, Sequence[Row], Path], Path]] = {
+    "parquet": lambda file, members, folder: write_parquet(file.schema, members, folder),
+    "arrow": lambda file, members, folder: write_arrow(file.schema, members, folder),
+    "csv": lambda file, members, folder: write_csv(file.schema, members, folder),
+    "index": write_index,
 }
 
 
 def open_members(file: PanelFile, path: Path, as_of: date) -> Panel:
-    """The panel of a panel file, with its members read from `path`."""
-    return Panel(file, open_source(path), as_of)
+    """The panel of a panel file, with its members read from `path`, or the panel of an index."""
+    return open_panel(path, as_of) if is_index(path) else Panel(file, open_source(path), as_of)
 
 
 def column_names(schema: Schema, members: Sequence[Row]) -> list[str]:

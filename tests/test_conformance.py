@@ -89,7 +89,7 @@ def test_the_reference_gives_verdict_reason_and_quotas(case: Case, tmp_path: Pat
 @each_judged
 def test_the_batch_engine_agrees(case: Case, layout: str, tmp_path: Path) -> None:
     prepared = prepare(case, tmp_path)
-    path = LAYOUTS[layout](prepared.file.schema, case.members, tmp_path)
+    path = LAYOUTS[layout](prepared.file, case.members, tmp_path)
     panel = open_members(prepared.file, path, case.as_of)
     plan = matcher.compile(prepared.surveys)
     assert match_all(plan, panel, list(case.expect)) == expected_of_batch(prepared)
@@ -126,7 +126,7 @@ def test_the_batch_engine_agrees_on_members_stored_otherwise(
 @each_judged
 def test_a_plan_that_was_written_and_read_agrees(case: Case, tmp_path: Path) -> None:
     prepared = prepare(case, tmp_path)
-    path = LAYOUTS["parquet"](prepared.file.schema, case.members, tmp_path)
+    path = LAYOUTS["parquet"](prepared.file, case.members, tmp_path)
     panel = open_members(prepared.file, path, case.as_of)
     plan = Plan.from_bytes(matcher.compile(prepared.surveys).to_bytes())
     assert match_all(plan, panel, list(case.expect)) == expected_of_batch(prepared)
@@ -135,7 +135,7 @@ def test_a_plan_that_was_written_and_read_agrees(case: Case, tmp_path: Path) -> 
 @each_judged
 def test_counts_are_of_the_verdicts(case: Case, tmp_path: Path) -> None:
     prepared = prepare(case, tmp_path)
-    path = LAYOUTS["parquet"](prepared.file.schema, case.members, tmp_path)
+    path = LAYOUTS["parquet"](prepared.file, case.members, tmp_path)
     panel = open_members(prepared.file, path, case.as_of)
     counts, *_ = matcher.compile(prepared.surveys).match(panel).counts().surveys
     verdicts = [each.verdict for each in case.expect.values()]
