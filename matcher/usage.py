@@ -48,7 +48,7 @@ def read_whole(_: type, tokens: list[Token]) -> int:
 
 
 def at_least_one(_: type, value: int | None) -> None:
-    """Refuse zero and less; raises ValueError. None: the flag is not given."""
+    """Refuse zero and less, where a number is given; raises ValueError."""
     if value is not None and value < 1:
         raise ValueError("must be at least 1")
 
@@ -102,7 +102,7 @@ def _unreadable(error: CoercionError) -> str:
     kind: Any = error.target_type or (error.argument.hint if error.argument else None)
     if kind is date:
         return f"`{flag}`: `{written}` is not a date (YYYY-MM-DD)"
-    if kind is int:
+    if kind in (int, int | None):
         return f"`{flag}`: `{written}` is not a whole number"
     if kind is bool:
         return f"`{flag}` takes no value"

@@ -350,12 +350,12 @@ def _optional(strategies: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[d
     return st.fixed_dictionaries({}, optional=dict(strategies))
 
 
-_prices = st.sampled_from([10, 10, "$5.00", 20.0, 0, None, "?"])
-
-
-def _paying(*keys: str) -> dict[str, SearchStrategy[Json]]:
-    """Few different prices, shares and lengths, so that surveys often pay the same."""
-    return dict.fromkeys(keys, _prices)
+def _paying(cost: str, incidence: str, length: str) -> SearchStrategy[dict[str, Json]]:
+    """Few different prices, so that surveys often pay the same; rarely none, or none that reads."""
+    prices = st.sampled_from([10, 20.0, "$5.00", 1, 3])
+    usual = st.fixed_dictionaries({cost: prices, incidence: st.just(50), length: st.just(10)})
+    any_ = st.sampled_from([10, 0, None, "?"])
+    return _or_rarely(usual, _optional({cost: any_, incidence: any_, length: any_}))
 
 
 # --- Dynata
@@ -419,14 +419,20 @@ def dynata(draw: st.DrawFn) -> dict[str, Json]:
         "project_id": st.sampled_from([1, "7", None]),
         "project_exclusions": _excluded,
         "category_exclusions": _excluded | st.none(),
-        **_paying("cost_per_interview", "incidence_rate", "length_of_interview"),
     }
-    return {
-        "id": 0,
-        "status": draw(_or_rarely(st.just("OPEN"), st.sampled_from(["OPEN", "PAUSED"]))),
-        "cells": cells,
-        "quotas": draw(_or_rarely(st.lists(_some(quota, 4), min_size=1, max_size=3), st.just([]))),
-    } | draw(_optional(gates))
+    pays = _paying("cost_per_interview", "incidence_rate", "length_of_interview")
+    return (
+        {
+            "id": 0,
+            "status": draw(_or_rarely(st.just("OPEN"), st.sampled_from(["OPEN", "PAUSED"]))),
+            "cells": cells,
+            "quotas": draw(
+                _or_rarely(st.lists(_some(quota, 4), min_size=1, max_size=3), st.just([]))
+            ),
+        }
+        | draw(_optional(gates))
+        | draw(pays)
+    )
 
 
 # --- Toluna
@@ -493,10 +499,10 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
         ),
         "EstimatedCompletesRemaining": _or_rarely(st.just(5), st.sampled_from([5, 0])),
         "SurveyWaveExclusions": st.lists(exclusion, max_size=3),
-        **_paying("Price", "IR", "LOI"),
-        "Price": _paying("Amount")["Amount"].map(lambda amount: {"Amount": amount}),
     }
-    return survey | draw(_optional(gates))
+    pays = draw(_paying("Amount", "IR", "LOI"))
+    price = {"Price": {"Amount": pays.pop("Amount")}} if "Amount" in pays else {}
+    return survey | draw(_optional(gates)) | pays | price
 
 
 # --- RFG
@@ -552,14 +558,17 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
         "tabletSupported": support,
         "duplicationKey": st.sampled_from(["K", ["K", 7], ["7", ""], [], "", None]),
         "filterMode": st.sampled_from([0, 1, 1, 2, None]),
-        **_paying("cpi", "ir", "lengthOfInterview"),
     }
-    return {
-        "pid": 0,
-        "state": draw(_or_rarely(st.just(2), st.sampled_from([2, 3]))),
-        "datapoints": draw(points),
-        "quotas": draw(st.lists(quota, max_size=4)),
-    } | draw(_optional(gates))
+    return (
+        {
+            "pid": 0,
+            "state": draw(_or_rarely(st.just(2), st.sampled_from([2, 3]))),
+            "datapoints": draw(points),
+            "quotas": draw(st.lists(quota, max_size=4)),
+        }
+        | draw(_optional(gates))
+        | draw(_paying("cpi", "ir", "lengthOfInterview"))
+    )
 
 
 @st.composite

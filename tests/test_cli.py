@@ -116,6 +116,12 @@ USAGE: dict[str, str] = {
     "count payload.json --panel panel.toml --choose x": f"`--choose`: `x` is none of {HOW}",
     "count payload.json --panel panel.toml --seed x": "`--seed`: `x` is not a whole number",
     "count payload.json --panel panel.toml --seed 1.5": "`--seed`: `1.5` is not a whole number",
+    "match payload.json --panel panel.toml --max-surveys-per-member 0": (
+        "`--max-surveys-per-member 0`: must be at least 1"
+    ),
+    "match payload.json --panel panel.toml --max-surveys-per-member x": (
+        "`--max-surveys-per-member`: `x` is not a whole number"
+    ),
     "count payload.json --panel panel.toml --workers 0": "`--workers 0`: must be at least 1",
     "count payload.json --panel panel.toml --workers -3": "`--workers -3`: must be at least 1",
     "count payload.json --panel panel.toml --workers=x": "`--workers`: `x` is not a whole number",
@@ -251,6 +257,7 @@ def test_the_json_document(name: str) -> None:
             "status": "open",
             "eligible": 3,
             "uncertain": 1,
+            "given": 3,
             "quotas": [
                 {"ids": ["q1"], "matched": 1, "assigned": 1, "remaining": 3, "open": True},
                 {"ids": ["q2"], "matched": 3, "assigned": 2, "remaining": 5, "open": True},
@@ -261,12 +268,20 @@ def test_the_json_document(name: str) -> None:
             "status": "closed",
             "eligible": 0,
             "uncertain": 0,
+            "given": 0,
             "quotas": [
                 {"ids": ["q1"], "matched": 1, "assigned": 0, "remaining": 3, "open": True},
                 {"ids": ["q2"], "matched": 3, "assigned": 0, "remaining": 5, "open": True},
             ],
         },
-        {"survey": "dynata:2", "status": "rejected", "eligible": 0, "uncertain": 0, "quotas": []},
+        {
+            "survey": "dynata:2",
+            "status": "rejected",
+            "eligible": 0,
+            "uncertain": 0,
+            "given": 0,
+            "quotas": [],
+        },
     ]
     errors = [each for each in document["diagnostics"] if each["level"] == "error"]
     assert errors == [
@@ -315,6 +330,27 @@ def test_the_parquet_file(here: Path) -> None:
         ("m4", "toluna", "7/8", ["70", "71"], "eligible"),
         ("m4", "rfg", "9", [], "uncertain"),
     ]
+
+
+def test_members_are_given_the_surveys_that_pay_best(here: Path) -> None:
+    """Eligible before uncertain, then by price per expected minute, then in payload order."""
+    put(here, "toluna.json", TOLUNA | {"Price": {"Amount": 9}, "IR": 50, "LOI": 10})
+    put(here, "rfg.json", RFG | {"cpi": "$3.00", "ir": 50, "lengthOfInterview": 3})
+    payloads = ["payload.json", "toluna.json", "rfg.json"]
+    flags = ["-o", "out.parquet", "--uncertain", "--max-surveys-per-member", "1"]
+    result = command("match", *payloads, *COMMON, *flags, "--json")
+    rows = pq.read_table(here / "out.parquet").to_pylist()
+    assert [(row["member_id"], row["marketplace"], row["verdict"]) for row in rows] == [
+        ("m1", "dynata", "eligible"),
+        ("m2", "rfg", "eligible"),
+        ("m3", "rfg", "eligible"),
+        ("m4", "toluna", "eligible"),
+    ]
+    surveys = result.document["surveys"]
+    assert [(each["eligible"], each["given"]) for each in surveys] == [(3, 1), (2, 1), (2, 2)]
+    assert [each["assigned"] for each in surveys[0]["quotas"]] == [1, 0]
+    told = command("match", *payloads, *COMMON, "--max-surveys-per-member", "1").err
+    assert "7 eligible pairs, 4 given at 1 survey a member" in told
 
 
 @pytest.mark.parametrize(
@@ -525,7 +561,7 @@ for match in matches:
     print(match.member_id, match.survey, *match.quota_ids, match.verdict)
 print(matches.counts().surveys[0].eligible, list(matches.eligible("dynata:1")))
 matches.to_parquet("out.parquet")
-print(*[finding.code for finding in surveys.diagnostics])
+print([finding.code for finding in surveys.diagnostics])
 """
 
 
@@ -538,6 +574,6 @@ def test_from_python(here: Path) -> None:
         "m2 dynata:1 q2 eligible",
         "m4 dynata:1 q2 eligible",
         "3 [0, 1, 3]",
-        "history-not-applied",
+        "['history-not-applied']",
     ]
     assert pq.read_table(here / "out.parquet").num_rows == 3

@@ -17,7 +17,7 @@ from matcher.choice import How
 from matcher.matches import Match, PanelCounts
 from matcher.plan import Plan
 from profiles.panel import Panel
-from profiles.panelfile import PanelFile, read_panel_file
+from profiles.panelfile import PanelFile, parse_panel, read_panel_file
 from profiles.synthetic import AS_OF
 from tests.corpus import ROOT
 from tests.panels import open_members
@@ -90,6 +90,31 @@ def test_shards_and_workers_change_nothing(
         panel = open_members(file, members, AS_OF)
         found = result_of(plan, panel, tmp_path, choose=how, workers=run.workers)
         assert found == expected, run
+
+
+def test_with_a_history_and_a_limit_shards_and_workers_change_nothing(
+    file: PanelFile, members: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = pq.read_table(members, columns=["member_id"])["member_id"].to_pylist()
+    names = ("member_id", "marketplace", "survey_id", "wave_id", "outcome")
+    rows = [(each, "dynata", str(20101 + n % 40), "", "dropout") for n, each in enumerate(ids)]
+    rows += [(each, "toluna", "2510005", "791005", "started") for each in ids[::3]]
+    history = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+    pq.write_table(history, tmp_path / "history.parquet")
+    tables = {**file.tables, "history": {"source": str(tmp_path / "history.parquet")}}
+    with_history = parse_panel(tables, file.path)
+    plan = matcher.compile(matcher.load_surveys([DEMO / "payloads"], with_history.mapping))
+    expected = result_of(plan, open_members(with_history, members, AS_OF), tmp_path, max_surveys=3)
+    given = sum(survey.given for survey in expected[1].surveys)
+    assert MEMBERS < given <= 3 * MEMBERS
+    unlimited = plan.match(open_members(with_history, members, AS_OF), uncertain=True).counts()
+    assert sum(survey.given for survey in unlimited.surveys) > given
+    for engine in ("numpy", "numba"):
+        for run in RUNS:
+            monkeypatch.setattr("matcher.matches.SHARD_MEMBERS", run.shard)
+            panel = open_members(with_history, members, AS_OF)
+            how = {"max_surveys": 3, "workers": run.workers, "engine": engine}
+            assert result_of(plan, panel, tmp_path, **how) == expected, (run, engine)
 
 
 def test_a_small_budget_makes_small_shards_and_changes_nothing(

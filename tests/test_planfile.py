@@ -44,6 +44,7 @@ SURVEYS = st.builds(
     st.booleans(),
     st.lists(CLAUSES, max_size=3).map(tuple),
     groups(groups(st.just(()))),
+    st.none() | st.floats(0, 1e9),
 )
 
 
