@@ -63,11 +63,11 @@ def build_index(panel: Panel, folder: Path) -> Indexed:
     """
     with locked(folder):
         writer = _Writer(panel, folder, None)
-        ids = []
+        unique = UniqueIds(panel.source, panel.schema.member_id)
         for shard in writer.read(panel.source, whole=True):
-            ids.append(shard.ids[panel.schema.member_id])
+            unique.add(shard.ids[panel.schema.member_id])
             writer.write(shard)
-        _check_unique(panel.source, panel.schema.member_id, ids)
+        unique.check()
         writer.merge()
         return writer.finish(new=writer.members)
 
