@@ -37,6 +37,8 @@ def read_format(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; the folder holds no index") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
     except (ValueError, RecursionError):

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -36,7 +35,7 @@ def write(folder: Path, index: Path, how: str) -> None:
 
 def _kill_at(number: int, index: Path) -> None:
     """Kill this process when it comes to its n-th operation on files in the folder."""
-    done = 0
+    done, sync = 0, os.fsync
 
     def count() -> None:
         nonlocal done
@@ -48,15 +47,12 @@ def _kill_at(number: int, index: Path) -> None:
         if event in _EVENTS and str(arguments[0]).startswith(str(index)):
             count()
 
-    def counted(sync: Callable[[Any], None]) -> Callable[[Any], None]:
-        def counted_sync(file: Any) -> None:
-            count()
-            sync(file)
-
-        return counted_sync
+    def counted_sync(fd: Any) -> None:
+        count()
+        sync(fd)
 
     sys.addaudithook(hook)
-    os.fsync = counted(os.fsync)  # type: ignore[assignment]
+    os.fsync = counted_sync
 
 
 def _run(folder: Path, how: str) -> None:

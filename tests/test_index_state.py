@@ -290,12 +290,14 @@ class Indexing(RuleBasedStateMachine):
 
     # --- what must hold
 
-    @rule(how=st.sampled_from(How), as_of=st.sampled_from(DAYS))
-    def matches_are_those_of_the_reference(self, how: How, as_of: date) -> None:
+    @rule(how=st.sampled_from(How), as_of=st.sampled_from(DAYS), workers=st.sampled_from([1, 1, 2]))
+    def matches_are_those_of_the_reference(self, how: How, as_of: date, workers: int) -> None:
         rows = [row for _, row in self.members.values()]
         reference = Reference(self.surveys.surveys, self.file.mapping, rows, as_of)
         choice = reference.choice(how, 1)
-        found = self.plan.match(open_panel(self.index, as_of), choose=how, seed=1, uncertain=True)
+        found = self.plan.match(
+            open_panel(self.index, as_of), choose=how, seed=1, uncertain=True, workers=workers
+        )
         assert list(found) == reference.rows(choice, uncertain=True)
         assert found.counts() == reference.counts(choice, uncertain=True)
         for survey in self.surveys.surveys:

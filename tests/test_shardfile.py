@@ -79,15 +79,13 @@ def assert_lasting(
             assert_holds(column_on(attribute, each, day), read)
 
 
-@pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize(("kind", "typed"), TYPED)
 @settings(max_examples=settings().max_examples // 12)
-@given(data=st.data())
+@given(data=st.data(), dense=st.booleans())
 def test_what_is_decoded_or_stored_holds_on_any_day(
-    kind: Kind, typed: Typed, dense: bool, data: st.DataObject, folder: Path
+    kind: Kind, typed: Typed, data: st.DataObject, dense: bool, folder: Path
 ) -> None:
-    if dense and kind is not Kind.NUMBER:
-        return
+    """`dense`: numbers are taken for mostly distinct, and stored as they are."""
     column = data.draw(chunked(typed))
     attribute = Attribute("a", kind, "a")
     if unreadable_rows(attribute, column):
@@ -122,7 +120,7 @@ def raw_values(kind: Kind, several: bool, values: int) -> tuple[pa.DataType, lis
     return pa.list_(item), lists
 
 
-@pytest.mark.parametrize("values", [0, 1, 64, 65, 200, 255, 256, 300])
+@pytest.mark.parametrize("values", [0, 1, 64, 65, 255, 256])
 @pytest.mark.parametrize(
     ("kind", "several"),
     [
