@@ -221,9 +221,9 @@ def index(
     """Prepare a panel for repeated use; every --panel takes the folder, too."""
     if not update and (changes or deleted):
         raise InputError("`--changes` and `--deleted` go with `--update`")
-    if panel.is_dir():
-        raise InputError(f"{panel}: `matcher index` needs the panel file, not a folder")
     opened = open_panel(panel, options.day)
+    if opened.is_index:
+        raise InputError(f"{panel}: `matcher index` needs the panel file, not an index of it")
     began = time.perf_counter()
     if update:
         changed = open_members(opened.file, changes) if changes else None

@@ -24,9 +24,8 @@ from profiles.finding import PanelFinding
 from profiles.history import History, Positions
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
-from profiles.index import Index, is_index, open_index
+from profiles.index import Index, open_index
 from profiles.long import open_long
-from profiles.manifest import MANIFEST
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.participation import Asked
@@ -155,6 +154,11 @@ class Panel:
         """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
         return (self.source.count_rows() or 0) <= RESIDENT_MEMBERS
 
+    @property
+    def is_index(self) -> bool:
+        """Whether the members stand in an index."""
+        return isinstance(self.source, Index)
+
     def findings(self) -> list[PanelFinding]:
         """What is to be said of the panel before it is used."""
         return self.source.findings() if isinstance(self.source, Index) else []
@@ -267,9 +271,11 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
     `as_of` defaults to today. Raises InputError where the file or its source is unusable.
     """
     path = Path(path)
-    if path.is_dir():
-        if not is_index(path):
-            raise InputError(f"{path}: a folder, but not an index (it has no `{MANIFEST}`)")
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # a name too long: said when it is read
+        is_folder = False
+    if is_folder:
         index = open_index(path)
         return Panel(index.file, index, as_of or date.today())
     file = read_panel_file(path)

@@ -25,6 +25,7 @@ Answers: TypeAlias = tuple[str, ...] | tuple[float, ...]
 ANY_CHILD = "*"
 _EPOCH = date(1970, 1, 1).toordinal()
 _DECIMAL = re.compile(r"[+-]?\d{1,300}(\.\d+)?\Z", re.ASCII)
+_AGE = re.compile(r"\d{1,9}\Z", re.ASCII)
 _NEGATIVE = re.compile(r"-\d", re.ASCII)
 
 
@@ -112,7 +113,7 @@ def _child(raw: str) -> tuple[str, int | date]:
     gender, colon, born = (part.strip() for part in raw.partition(":"))
     if not colon:
         raise UnreadableError(f"`{raw}` is not a child (GENDER:BIRTHDATE or GENDER:AGE)")
-    return gender, int(born) if born.isascii() and born.isdigit() else as_date(born)
+    return gender, int(born) if _AGE.match(born) else as_date(born)
 
 
 def read_child(raw: str, as_of: date) -> tuple[str, ...]:

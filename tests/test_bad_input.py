@@ -331,7 +331,7 @@ def test_panel_names_that_lead_nowhere(here: Path) -> None:
     put(here, "payload.json", GOOD)
     for name, expected in {
         "nope.toml": "nope.toml: no such panel file",
-        ".": ".: a folder, but not an index (it has no `manifest.json`)",
+        ".": "manifest.json: missing; the folder holds no index",
         "x" * 300: f"{'x' * 300}: cannot be read: file name too long",
     }.items():
         result = match("payload.json", panel=name)

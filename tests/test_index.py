@@ -484,10 +484,10 @@ def test_columns_that_do_not_say_when(times: pa.Array, here: Path) -> None:
     assert contents(here / "idx") == kept
 
 
-def test_the_place_of_a_changed_row_is_that_in_its_file(here: Path) -> None:
+def test_a_changed_row_is_called_by_its_member(here: Path) -> None:
     timed(here, [1, 2, 0, 3], dob=[*MEMBERS["dob"][:3], "soon"])
     assert_refused(
-        "members.parquet: row 4, column `dob`: `soon` is not a date (YYYY-MM-DD)",
+        "members.parquet: member `m4`, column `dob`: `soon` is not a date (YYYY-MM-DD)",
         index,
         "--update",
     )
