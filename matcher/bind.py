@@ -97,18 +97,18 @@ def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows:
 
     All leaves of an attribute are asked of its column together.
     """
-    asked: dict[str, list[tuple[Mask, Row]]] = {}
-    for row, register in zip(rows, program.registers, strict=True):
+    asked: dict[str, list[tuple[Mask, int]]] = {}
+    for number, register in enumerate(program.registers):
         if isinstance(register, Literal) and register not in known:
             leaf = register.leaf
             if isinstance(leaf, OneOf | StartsWith | InRanges):
                 wanted = _wanted(leaf, shard.columns[leaf.attribute])
-                asked.setdefault(leaf.attribute, []).append((wanted, row))
+                asked.setdefault(leaf.attribute, []).append((wanted, number))
             else:
-                _write_leaf(leaf, shard, row)
+                _write_leaf(leaf, shard, rows[number])
     for attribute, pairs in asked.items():
-        masks, outs = zip(*pairs, strict=True)
-        shard.columns[attribute].holdings(masks, outs)
+        masks, numbers = zip(*pairs, strict=True)
+        shard.columns[attribute].holdings(masks, rows, numbers)
     for row, register in zip(rows, program.registers, strict=True):
         if isinstance(register, Compound):
             _combine(register, rows, row)

@@ -96,9 +96,13 @@ class Options:
         str | None, Parameter(help="Take payloads for this marketplace's, whatever their shape.")
     ] = None
     workers: Annotated[
-        int,
-        Parameter(help="Threads to evaluate with.", converter=read_whole, validator=at_least_one),
-    ] = 1
+        int | None,
+        Parameter(
+            help="Threads to evaluate with (default: one a processor).",
+            converter=read_whole,
+            validator=at_least_one,
+        ),
+    ] = None
 
     @property
     def day(self) -> date:
@@ -109,6 +113,13 @@ class Options:
 DEFAULTS = Options()
 _MOMENT = 0.2
 _FILE_WIDTH = 200
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _console() -> Console:
@@ -179,7 +190,7 @@ def _count(
         seed=options.seed,
         uncertain=options.uncertain,
         max_surveys=max_surveys,
-        workers=options.workers,
+        workers=options.workers or _processors(),
         progress=progress,
     )
     try:

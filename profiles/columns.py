@@ -29,6 +29,7 @@ Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
 WORD = 64
 _KEPT_ROWS = 512
 _MASKS_AT_A_TIME = 32
+_FEW_CLASSES = 128
 _FEW = 24
 """So many rows are cheaper to combine than one look-up of every member."""
 
@@ -138,8 +139,8 @@ class Column(Protocol):
         `out`: the row to write it to, instead of a new one.
         """
 
-    def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
-        """`holding` of each mask, written to the row of the same place."""
+    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
+        """`holding` of each mask, written to the row of the same place's number."""
 
     def part(self, start: int, stop: int) -> Column:
         """The answers of some members in a row: from one multiple of 64 to another, or the end."""
@@ -154,10 +155,10 @@ class _Base(ABC):
     def holding(self, wanted: Mask, out: Row | None = None) -> Row:
         """See `Column`."""
 
-    def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
+    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
         """See `Column`."""
-        for wanted, out in zip(masks, outs, strict=True):
-            self.holding(wanted, out)
+        for wanted, number in zip(masks, numbers, strict=True):
+            self.holding(wanted, rows[number])
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -240,32 +241,33 @@ class SingleColumn(_Base):
         members = np.concatenate(parts) if parts else np.empty(0, np.int64)
         return row_of(members, len(self.codes), out)
 
-    def holdings(self, masks: Sequence[Mask], outs: Sequence[Row]) -> None:
-        """With the `fast` extra, all rows that masks tell apart in one pass over the members."""
+    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
+        """With the `fast` extra, in one pass over the members.
+
+        Values that no mask tells apart are one class. There is a row for each of few classes, of
+        which those of the masks are made; of many, each member's bit is set where his class is.
+        """
         compiled = kernels("profiles.kernels", len(self.codes) * len(masks))
         if compiled is None:
-            super().holdings(masks, outs)
+            super().holdings(masks, rows, numbers)
             return
+        outs = np.array(numbers, np.int64)
         class_of = _classes(masks)
         classes = int(class_of.max(initial=-1)) + 1
-        if classes > _KEPT_ROWS:
-            super().holdings(masks, outs)
+        if classes > _FEW_CLASSES:
+            nothing = np.zeros((1, len(masks)), np.bool_)
+            rows[outs] = 0
+            lists = _lists(np.concatenate((nothing, np.array(masks).T)))
+            compiled.list_rows(self.codes, *lists, rows, outs)
             return
-        rows = _SCRATCH.rows(classes + 1, words(len(self.codes)))
-        numbers = np.concatenate(([0], class_of + 1)).astype(narrow(classes))
-        compiled.class_rows(self.codes, numbers, rows)
-        below: Rows | None = None
-        places = np.unique(class_of, return_index=True)[1]
-        for wanted, out in zip(masks, outs, strict=True):
-            held = wanted[places]
-            edges = np.flatnonzero(np.diff(held, prepend=False, append=False))
-            values = np.flatnonzero(held)
-            if len(edges) < len(values):
-                if below is None:
-                    below = np.bitwise_xor.accumulate(rows, axis=0)
-                _xor((below[edge] for edge in edges.tolist()), out)
-            else:
-                _xor((rows[value] for value in (values + 1).tolist()), out)
+        of_class = _SCRATCH.rows(classes + 1, words(len(self.codes)))
+        table = np.concatenate(([0], class_of + 1)).astype(narrow(classes))
+        compiled.class_rows(self.codes, table, of_class)
+        held = np.array(masks)[:, np.unique(class_of, return_index=True)[1]]
+        edges = np.diff(held, prepend=False, append=False)
+        below = bool(edges.sum() < held.sum())
+        lists = _lists(edges if below else held)
+        compiled.sum_rows(of_class[1:], *lists, below, rows, outs)
 
     def part(self, start: int, stop: int) -> SingleColumn:
         """The codes of some members."""
@@ -292,6 +294,12 @@ class SingleColumn(_Base):
         """Members sorted by what they hold, and where those of each value start."""
         counts = np.bincount(self.codes, minlength=len(self.vocabulary) + 1)
         return np.argsort(self.codes, kind="stable"), np.cumsum(counts)
+
+
+def _lists(masks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What each mask holds, one list after the other: where each starts, and all items."""
+    bounds = np.concatenate(([0], np.cumsum(masks.sum(axis=1, dtype=np.int64))))
+    return bounds, np.nonzero(masks)[1]
 
 
 def _classes(masks: Sequence[Mask]) -> NDArray[np.int64]:
@@ -330,6 +338,15 @@ class RowsColumn(_Base):
         for value in np.flatnonzero(wanted).tolist():
             np.bitwise_or(out, self.rows[value], out=out)
         return out
+
+    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
+        """With the `fast` extra, while few words of all rows are in the cache."""
+        compiled = kernels("profiles.kernels", rows.shape[1] * len(masks))
+        if compiled is None:
+            super().holdings(masks, rows, numbers)
+            return
+        lists = _lists(np.array(masks))
+        compiled.sum_rows(self.rows, *lists, False, rows, np.array(numbers, np.int64))
 
     def part(self, start: int, stop: int) -> RowsColumn:
         """The bits of some members."""
