@@ -10,7 +10,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -53,30 +53,23 @@ class DuckDBFile:
         """What is read from now on is what stands in the file at this moment."""
         self._connection = _connect(self.files[0], *_READING, *_WRITING)
         self._connection.execute("BEGIN")
-        statement = "SELECT readonly FROM duckdb_databases() WHERE NOT internal"
-        self._read_only = self._connection.sql(statement).fetchall() == [(True,)]
+        self._read_only = _opened(self._connection)[1]
 
     def columns(self, statement: str) -> list[ReadColumn]:
         """The columns of a statement's rows."""
-        try:
-            rows = self._connection.sql(statement)
-            types = zip(rows.columns, rows.types, strict=True)
-            return [_column(self._connection, name, kind) for name, kind in types]
-        except duckdb.Error as error:
-            raise InputError(_why(error)) from None
+        with _told():
+            return _columns(self._connection, statement)
 
     def read(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a statement."""
         # A file that nobody can write to stays the same without the transaction.
         connection = self._connection.cursor() if self._read_only else self._connection
-        try:
+        with _told():
             reader = connection.sql(statement).to_arrow_reader(BATCH_ROWS)
             try:
                 yield from reader
             finally:
                 reader.close()
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise InputError(_why(error)) from None
 
     def tables(self) -> list[str]:
         """The tables there are, without their schemas."""
@@ -143,13 +136,11 @@ class DuckDBWriter:
 
     def columns(self, table: str) -> list[ReadColumn] | None:
         """The columns of a table."""
-        try:
-            rows = self._connection.sql(f"SELECT * FROM {quote_table(table)}")
-        except duckdb.CatalogException:
-            return None
-        return [
-            _column(self._connection, *each) for each in zip(rows.columns, rows.types, strict=True)
-        ]
+        with _told(self.name):
+            try:
+                return _columns(self._connection, f"SELECT * FROM {quote_table(table)}")
+            except duckdb.CatalogException:
+                return None
 
     def identity(self, table: str) -> object:
         """The file and the table in it."""
@@ -157,19 +148,18 @@ class DuckDBWriter:
 
     def execute(self, statement: str) -> None:
         """Run a statement."""
-        try:
+        with _told(self.name):
             self._connection.execute(statement)
-        except duckdb.Error as error:
-            raise InputError(f"{self.name}: {_why(error)}") from None
 
     def lock(self, table: str) -> None:
         """A change by another makes this transaction fail; nothing is to be done."""
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Add rows to a table."""
-        self._connection.register("rows_to_append", rows)
-        self.execute(f"INSERT INTO {quote_table(table)} SELECT * FROM rows_to_append")
-        self._connection.unregister("rows_to_append")
+        with _told(self.name):
+            self._connection.register("rows_to_append", rows)
+            self.execute(f"INSERT INTO {quote_table(table)} SELECT * FROM rows_to_append")
+            self._connection.unregister("rows_to_append")
 
     def close(self, *, done: bool) -> None:
         """Let go of the file; a new one is given its name, or removed."""
@@ -202,11 +192,26 @@ def _connect(path: Path, *modes: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """Connect in the first mode in which this process can, for it has one mode at a time."""
     for last, mode in enumerate(modes, start=1):
         try:
-            return duckdb.connect(str(path), **mode)
+            connection = duckdb.connect(str(path), **mode)
         except duckdb.Error as error:
-            if "different configuration" not in str(error) or last == len(modes):
-                raise InputError(f"{path}: {_why(error)}") from None
+            if "different configuration" in str(error) and last < len(modes):
+                continue
+            raise InputError(f"{path}: {_why(error)}") from None
+        # A file of data is opened as views in memory, and what is written there is lost.
+        if _opened(connection)[0] is None:
+            connection.close()
+            raise InputError(f"{path}: not a DuckDB file")
+        return connection
     raise AssertionError
+
+
+def _opened(connection: duckdb.DuckDBPyConnection) -> tuple[str | None, bool]:
+    """The file that a connection is to, and whether it can only be read."""
+    statement = (
+        "SELECT path, readonly FROM duckdb_databases() WHERE database_name = current_database()"
+    )
+    ((path, read_only),) = connection.sql(statement).fetchall()
+    return path, read_only
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -221,10 +226,14 @@ def _identity(path: Path, table: str) -> object:
     return path.resolve(), schema, name
 
 
-def _column(connection: duckdb.DuckDBPyConnection, name: str, kind: Any) -> ReadColumn:
-    cast = _cast(kind)
-    sample = connection.sql(f"SELECT NULL::{cast or kind}").to_arrow_reader(1)
-    return ReadColumn(name, sample.schema.field(0).type, cast)
+def _columns(connection: duckdb.DuckDBPyConnection, statement: str) -> list[ReadColumn]:
+    rows = connection.sql(statement)
+    columns = []
+    for name, kind in zip(rows.columns, rows.types, strict=True):
+        cast = _cast(kind)
+        with connection.sql(f"SELECT NULL::{cast or kind}").to_arrow_reader(1) as sample:
+            columns.append(ReadColumn(name, sample.schema.field(0).type, cast))
+    return columns
 
 
 def _cast(kind: Any) -> str | None:
@@ -237,6 +246,19 @@ def _cast(kind: Any) -> str | None:
     if item.id in _PLAIN:
         return f"{item}[]" if kind.id == "array" else None
     return "TEXT[]"
+
+
+@contextmanager
+def _told(name: str = "") -> Iterator[None]:
+    """Raise as InputError what DuckDB says, and as KeyboardInterrupt that it was interrupted."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise InputError(f"{name}: {_why(error)}" if name else _why(error)) from None
+    except RuntimeError as error:
+        if "interrupted" in str(error):  # what the handler of a signal has raised is lost
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _why(error: Exception) -> str:

@@ -64,21 +64,18 @@ class Postgres:
 
     def columns(self, statement: str) -> list[ReadColumn]:
         """The columns of a statement's rows."""
-        return [_column(each) for each in self._holder.schema(statement)]
+        with self._connected() as connection:
+            return [_column(each) for each in connection.schema(statement)]
 
     def read(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a statement."""
-        connection = self._idle.pop() if self._idle else self._connect()
-        try:
+        with self._connected() as connection:
             yield from connection.stream(statement)
-            self._idle = [connection]
-        finally:
-            if connection not in self._idle:
-                connection.close()
 
     def tables(self) -> list[str]:
         """The tables there are, without their schemas."""
-        found = self._holder.fetch("SELECT table_name FROM information_schema.tables")
+        with self._connected() as connection:
+            found = connection.fetch("SELECT table_name FROM information_schema.tables")
         return sorted(name for (name,) in found)
 
     def sort_key(self, column: ReadColumn) -> str:
@@ -88,7 +85,19 @@ class Postgres:
 
     def identity(self, table: str) -> object:
         """The server, the database and the table in it."""
-        return _identity(self._holder, table)
+        with self._connected() as connection:
+            return _identity(connection, table)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection that sees the snapshot, kept for the next use where nothing goes wrong."""
+        connection = self._idle.pop() if self._idle else self._connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle = [connection]
 
     def _connect(self) -> Connection:
         connection = Connection(self._url)

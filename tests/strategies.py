@@ -7,7 +7,7 @@ answer is drawn from small pools that meet often, so that every truth value come
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from math import nan
 from pathlib import Path
@@ -316,6 +316,7 @@ variations = st.builds(
     st.booleans(),
     st.sampled_from([True, True, False]),
 )
+variations_without_history = variations.map(lambda each: replace(each, history=False))
 
 
 # --- what payloads of all marketplaces hold

@@ -21,6 +21,7 @@ from profiles.panelfile import PanelFile, parse_panel, read_panel_file
 from profiles.synthetic import AS_OF
 from tests.corpus import ROOT
 from tests.panels import open_members
+from tests.stores import STORES, store
 
 DEMO = ROOT / "fixtures" / "demo"
 MEMBERS = 1000
@@ -249,6 +250,22 @@ def test_sources_change_nothing(
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose="balanced")
     panel = open_members(file, write(table, tmp_path), AS_OF)
     assert result_of(plan, panel, tmp_path, choose="balanced") == expected
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_databases_and_the_long_layout_change_nothing(
+    plan: Plan,
+    file: PanelFile,
+    table: pa.Table,
+    members: Path,
+    name: str,
+    tmp_path: Path,
+    postgres: str,
+) -> None:
+    expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose="balanced")
+    source = store(name, {"demo": (file, table)}, tmp_path, postgres)["demo"]
+    found = result_of(plan, Panel(file, source, AS_OF), tmp_path, choose="balanced")
+    assert found == expected
 
 
 def test_another_seed_draws_other_quotas_and_admits_the_same(

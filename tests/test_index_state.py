@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -30,7 +29,14 @@ from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel
 from profiles.sources import FileSource, open_source
 from tests.reference import Reference
-from tests.strategies import LAYOUTS, Json, Variation, payload, variations, write_collections
+from tests.strategies import (
+    LAYOUTS,
+    Json,
+    Variation,
+    payload,
+    variations_without_history,
+    write_collections,
+)
 
 Row: TypeAlias = dict[str, Any]
 Types: TypeAlias = tuple[tuple[str, pa.DataType], ...]
@@ -105,7 +111,7 @@ class Indexing(RuleBasedStateMachine):
         self.temporary.cleanup()
 
     @initialize(
-        variation=variations.map(lambda each: replace(each, history=False)),
+        variation=variations_without_history,
         surveys=payload(),
         text_ids=st.booleans(),
         times=st.sampled_from(list(TIMES)),
