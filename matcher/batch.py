@@ -22,8 +22,8 @@ from profiles.columns import WORD, Row, popcount, positions, row_of, words
 from profiles.fast import Engine, kernels
 from profiles.panel import Shard
 
-TakenCounts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Members by slot, and by survey that is not `sole`."""
+TakenCounts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Members given by slot; admitted by survey that is not `sole`; matched by slot, -1: not known."""
 _ROWS_AT_A_TIME = 8
 Tally: TypeAlias = tuple[Conjunction | None, tuple[Conjunction | None, ...]]
 """Members of a base to count: by each conjunction, and by any of them."""
@@ -207,7 +207,8 @@ class Executor:
                         self._draw(compiled, step, rows, shard, out.taken, left)
                     else:
                         self._take(step, rows, out.taken, left, again=adds)
-        return count_rows(out.taken), count_rows(out.admitted)
+        matched = np.full(len(out.taken), -1, np.int64)
+        return count_rows(out.taken), count_rows(out.admitted), matched
 
     def _take(self, step: Step, rows: Rows, taken: Rows, left: Row, *, again: bool) -> None:
         """Let each quota in turn take its members out of those left; `again`: add to its row."""
@@ -256,8 +257,8 @@ def count_rows(rows: Rows) -> NDArray[np.int64]:
 
 
 def count_taken(program: Program, taken_counts: TakenCounts, counts: Counts) -> None:
-    """Note whom each quota is given, and whom each survey admits."""
-    counts.assigned[:], admitted = taken_counts
+    """Note whom each quota is given, whom each survey admits, and who was seen to match."""
+    counts.assigned[:], admitted, counts.matched[:] = taken_counts
     others = iter(admitted)
     counts.eligible[:] = [
         sum(counts.assigned[slot.number] for slot in survey.steps[0].slots)
@@ -270,10 +271,13 @@ def count_taken(program: Program, taken_counts: TakenCounts, counts: Counts) -> 
 def count_matched(
     program: Program, bound: Bound, shard: Shard, counts: Counts, engine: Engine = "auto"
 ) -> None:
-    """Count whom each quota's own rule and the survey's gate admit."""
-    slots = [[slot for step in each.steps for slot in step.slots] for each in program.surveys]
+    """Count whom each quota's own rule and the survey's gate admit, where that is not known yet."""
+    slots = [
+        [slot for step in each.steps for slot in step.slots if counts.matched[slot.number] < 0]
+        for each in program.surveys
+    ]
     wanted = [
-        (compiled.gate, tuple(slot.fits for slot in mine))
+        (compiled.gate if mine else None, tuple(slot.fits for slot in mine))
         for compiled, mine in zip(program.surveys, slots, strict=True)
     ]
     for mine, (found, _) in zip(slots, tally(bound.true, wanted, shard, engine), strict=True):

@@ -46,7 +46,8 @@ class Flat:
     `base`: for every group, the number of the conjunction that starts it, or -1 - slot where it
     divides those whom a slot has taken. `keep`: the row of `admitted` that the base is kept in,
     or -1. `quotas`: where each group's quotas start; `slots`: the slot of each quota, whose
-    conjunctions follow those of the bases.
+    conjunctions follow those of the bases. `matched`: the slots of which whoever matches them is
+    counted on the way, because the group's base is the survey's gate and all who match are taken.
     """
 
     conjunctions: Conjunctions
@@ -54,6 +55,7 @@ class Flat:
     keep: Ints
     quotas: Ints
     slots: Ints
+    matched: NDArray[np.bool_]
     dead_slots: Ints
     dead_rows: Ints
 
@@ -64,6 +66,7 @@ def flatten(program: Program, orders: dict[int, Sequence[Slot]]) -> Flat:
     quotas: list[Conjunction] = []
     base, keep, bounds, slots = [], [], [0], []
     dead_rows: list[int] = []
+    matched = np.zeros(len(program.slots), np.bool_)
     row = 0
     for compiled in program.surveys:
         kept = -1 if compiled.sole else row
@@ -82,6 +85,7 @@ def flatten(program: Program, orders: dict[int, Sequence[Slot]]) -> Flat:
             for slot in orders[id(step)] if step is not None else ():
                 slots.append(slot.number)
                 quotas.append(slot.takes or ())
+                matched[slot.number] = compiled.sole and source is None and slot.fits == slot.takes
             bounds.append(len(slots))
     dead = np.setdiff1d(np.arange(len(program.slots)), slots)
     return Flat(
@@ -90,6 +94,7 @@ def flatten(program: Program, orders: dict[int, Sequence[Slot]]) -> Flat:
         np.array(keep, np.int64),
         np.array(bounds, np.int64) + len(bases),
         np.array(slots, np.int64),
+        matched,
         dead.astype(np.int64),
         np.array(dead_rows, np.int64),
     )
@@ -145,13 +150,16 @@ def _assign(
     keep: Any,
     quotas: Any,
     slots: Any,
+    matched: Any,
     taken: Any,
     admitted: Any,
     taken_counts: Any,
     admitted_counts: Any,
+    matched_counts: Any,
     tile: int,
 ) -> None:
     left = np.empty(tile, np.uint64)
+    gate = np.empty(tile, np.uint64)
     whole = taken.shape[1] >= rows.shape[1]
     for first in range(0, rows.shape[1], tile):
         size = min(tile, rows.shape[1] - first)
@@ -165,6 +173,8 @@ def _assign(
             else:
                 start, end = bounds[source], bounds[source + 1]
                 _meet(rows, registers, start, end, first, size, everyone[first:], left)
+                for i in range(size):
+                    gate[i] = left[i]
                 if keep[group] >= 0:
                     kept = admitted[keep[group], at : at + size]
                     total = np.uint64(0)
@@ -175,7 +185,16 @@ def _assign(
             for quota in range(quotas[group], quotas[group + 1]):
                 slot = slots[quota - quotas[0]]
                 mine = taken[slot, at : at + size]
-                _meet(rows, registers, bounds[quota], bounds[quota + 1], first, size, left, mine)
+                start, end = bounds[quota], bounds[quota + 1]
+                if matched[slot]:
+                    _meet(rows, registers, start, end, first, size, gate, mine)
+                    total = np.uint64(0)
+                    for i in range(size):
+                        total += _popcount(mine[i])
+                        mine[i] &= left[i]
+                    matched_counts[slot] += total
+                else:
+                    _meet(rows, registers, start, end, first, size, left, mine)
                 total = np.uint64(0)
                 for i in range(size):
                     left[i] ^= mine[i]
@@ -185,7 +204,7 @@ def _assign(
 
 def assign(
     flat: Flat, rows: NDArray[np.uint64], everyone: NDArray[np.uint64], taken: Any, admitted: Any
-) -> tuple[Ints, Ints]:
+) -> tuple[Ints, Ints, Ints]:
     """Fill `taken` and `admitted` as the numpy executor does; gives their rows' counts.
 
     Where there is less room in them, it is written to again and again, tile after tile.
@@ -194,6 +213,7 @@ def assign(
     admitted[flat.dead_rows] = 0
     taken_counts = np.zeros(len(taken), np.uint64)
     admitted_counts = np.zeros(len(admitted), np.uint64)
+    matched_counts = np.zeros(len(taken), np.uint64)
     _assign(
         rows,
         everyone,
@@ -203,13 +223,16 @@ def assign(
         flat.keep,
         flat.quotas,
         flat.slots,
+        flat.matched,
         taken,
         admitted,
         taken_counts,
         admitted_counts,
+        matched_counts,
         TILE_WORDS,
     )
-    return taken_counts.astype(np.int64), admitted_counts.astype(np.int64)
+    seen = np.where(flat.matched, matched_counts.astype(np.int64), -1)
+    return taken_counts.astype(np.int64), admitted_counts.astype(np.int64), seen
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]

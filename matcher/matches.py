@@ -273,7 +273,7 @@ class Matches:
             count_matched(program, bound, shard, counts, self._engine)
             counts.given[:] = counts.eligible
             if maybe:
-                assigned, _ = executor.assign_uncertain(bound, shard, exact, maybe[0])
+                assigned, *_ = executor.assign_uncertain(bound, shard, exact, maybe[0])
                 counts.assigned[:] += assigned
                 counts.given[:] += counts.uncertain
         if self._limit is not None:

@@ -30,6 +30,7 @@ WORD = 64
 _KEPT_ROWS = 512
 _MASKS_AT_A_TIME = 32
 _FEW_CLASSES = 128
+_MANY_VALUES = 1 << 12
 _FEW = 24
 """So many rows are cheaper to combine than one look-up of every member."""
 
@@ -252,12 +253,11 @@ class SingleColumn(_Base):
             super().holdings(masks, rows, numbers)
             return
         outs = np.array(numbers, np.int64)
-        class_of = _classes(masks)
-        classes = int(class_of.max(initial=-1)) + 1
-        if classes > _FEW_CLASSES:
-            nothing = np.zeros((1, len(masks)), np.bool_)
+        class_of = _classes(masks) if len(self.vocabulary) <= _MANY_VALUES else None
+        classes = 0 if class_of is None else int(class_of.max(initial=-1)) + 1
+        if class_of is None or classes > _FEW_CLASSES:
             rows[outs] = 0
-            lists = _lists(np.concatenate((nothing, np.array(masks).T)))
+            lists = _holders(masks, len(self.vocabulary))
             compiled.list_rows(self.codes, *lists, rows, outs)
             return
         of_class = _SCRATCH.rows(classes + 1, words(len(self.codes)))
@@ -300,6 +300,18 @@ def _lists(masks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
     """What each mask holds, one list after the other: where each starts, and all items."""
     bounds = np.concatenate(([0], np.cumsum(masks.sum(axis=1, dtype=np.int64))))
     return bounds, np.nonzero(masks)[1]
+
+
+def _holders(masks: Sequence[Mask], values: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For every code the masks that hold its value, one list after the other."""
+    held = [np.flatnonzero(wanted) for wanted in masks]
+    sizes = [len(each) for each in held]
+    together = np.concatenate(held)
+    counts = np.bincount(together, minlength=values)
+    order = np.argsort(together, kind="stable")
+    return np.concatenate(([0, 0], np.cumsum(counts))), np.repeat(np.arange(len(masks)), sizes)[
+        order
+    ]
 
 
 def _classes(masks: Sequence[Mask]) -> NDArray[np.int64]:
