@@ -44,7 +44,9 @@ def _do(job: str, case: Case, plan: Plan) -> int:
     if job == "stream":
         plan = Plan(plan.surveys[:STREAMED])
     panel = case.panel.parent / "index" if job == "indexed" else case.panel
-    matches = plan.match(open_panel(panel, AS_OF), workers=WORKERS if job == "indexed" else 1)
+    matches = plan.match(
+        open_panel(panel, AS_OF, keep=False), workers=WORKERS if job == "indexed" else 1
+    )
     if job in ("counts", "indexed"):
         counts = matches.counts()
     else:

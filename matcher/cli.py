@@ -301,7 +301,8 @@ def _worth_saying(
 
 
 def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
-    opened = open_panel(panel, options.day)
+    twice = options.choose is How.SCARCEST
+    opened = open_panel(panel, options.day, keep=twice)
     surveys = load_surveys(payloads, opened.mapping, options.marketplace)
     of_panel = panel_diagnostics(opened.findings())
     return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))

@@ -120,11 +120,13 @@ class Shard:
 class Panel:
     """Members and what they have answered, as a panel file describes them.
 
-    `as_of` is the day on which ages count and invitations have or have not expired.
+    `as_of` is the day on which ages count and invitations have or have not expired. With `keep` a
+    panel that is not too large stays in memory once it has been read, for the next plan.
     """
 
-    def __init__(self, file: PanelFile, source: Source, as_of: date) -> None:
+    def __init__(self, file: PanelFile, source: Source, as_of: date, *, keep: bool = True) -> None:
         self.file = file
+        self._keep = keep
         self.source = source
         self.as_of = as_of
         self.history = History(file.history, file.path.parent) if file.history else None
@@ -152,7 +154,7 @@ class Panel:
     @property
     def resident(self) -> bool:
         """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
-        return (self.source.count_rows() or 0) <= RESIDENT_MEMBERS
+        return self._keep and (self.source.count_rows() or 0) <= RESIDENT_MEMBERS
 
     @property
     def is_index(self) -> bool:
@@ -183,7 +185,7 @@ class Panel:
             self._load_missing(wanted, members)
             yield from self._shards
             return
-        kept: list[Shard] | None = []
+        kept: list[Shard] | None = [] if self.resident else None
         unique = UniqueIds(self.source, self.schema.member_id)
         for shard in self._read(wanted, members, with_ids=True):
             if not isinstance(self.source, Index):  # of which they were unique when it was written
@@ -265,10 +267,11 @@ def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:
     return np.flatnonzero(flags.to_numpy(zero_copy_only=False))
 
 
-def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
+def open_panel(path: str | Path, as_of: date | None = None, *, keep: bool = True) -> Panel:
     """Open the panel that a panel file describes, or an index of it; only the schema is read yet.
 
-    `as_of` defaults to today. Raises InputError where the file or its source is unusable.
+    `as_of` defaults to today; without `keep` memory stays as if for one shard, and every plan reads
+    the members again. Raises InputError where the file or its source is unusable.
     """
     path = Path(path)
     try:
@@ -277,9 +280,9 @@ def open_panel(path: str | Path, as_of: date | None = None) -> Panel:
         is_folder = False
     if is_folder:
         index = open_index(path)
-        return Panel(index.file, index, as_of or date.today())
+        return Panel(index.file, index, as_of or date.today(), keep=keep)
     file = read_panel_file(path)
-    return Panel(file, open_members(file), as_of or date.today())
+    return Panel(file, open_members(file), as_of or date.today(), keep=keep)
 
 
 def open_members(file: PanelFile, other: Path | None = None) -> Source:

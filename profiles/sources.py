@@ -248,7 +248,7 @@ def _read_parquet(
         for leaf in leaves
         if leaf.physical_type == "BYTE_ARRAY" and leaf.path not in distinct
     ]
-    with pq.ParquetFile(file, read_dictionary=texts, memory_map=True) as parquet:
+    with pq.ParquetFile(file, read_dictionary=texts) as parquet:
         # One row group at a time: lists of dictionary texts cannot be read across the end of one.
         for group in range(parquet.num_row_groups):
             yield from parquet.iter_batches(BATCH_ROWS, [group], columns, use_threads=False)
