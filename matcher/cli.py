@@ -23,7 +23,14 @@ import matcher
 from matcher.choice import How
 from matcher.destination import Destination, choose_destination
 from matcher.diagnostic import Diagnostic, Level
-from matcher.lint import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping, panel_diagnostics
+from matcher.lint import (
+    NEEDS_PANEL,
+    history_diagnostics,
+    lint_panel,
+    lint_surveys,
+    open_mapping,
+    panel_diagnostics,
+)
 from matcher.payload import Surveys, load_surveys
 from matcher.report import (
     ProgressBar,
@@ -304,7 +311,7 @@ def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Pan
     twice = options.choose is How.SCARCEST
     opened = open_panel(panel, options.day, keep=twice)
     surveys = load_surveys(payloads, opened.mapping, options.marketplace)
-    of_panel = panel_diagnostics(opened.findings())
+    of_panel = panel_diagnostics(opened.findings()) + history_diagnostics(opened, surveys.surveys)
     return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from matcher.diagnostic import Diagnostic, Level
 from matcher.marketplaces.shape import Json, Marketplace
 from matcher.payload import documents, named, recognise
+from matcher.possible import leaves_of
 from matcher.reach import SurveyLint
+from matcher.rule import TookPart
 from matcher.survey import Survey
 from profiles.check import check_panel
 from profiles.finding import PanelFinding
@@ -47,6 +49,22 @@ def lint_surveys(
 def lint_panel(panel: Panel) -> list[Diagnostic]:
     """What `profiles.check.check_panel` finds, as diagnostics."""
     return panel_diagnostics(check_panel(panel))
+
+
+def history_diagnostics(panel: Panel, surveys: Iterable[Survey]) -> list[Diagnostic]:
+    """Columns that the panel's history lacks though surveys ask for what would stand in them."""
+    if panel.history is None:
+        return []
+    rules = (clause.rule for survey in surveys for clause in survey.gate)
+    scopes = {leaf.scope for leaf in leaves_of(rules) if isinstance(leaf, TookPart)}
+    return [
+        Diagnostic(
+            Level.WARNING,
+            "history-not-applied",
+            f"{panel.history.source.name}: no column `{column}`, so nobody is kept out by it",
+        )
+        for column in panel.history.lacking(scopes)
+    ]
 
 
 def panel_diagnostics(findings: Iterable[PanelFinding]) -> list[Diagnostic]:

@@ -76,6 +76,11 @@ class History:
             )
         return source
 
+    def lacking(self, scopes: Iterable[str]) -> list[str]:
+        """The columns that the scopes are read from and that are not there: nobody is found so."""
+        columns = {column for scope in scopes for column in _READ[scope]}
+        return sorted(columns.difference(self.source.schema().names))
+
     def read(self, asked: Iterable[Asked]) -> None:
         """Find who took part in what is asked, and has not been asked before.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -325,3 +326,24 @@ def test_without_history_it_is_said_once_by_the_payload_that_asks_most(tmp_path:
     (warning,) = matcher.load_surveys([asking], mapping).diagnostics
     where = "(projects are excluded, first in dynata:2 /project_exclusions)"
     assert str(warning) == f"warning: {what} {where} [history-not-applied]"
+
+
+def test_a_column_that_surveys_ask_for_and_history_lacks_is_told(
+    panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path, "payload.json", [{**ADULT_MEN, "category_exclusions": [7]}])
+    assert panel.history is not None
+    flags = ("payload.json", "--panel", "panel.toml", "--json")
+
+    def told() -> list[str]:
+        found = json.loads(command("count", *flags).out)["diagnostics"]
+        return [each["message"] for each in found if each["code"] == "history-not-applied"]
+
+    write(tmp_path, [{**GOOD, "project_id": "1", "category_ids": ["7"]}])
+    assert told() == []
+    write(tmp_path, [GOOD])
+    lacks = "history.parquet: no column `{}`, so nobody is kept out by it"
+    assert told() == [lacks.format("category_ids")]
+    put(tmp_path, "payload.json", [{**ADULT_MEN, "project_id": 5}])
+    assert told() == [lacks.format("project_id")]
