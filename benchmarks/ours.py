@@ -10,7 +10,7 @@ from matcher.batch import Assigned, Executor
 from matcher.bind import bind
 from matcher.choice import First
 from matcher.plan import Plan
-from profiles.columns import WORD, Row
+from profiles.bits import WORD, Row
 from profiles.fast import Engine
 from profiles.panel import Shard, open_panel
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
-from profiles.columns import WORD, Row, popcount, positions, row_of, words
+from profiles.bits import WORD, Row, popcount, positions, row_of, words
 from profiles.fast import Engine, kernels
 from profiles.panel import Shard
 

@@ -26,7 +26,8 @@ from matcher.rule import (
     TookPart,
     Unusable,
 )
-from profiles.columns import Column, Mask, Row, Vocabulary, row_of, words
+from profiles.bits import Row, row_of, words
+from profiles.columns import Column, Mask, Vocabulary
 from profiles.panel import Shard
 from profiles.values import is_negative_code, number_in
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matcher.batch import Assigned, union
 from matcher.plan import Program
-from profiles.columns import Row, all_members, popcount
+from profiles.bits import Row, all_members, popcount
 
 
 class Limit:

@@ -37,7 +37,7 @@ from matcher.limit import Limit
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
 from matcher.tables import write_table
-from profiles.columns import WORD, Row, Rows, positions
+from profiles.bits import WORD, Row, Rows, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
 from profiles.panel import Panel, Shard

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from matcher.batch import Assigned
 from matcher.evaluate import Verdict
 from matcher.plan import Compiled, Program, Step
-from profiles.columns import WORD, Row, words
+from profiles.bits import WORD, Row, words
 from profiles.errors import InputError, system_reason
 from profiles.ids import id_type
 from profiles.panel import Panel, Shard

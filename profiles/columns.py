@@ -1,8 +1,7 @@
 """Columns of one shard, encoded for the one question rules ask: who holds these values.
 
-A row is one bit per member of the shard, packed in 64-bit words, the bits past the last member
-zero. Columns make a row from a mask over their vocabulary; what a rule means by the mask is not
-their business. Codes: 0 is "no answer", `i` is `vocabulary[i - 1]`.
+Columns make a row (`profiles.bits`) from a mask over their vocabulary; what a rule means by the
+mask is not their business. Codes: 0 is "no answer", `i` is `vocabulary[i - 1]`.
 """
 
 from __future__ import annotations
@@ -11,22 +10,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from threading import local
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from profiles.bits import SCRATCH, WORD, Row, Rows, all_members, pack, row_of, words
 from profiles.fast import kernels
 
-Row: TypeAlias = NDArray[np.uint64]
-Rows: TypeAlias = NDArray[np.uint64]
-"""`[values, words]`: one row a value."""
 Mask: TypeAlias = NDArray[np.bool_]
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Vocabulary: TypeAlias = tuple[str, ...] | NDArray[np.float64]
 
-WORD = 64
 _KEPT_ROWS = 512
 _MASKS_AT_A_TIME = 32
 _FEW_CLASSES = 128
@@ -35,85 +30,11 @@ _FEW = 24
 """So many rows are cheaper to combine than one look-up of every member."""
 
 
-def words(members: int) -> int:
-    """How many 64-bit words a row of so many members takes."""
-    return (members + WORD - 1) // WORD
-
-
-def pack(members: NDArray[np.bool_] | NDArray[np.uint8], out: Row | None = None) -> Row:
-    """Pack one truth value (or one byte: zero or not) a member into a row."""
-    out = np.empty(words(len(members)), np.uint64) if out is None else out
-    packed = np.packbits(members, bitorder="little")
-    out.view(np.uint8)[: len(packed)] = packed
-    out.view(np.uint8)[len(packed) :] = 0
-    return out
-
-
-def all_members(members: int) -> Row:
-    """The row in which every member stands."""
-    row = np.full(words(members), ~np.uint64(0), np.uint64)
-    if members % WORD:
-        row[-1] >>= np.uint64(WORD - members % WORD)
-    return row
-
-
-def popcount(row: Row) -> int:
-    """How many members stand in a row."""
-    return int(np.bitwise_count(row).sum(dtype=np.int64))
-
-
-def flags_of(row: Row, size: int) -> NDArray[np.bool_]:
-    """One truth value for each of `size` members."""
-    return np.unpackbits(row.view(np.uint8), count=size, bitorder="little").view(np.bool_)
-
-
-def positions(row: Row) -> NDArray[np.int64]:
-    """The members whose bit is set, ascending, counted from the start of the shard."""
-    return np.flatnonzero(flags_of(row, WORD * len(row)))
-
-
-def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> Row:
-    """The row, for a shard of `size` members, in which these positions are set.
-
-    Few of them are set one by one; many cost less by a truth value for every member.
-    """
-    if WORD * len(members) < size:
-        return _scatter(members, np.empty(words(size), np.uint64) if out is None else out)
-    flags = np.zeros(size, np.bool_)
-    flags[members] = True
-    return pack(flags, out)
-
-
-def _scatter(members: NDArray[np.integer], row: Row) -> Row:
-    row[:] = 0
-    places = members.astype(np.uint64)
-    np.bitwise_or.at(row, places >> np.uint64(6), np.uint64(1) << (places & np.uint64(WORD - 1)))
-    return row
-
-
 def narrow(vocabulary_size: int) -> type[np.unsignedinteger[Any]]:
     """The narrowest unsigned type for the codes of so many values and "no answer"."""
     if vocabulary_size < 1 << 8:
         return np.uint8
     return np.uint16 if vocabulary_size < 1 << 16 else np.uint32
-
-
-class _Scratch(local):
-    """Rows that a thread uses for a moment; memory that it has touched is quicker than new."""
-
-    def __init__(self) -> None:
-        self._words = np.empty(0, np.uint64)
-
-    def rows(self, count: int, width: int) -> Rows:
-        """So many rows, in which nobody stands."""
-        if len(self._words) < count * width:
-            self._words = np.empty(count * width, np.uint64)
-        rows = self._words[: count * width].reshape(count, width)
-        rows[:] = 0
-        return rows
-
-
-_SCRATCH = _Scratch()
 
 
 class Column(Protocol):
@@ -260,7 +181,7 @@ class SingleColumn(_Base):
             lists = _holders(masks, len(self.vocabulary))
             compiled.list_rows(self.codes, *lists, rows, outs)
             return
-        of_class = _SCRATCH.rows(classes + 1, words(len(self.codes)))
+        of_class = SCRATCH.rows(classes + 1, words(len(self.codes)))
         table = np.concatenate(([0], class_of + 1)).astype(narrow(classes))
         compiled.class_rows(self.codes, table, of_class)
         held = np.array(masks)[:, np.unique(class_of, return_index=True)[1]]

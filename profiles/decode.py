@@ -8,15 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from profiles.columns import (
-    Column,
-    ListsColumn,
-    NumberColumn,
-    RowsColumn,
-    SingleColumn,
-    Vocabulary,
-    flags_of,
-)
+from profiles.bits import flags_of
+from profiles.columns import Column, ListsColumn, NumberColumn, RowsColumn, SingleColumn, Vocabulary
 from profiles.schema import Attribute, Kind
 
 _EPOCH = date(1970, 1, 1).toordinal()

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from profiles.bits import pack
 from profiles.columns import (
     Codes,
     Column,
@@ -27,7 +28,6 @@ from profiles.columns import (
     Vocabulary,
     multi_column,
     narrow,
-    pack,
 )
 from profiles.fast import kernels
 from profiles.schema import Attribute, Kind

@@ -21,16 +21,8 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
-from profiles.columns import (
-    Column,
-    ListsColumn,
-    Row,
-    RowsColumn,
-    all_members,
-    flags_of,
-    popcount,
-    row_of,
-)
+from profiles.bits import Row, all_members, flags_of, popcount, row_of
+from profiles.columns import Column, ListsColumn, RowsColumn
 from profiles.decode import decode_column, decoded_type
 from profiles.encode import encode_column
 from profiles.errors import InputError, system_reason

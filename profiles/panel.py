@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from profiles.columns import Column, ConstantColumn, Row, popcount
+from profiles.bits import Row, popcount
+from profiles.columns import Column, ConstantColumn
 from profiles.encode import column_on
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding

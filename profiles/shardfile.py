@@ -18,14 +18,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from profiles.columns import (
-    Column,
-    ListsColumn,
-    NumberColumn,
-    RowsColumn,
-    SingleColumn,
-    Vocabulary,
-)
+from profiles.columns import Column, ListsColumn, NumberColumn, RowsColumn, SingleColumn, Vocabulary
 from profiles.errors import InputError
 from profiles.shards import EncodedShard
 

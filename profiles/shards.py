@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from profiles.columns import Column, Row, all_members
+from profiles.bits import Row, all_members
+from profiles.columns import Column
 from profiles.encode import BadValueError, encode_column
 from profiles.errors import InputError
 from profiles.ids import id_array, id_type

@@ -16,17 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from profiles.columns import (
-    Column,
-    ConstantColumn,
-    NumberColumn,
-    all_members,
-    narrow,
-    pack,
-    positions,
-    row_of,
-    words,
-)
+from profiles.bits import all_members, pack, positions, row_of, words
+from profiles.columns import Column, ConstantColumn, NumberColumn, narrow
 from profiles.encode import BadValueError, column_on
 from profiles.encode import encode_column as encode_lasting
 from profiles.schema import Attribute, Kind

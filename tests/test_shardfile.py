@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiles.columns import WORD, Column, ListsColumn, RowsColumn, all_members, positions
+from profiles.bits import WORD, all_members, positions
+from profiles.columns import Column, ListsColumn, RowsColumn
 from profiles.decode import decode_column, decoded_type
 from profiles.encode import column_on, encode_column
 from profiles.schema import Attribute, Kind
