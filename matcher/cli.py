@@ -57,6 +57,7 @@ from matcher.usage import (
 from profiles.check import number_lists
 from profiles.errors import InputError, system_reason
 from profiles.indexing import build_index, update_index
+from profiles.location import Location
 from profiles.panel import Panel, open_members, open_panel
 from profiles.sources import open_source
 
@@ -229,8 +230,10 @@ def index(
         bool, Parameter(help="Take in what has changed since it was written.", negative=())
     ] = False,
     changes: Annotated[
-        Path | None, Parameter(help="With --update: the rows of changed and new members.")
+        str | None,
+        Parameter(help="With --update: files, or a database, of changed and new members."),
     ] = None,
+    table: Annotated[str | None, Parameter(help="The table of a database of changes.")] = None,
     deleted: Annotated[
         Path | None, Parameter(help="With --update: the ids of members who are gone.")
     ] = None,
@@ -239,12 +242,15 @@ def index(
     """Prepare a panel for repeated use; every --panel takes the folder, too."""
     if not update and (changes or deleted):
         raise InputError("`--changes` and `--deleted` go with `--update`")
+    changed_rows = Location(changes, table) if changes is not None else None
+    if (table is not None) != (changed_rows is not None and changed_rows.scheme is not None):
+        raise InputError("`--changes` of a database and `--table` go together")
     opened = open_panel(panel, options.day)
     if opened.is_index:
         raise InputError(f"{panel}: `matcher index` needs the panel file, not an index of it")
     began = time.perf_counter()
     if update:
-        changed = open_members(opened.file, changes) if changes else None
+        changed = open_members(opened.file, changed_rows) if changed_rows else None
         done = update_index(opened, output, changed, open_source(deleted) if deleted else None)
     else:
         done = build_index(opened, output)

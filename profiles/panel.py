@@ -26,13 +26,14 @@ from profiles.history import History, Positions
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
 from profiles.index import Index, open_index
+from profiles.location import Location
 from profiles.long import open_long
 from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.participation import Asked
 from profiles.schema import Schema
 from profiles.shards import SHARD_MEMBERS, ShardReader
-from profiles.sources import Source, open_location, open_source
+from profiles.sources import Source, open_location
 
 RESIDENT_MEMBERS = 1 << 22
 _NAMED = 5
@@ -286,11 +287,13 @@ def open_panel(path: str | Path, as_of: date | None = None, *, keep: bool = True
     return Panel(file, open_members(file), as_of or date.today(), keep=keep)
 
 
-def open_members(file: PanelFile, other: Path | None = None) -> Source:
-    """The source that a panel file names, or other files of the same layout, by members."""
+def open_members(file: PanelFile, other: Location | None = None) -> Source:
+    """The source that a panel file names, with a row for every member.
+
+    `other`: where other members of the same columns and layout stand, relative to the current
+    folder.
+    """
     member_id = file.schema.member_id
-    if other is None:
-        source = open_location(file.location, file.path.parent, member_id)
-    else:
-        source = open_source(other)
+    location, base = (other, Path()) if other else (file.location, file.path.parent)
+    source = open_location(location, base, member_id)
     return open_long(source, member_id, file.mapping) if file.layout == "long" else source

@@ -18,6 +18,7 @@ from profiles.index import open_index
 from profiles.indexfolder import locked
 from tests.commandline import ADULT_MEN, AS_OF, MEMBERS, PANEL, Result, command, put, put_panel
 from tests.corpus import ROOT
+from tests.stores import put_duckdb
 
 DEMO = ROOT / "fixtures" / "demo"
 TIMES = [1, 2, 2, None]
@@ -506,3 +507,16 @@ def test_a_constant_that_json_cannot_say(here: Path) -> None:
     put(here, "panel.toml", f"{TIMED}\n[constants]\nheat = inf\nstars = {10**30}\n")
     assert index().status == 0
     assert changed_files(count()) == []
+
+
+def test_changes_may_stand_in_a_database(here: Path) -> None:
+    assert index().status == 0
+    rows = {name: [*values[:1], values[1]] for name, values in MEMBERS.items()}
+    rows["member_id"] = ["m1", "m9"]
+    put_duckdb({"changed": pa.table(rows)}, here / "panel.duckdb")
+    flags = ("--update", "--changes", "duckdb:///panel.duckdb", "--json")
+    done = index(*flags, "--table", "changed").document
+    assert (done["changed"], done["new"], done["deleted"]) == (1, 1, 0)
+    together = "`--changes` of a database and `--table` go together"
+    assert_refused(together, index, *flags)
+    assert_refused(together, index, "--update", "--changes", "x.parquet", "--table", "changed")
