@@ -93,20 +93,21 @@ def update_index(
                 "was built of; build it anew, without --update"
             )
         writer = _Writer(panel, folder, index)
-        known = _living_ids(index)
         column = panel.schema.member_id
+        kind = index.schema().field(column).type
         if changes is None and deleted is None:
+            known = _joined([each.data.column(0) for each in index.batches([column])], kind)
             source = _compared(panel, index, known)
             taken = list(writer.read(source, whole=True))
             _check_unique(panel.source, column, source.ids)
-            there = _joined(source.ids, known.type)
+            there = _joined(source.ids, kind)
             gone = known.filter(pc.invert(pc.is_in(known, value_set=there)))
         else:
             taken = list(writer.read(changes, whole=False)) if changes is not None else []
             if changes is not None:
                 _check_unique(changes, column, [shard.ids[column] for shard in taken])
-            gone = _joined(_ids_of(deleted, column, known.type), known.type)
-        touched = _joined([shard.ids[column] for shard in taken], known.type)
+            gone = _joined(_ids_of(deleted, column, kind), kind)
+        touched = _joined([shard.ids[column] for shard in taken], kind)
         _check_apart(touched, gone)
         changed = writer.bury(touched)
         lost = writer.bury(gone)
@@ -236,12 +237,6 @@ def _compared(panel: Panel, index: Index, known: pa.Array) -> ChangedRows:
         )
     watermark = read_watermark(index.body["updated_at"])
     return ChangedRows(panel.source, panel.schema.member_id, column, watermark, known)
-
-
-def _living_ids(index: Index) -> pa.Array:
-    column = index.file.schema.member_id
-    arrays = [batch.data.column(0) for batch in index.batches([column])]
-    return _joined(arrays, index.schema().field(column).type)
 
 
 def _joined(arrays: list[pa.Array], kind: pa.DataType) -> pa.Array:
