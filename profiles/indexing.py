@@ -231,9 +231,10 @@ def _compared(panel: Panel, index: Index, known: pa.Array) -> ChangedRows:
     """The rows of the panel's own source that are newer than the index."""
     column = panel.file.updated_at
     if column is None:
+        instead = "" if panel.file.layout == "long" else ", or name its column `updated_at`"
         raise InputError(
-            f"{panel.file.path}: panel.updated_at: missing; it names the column that says when a "
-            "row was changed (or give the changed rows with --changes)"
+            f"{panel.file.path}: panel: nothing says when a row was changed; give the changed "
+            f"rows with --changes{instead}"
         )
     watermark = read_watermark(index.body["updated_at"])
     return ChangedRows(panel.source, panel.schema.member_id, column, watermark, known)
@@ -251,6 +252,10 @@ def _ids_of(source: Source | None, column: str, kind: pa.DataType) -> list[pa.Ar
 
 
 def _check_unique(source: Source, column: str, ids: list[pa.Array]) -> None:
+    """Raise InputError where an id stands twice in a source, which is read again to name it."""
+    together = pa.chunked_array(ids) if ids else pa.chunked_array([], pa.string())
+    if pc.count_distinct(together).as_py() == len(together):
+        return
     unique = UniqueIds(source, column)
     for each in ids:
         unique.add(each)

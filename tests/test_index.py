@@ -433,8 +433,8 @@ def test_no_column_that_says_when_rows_were_changed(here: Path) -> None:
     put_panel(here, PANEL)
     assert index().status == 0
     assert_refused(
-        "panel.toml: panel.updated_at: missing; it names the column that says when a row was "
-        "changed (or give the changed rows with --changes)",
+        "panel.toml: panel: nothing says when a row was changed; give the changed rows with "
+        "--changes, or name its column `updated_at`",
         index,
         "--update",
     )
