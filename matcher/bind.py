@@ -59,12 +59,11 @@ def bind(program: Program, shard: Shard, room: Rows | None = None) -> Bound:
             for each, row in zip(last.program.registers, last.true, strict=True)
             if isinstance(each, Literal)
         }
+    fresh = empty_rows(program, shard.size) if room is None else room[:, : words(shard.size)]
+    _write_true(program, shard, known, fresh)
+    bound = Bound(program, fresh)
     if room is None:
-        bound = Bound(program, empty_rows(program, shard.size))
         shard.memo = bound
-    else:
-        bound = Bound(program, room[:, : words(shard.size)])
-    _write_true(program, shard, known, bound.true)
     return bound
 
 
