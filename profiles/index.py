@@ -63,7 +63,9 @@ class Index:
         self.folder = folder
         self.body = body
         self.shards = tuple(shards)
-        path = Path(os.path.normpath(folder / body["panel_file"]))
+        # `..` leads elsewhere from where a link leads to.
+        root = folder if folder.absolute() == folder.resolve() else folder.resolve()
+        path = Path(os.path.normpath(root / body["panel_file"]))
         self.file: PanelFile = parse_panel(body["panel"], path)
 
     @property

@@ -520,3 +520,15 @@ def test_changes_may_stand_in_a_database(here: Path) -> None:
     together = "`--changes` of a database and `--table` go together"
     assert_refused(together, index, *flags)
     assert_refused(together, index, "--update", "--changes", "x.parquet", "--table", "changed")
+
+
+def test_an_index_behind_a_link_knows_its_panel_file(here: Path) -> None:
+    expected = count().document
+    (here / "far" / "away").mkdir(parents=True)
+    (here / "far" / "away" / "idx").symlink_to(here / "idx")
+    found = count("far/away/idx").document
+    assert found == expected
+    put(here, "panel.toml", TIMED + '\n[constants]\ncountry = "CA"\n')
+    codes = [each["code"] for each in count("far/away/idx").document["diagnostics"]]
+    assert codes == [each["code"] for each in count().document["diagnostics"]]
+    assert "panel-file-changed" in codes
