@@ -342,6 +342,7 @@ def _give_up_stdout() -> None:
 
 def main() -> None:
     """Run the command line and exit with its status; being terminated is being interrupted."""
+    sys.unraisablehook = _tell_unless_interrupt
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     if hasattr(signal, "setitimer"):
@@ -356,12 +357,19 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt, and again after a moment, until it has been heard.
 
     Python drops what is raised while a callback of the garbage collector or the import system
-    happens to run. Work that is already being undone is left alone.
+    happens to run. Work that is already being undone is left alone, generators that are being
+    closed among that.
     """
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, _MOMENT)
-    if not isinstance(sys.exception(), KeyboardInterrupt):
+    if not isinstance(sys.exception(), KeyboardInterrupt | GeneratorExit):
         raise KeyboardInterrupt
+
+
+def _tell_unless_interrupt(dropped: sys.UnraisableHookArgs) -> None:
+    """Tell of an exception that Python drops; an interrupt is raised again anyway."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
 
 
 def run(arguments: list[str]) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -127,6 +130,18 @@ def process(
     return subprocess.Popen(
         line, **{"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": environment, **options}
     )
+
+
+def wait_until_it_listens(started: subprocess.Popen[bytes]) -> None:
+    """Wait until a command has set what it does when it is terminated; Linux tells."""
+    status = Path(f"/proc/{started.pid}/status")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        caught = re.search(r"SigCgt:\s*(\w+)", status.read_text())
+        if caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.01)
+    raise TimeoutError
 
 
 def finish(started: subprocess.Popen[bytes], stdin: bytes | None = None) -> Result:

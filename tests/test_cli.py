@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from matcher.cli import _tell_unless_interrupt
 from tests.commandline import (
     ADULT_MEN,
     AS_OF,
@@ -534,6 +536,17 @@ def test_no_traceback_gets_out(
     monkeypatch.setattr("matcher.cli.load_surveys", fail)
     result = command("count", "payload.json", *COMMON)
     assert (result.status, result.err) == (2, f"matcher: {expected}\n")
+
+
+@pytest.mark.parametrize(("kind", "told"), [(KeyboardInterrupt, 0), (ValueError, 1)])
+def test_of_what_python_drops_interrupts_alone_are_not_told(
+    kind: type[BaseException], told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
+    dropped = SimpleNamespace(exc_type=kind)
+    _tell_unless_interrupt(dropped)  # type: ignore[arg-type]
+    assert seen == [dropped] * told
 
 
 def test_the_demo_says_the_same_twice(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.commandline import (
     process,
     put,
     put_panel,
+    wait_until_it_listens,
 )
 from tests.stores import put_duckdb, put_postgres
 
@@ -157,6 +159,7 @@ def test_a_failing_run_changes_nothing(output: Output, made: bool, tmp_path: Pat
         assert output.rows() == OLD
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_work_changes_nothing(
     output: Output, number: signal.Signals, tmp_path: Path
@@ -171,7 +174,8 @@ def test_interrupted_work_changes_nothing(
     put(tmp_path, "payload.json", [{**ADULT_MEN, "id": str(each)} for each in range(40)])
     before = listing(tmp_path)
     running = process(*ARGUMENTS, "-o", output.url, "--table", "pairs")
-    time.sleep(2.5)
+    wait_until_it_listens(running)
+    time.sleep(1.5)
     assert running.poll() is None
     running.send_signal(number)
     result = finish(running)
