@@ -545,7 +545,7 @@ def test_of_what_python_drops_interrupts_alone_are_not_told(
     seen: list[object] = []
     monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
     dropped = SimpleNamespace(exc_type=kind)
-    _tell_unless_interrupt(dropped)  # type: ignore[arg-type]
+    _tell_unless_interrupt(dropped)
     assert seen == [dropped] * told
 
 
