@@ -220,7 +220,7 @@ class Matches:
         program = self.plan.program
         rows = len(program.registers) + len(program.slots) + len(program.surveys)
         members = min(SHARD_MEMBERS, max(_BUDGET * 8 // max(rows, 1), _SMALLEST))
-        total = self.panel.source.count_rows()
+        total = self.panel.known_members
         if self._workers > 1 and total is not None:
             members = min(members, max(-(-total // self._workers), _SMALLEST))
         lines = -(-members // _LINE)
@@ -228,7 +228,7 @@ class Matches:
 
     def _work(self) -> int:
         """How many words all results take, where the number of members is known."""
-        members = self.panel.source.count_rows() or 0
+        members = self.panel.known_members or 0
         return members // WORD * len(self.plan.program.slots)
 
     def _run(self, *, rows: bool = True) -> Iterator[tuple[Shard, Assigned, Assigned | None]]:
@@ -252,7 +252,7 @@ class Matches:
             return self._evaluate(executor, shard, room), room
 
         shards = self.panel.shards(self.plan.attributes, size, self.plan.history)
-        total = self.panel.source.count_rows()
+        total = self.panel.known_members
         for shard, (counts, room) in _in_order(work, shards, self._workers):
             exact, *maybe = (each.room_for(shard.size) for each in room)
             yield shard, exact, maybe[0] if maybe else None

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
-from profiles.columncheck import ColumnCheck, is_list
-from profiles.encode import BadValueError
+from profiles.columncheck import ColumnCheck
+from profiles.encode import BadValueError, is_list
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
 from profiles.ids import UniqueIds, id_array

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from profiles.encode import is_list
 from profiles.values import as_code, is_missing
 
 Numbers: TypeAlias = NDArray[np.int64]
@@ -38,10 +39,9 @@ def is_code(kind: pa.DataType) -> bool:
     )
 
 
-def is_list(kind: pa.DataType) -> bool:
+def is_code_list(kind: pa.DataType) -> bool:
     """Whether a column is of lists of codes."""
-    plain = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return plain and is_code(kind.value_type)
+    return is_list(kind) and is_code(kind.value_type)
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:
@@ -101,7 +101,7 @@ def items_of(lists: pa.Array, separator: str) -> tuple[Numbers, pa.Array]:
     """
     if is_text(lists.type):
         lists = pc.split_pattern(lists.cast(pa.string()), separator)
-    elif not is_list(lists.type):
+    elif not is_code_list(lists.type):
         return np.arange(len(lists)), lists
     parents = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     return parents.astype(np.int64), pc.list_flatten(lists)

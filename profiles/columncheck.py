@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from profiles.encode import distinct_values, is_list
 from profiles.finding import PanelFinding
 from profiles.schema import Attribute, Kind
 from profiles.sources import Batch
@@ -28,11 +28,6 @@ _LISTS = (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER)
 _SEPARATORS = (",", ";", "|", "/")
 _DIGITS = re.compile(r"\d{4,5}\Z", re.ASCII)
 Read: TypeAlias = Answers | UnreadableError | None
-
-
-def is_list(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds lists of answers."""
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 @dataclass(slots=True)
@@ -87,7 +82,8 @@ class ColumnCheck:
             sizes = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
             rows = np.repeat(rows, sizes)
             array = array.flatten()
-        numbers, counts, raws = _distinct(array)
+        numbers, raws = distinct_values(array)
+        counts = np.bincount(numbers[numbers >= 0], minlength=len(raws)).tolist()
         for number, raw in enumerate(raws):
             count = counts[number]
             if not count:
@@ -248,15 +244,6 @@ class ColumnCheck:
     def _finding(self, code: str, level: str, message: str, hint: str = "") -> PanelFinding:
         place = f"{self._origin}: column `{self.attribute.column}`"
         return PanelFinding(code, level, place, message, hint)  # type: ignore[arg-type]
-
-
-def _distinct(array: pa.Array) -> tuple[NDArray[np.int64], list[int], list[object]]:
-    """For every entry the number of its value (-1: null); how often each stands; the values."""
-    if not pa.types.is_dictionary(array.type):
-        array = array.dictionary_encode()
-    numbers = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    raws = array.dictionary.to_pylist()
-    return numbers, np.bincount(numbers[numbers >= 0], minlength=len(raws)).tolist(), raws
 
 
 def _refusal(attribute: Attribute, kind: pa.DataType) -> str | None:

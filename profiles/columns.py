@@ -174,17 +174,17 @@ class SingleColumn(_Base):
             super().holdings(masks, rows, numbers)
             return
         outs = np.array(numbers, np.int64)
-        class_of = _classes(masks) if len(self.vocabulary) <= _MANY_VALUES else None
-        classes = 0 if class_of is None else int(class_of.max(initial=-1)) + 1
-        if class_of is None or classes > _FEW_CLASSES:
+        found = _classes(masks) if len(self.vocabulary) <= _MANY_VALUES else None
+        if found is None or len(found[1]) > _FEW_CLASSES:
             rows[outs] = 0
             lists = _holders(masks, len(self.vocabulary))
             compiled.list_rows(self.codes, *lists, rows, outs)
             return
-        of_class = SCRATCH.rows(classes + 1, words(len(self.codes)))
-        table = np.concatenate(([0], class_of + 1)).astype(narrow(classes))
+        class_of, examples = found
+        of_class = SCRATCH.rows(len(examples) + 1, words(len(self.codes)))
+        table = np.concatenate(([0], class_of + 1)).astype(narrow(len(examples)))
         compiled.class_rows(self.codes, table, of_class)
-        held = np.array(masks)[:, np.unique(class_of, return_index=True)[1]]
+        held = np.array(masks)[:, examples]
         edges = np.diff(held, prepend=False, append=False)
         below = bool(edges.sum() < held.sum())
         lists = _lists(edges if below else held)
@@ -230,13 +230,15 @@ def _holders(masks: Sequence[Mask], values: int) -> tuple[NDArray[np.int64], NDA
     together = np.concatenate(held)
     counts = np.bincount(together, minlength=values)
     order = np.argsort(together, kind="stable")
-    return np.concatenate(([0, 0], np.cumsum(counts))), np.repeat(np.arange(len(masks)), sizes)[
-        order
-    ]
+    bounds = np.concatenate(([0, 0], np.cumsum(counts)))
+    return bounds, np.repeat(np.arange(len(masks)), sizes)[order]
 
 
-def _classes(masks: Sequence[Mask]) -> NDArray[np.int64]:
-    """The class of each value: those that no mask tells apart are one, numbered as they come."""
+def _classes(masks: Sequence[Mask]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The class of each value, and the first value of each class.
+
+    Values that no mask tells apart are one class; classes are numbered as they come.
+    """
     numbers = np.zeros(len(masks[0]), np.int64)
     for start in range(0, len(masks), _MASKS_AT_A_TIME):
         for wanted in masks[start : start + _MASKS_AT_A_TIME]:
@@ -245,7 +247,7 @@ def _classes(masks: Sequence[Mask]) -> NDArray[np.int64]:
     first = np.unique(numbers, return_index=True)[1]
     place = np.empty(len(first), np.int64)
     place[np.argsort(first)] = np.arange(len(first))
-    return place[numbers]
+    return place[numbers], np.sort(first)
 
 
 def _xor(rows: Iterable[Row], out: Row) -> Row:

@@ -56,8 +56,7 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     if _is_bytes(kind):
         raise BadValueError(0, "bytes, not text")
     if pa.types.is_nested(kind):
-        plain = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-        if not plain or pa.types.is_nested(kind.value_type):
+        if not is_list(kind) or pa.types.is_nested(kind.value_type):
             raise BadValueError(0, f"a column of type `{short_name(kind)}` cannot hold answers")
         if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
             raise BadValueError(
@@ -76,8 +75,13 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     return _encode_scalars(attribute, column)
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists of answers."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
 def _is_bytes(kind: pa.DataType) -> bool:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if is_list(kind):
         kind = kind.value_type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
@@ -143,7 +147,7 @@ def _dense_numbers(column: pa.ChunkedArray) -> NumberColumn:
     return NumberColumn(np.ascontiguousarray(values, np.float64))
 
 
-def _distinct(column: pa.ChunkedArray | pa.Array) -> Distinct:
+def distinct_values(column: pa.ChunkedArray | pa.Array) -> Distinct:
     """The distinct raw values, and for every entry the number of its value (-1: null)."""
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
@@ -207,7 +211,7 @@ def _look_up(table: Codes, numbers: NDArray[np.integer[Any]]) -> Codes:
 
 
 def _encode_scalars(attribute: Attribute, column: pa.ChunkedArray) -> Column:
-    numbers, raws = _distinct(column)
+    numbers, raws = distinct_values(column)
     read = _read_all(attribute, (numbers, raws), entry_is_item=False)
     code_of, vocabulary = _vocabulary(read)
     table = _code_table(read, code_of)
@@ -231,7 +235,7 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     if sizes:
         np.cumsum(np.concatenate(sizes), out=offsets[1:])
     try:
-        distinct = _distinct(values)
+        distinct = distinct_values(values)
         read = _read_all(attribute, distinct, entry_is_item=True)
     except BadValueError as error:
         row = int(np.searchsorted(offsets, error.row, side="right")) - 1

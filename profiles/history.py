@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from profiles.codes import Coded, Numbers, coded, is_code, is_id, is_list, items_of, trimmed
+from profiles.codes import Coded, Numbers, coded, is_code, is_code_list, is_id, items_of, trimmed
 from profiles.encode import short_name
 from profiles.errors import InputError
 from profiles.location import Location
@@ -79,7 +79,7 @@ class History:
     def lacking(self, scopes: Iterable[str]) -> list[str]:
         """The columns that the scopes are read from and that are not there: nobody is found so."""
         columns = {column for scope in scopes for column in _READ[scope]}
-        return sorted(columns.difference(self.source.schema().names))
+        return sorted(columns.difference(self.source.schema().names)) if columns else []
 
     def read(self, asked: Iterable[Asked]) -> None:
         """Find who took part in what is asked, and has not been asked before.
@@ -235,7 +235,7 @@ def _check_types(batch: Batch) -> None:
             if not is_id(each.type):
                 why = f"ids must be text or integers, not `{short_name(each.type)}`"
                 raise InputError(f"{batch.place(0)}, column `member_id`: {why}")
-        elif not (is_code(each.type) or (each.name == "category_ids" and is_list(each.type))):
+        elif not (is_code(each.type) or (each.name == "category_ids" and is_code_list(each.type))):
             why = f"a column of type `{short_name(each.type)}` cannot hold codes"
             raise InputError(f"{batch.place(0)}, column `{each.name}`: {why}")
 

@@ -133,7 +133,8 @@ class Index:
     ) -> Iterator[Batch]:
         """Stream the named columns, ids and answers as the panel file means them."""
         del distinct
-        schema = pa.schema([self.schema().field(name) for name in columns])
+        whole_schema = self.schema()
+        schema = pa.schema([whole_schema.field(name) for name in columns])
         by_column = self._by_column()
         row = 0
         for shard in self.read([by_column[name].name for name in columns if name in by_column]):

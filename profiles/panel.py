@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -153,10 +154,15 @@ class Panel:
         history = {"history": self.history.source} if self.history else {}
         return {"members": self.source, **history}
 
+    @cached_property
+    def known_members(self) -> int | None:
+        """How many members there are, where the source says so before they are read."""
+        return self.source.count_rows()
+
     @property
     def resident(self) -> bool:
         """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
-        return self._keep and (self.source.count_rows() or 0) <= RESIDENT_MEMBERS
+        return self._keep and (self.known_members or 0) <= RESIDENT_MEMBERS
 
     @property
     def is_index(self) -> bool:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from profiles.fast import Engine
+
 _NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors]
 
 settings.register_profile(
@@ -45,3 +47,16 @@ def postgres() -> Iterator[str]:
         server = pgserver.get_server(folder)
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.fixture(scope="module", params=["numpy", "numba"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The one or the other for all that is compiled, encoders too, however small the work."""
+    work = 1 << 60
+    if request.param == "numba":
+        pytest.importorskip("numba")
+        work = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("profiles.fast._WORTH_LOADING", work)
+        patch.setattr("profiles.fast._WORTH_CALLING", work)
+        yield request.param

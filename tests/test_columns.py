@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from random import Random
@@ -30,17 +30,8 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) ->
     return column_on(attribute, encode_lasting(attribute, column), as_of)
 
 
-@pytest.fixture(scope="module", params=["numpy", "numba"], autouse=True)
-def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The encoders' loops in numpy, and compiled however small the work is."""
-    work = 1 << 60
-    if request.param == "numba":
-        pytest.importorskip("numba")
-        work = 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("profiles.fast._WORTH_LOADING", work)
-        patch.setattr("profiles.fast._WORTH_CALLING", work)
-        yield
+pytestmark = pytest.mark.usefixtures("engine")
+"""The encoders' loops in numpy, and compiled."""
 
 
 # --- raw values by Arrow type

@@ -48,19 +48,6 @@ def _small_shards_and_lists() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["numpy", "numba"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The one or the other for all that is compiled, encoders too, however small the work."""
-    work = 1 << 60
-    if request.param == "numba":
-        pytest.importorskip("numba")
-        work = 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("profiles.fast._WORTH_LOADING", work)
-        patch.setattr("profiles.fast._WORTH_CALLING", work)
-        yield request.param
-
-
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
