@@ -76,6 +76,7 @@ class Lowering:
         self.panel = mapping
         self.marketplace = mapping.marketplace(marketplace)
         self.findings = Findings(None)
+        self.origins: dict[tuple[Rule, str], None] = {}
         self.once: dict[str, Diagnostic] = {}
         self._rules: dict[Hashable, Rule] = {}
         self._targets: dict[int, dict[object, Target | None]] = {}
@@ -83,7 +84,13 @@ class Lowering:
     def start(self, survey: str | None) -> Findings:
         """Begin a new survey; its findings are collected in what is given back."""
         self.findings = Findings(survey)
+        self.origins = {}
         return self.findings
+
+    def stands_at(self, rule: Rule, pointer: str) -> Rule:
+        """Note where a condition of the survey comes from; gives back its rule."""
+        self.origins[rule, pointer] = None
+        return rule
 
     def remembered(self, key: Hashable, lower: Callable[[], Rule]) -> Rule:
         """The rule of a condition that reads alike in many surveys, lowered once.

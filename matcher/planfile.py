@@ -30,7 +30,7 @@ from profiles.errors import InputError
 from profiles.participation import SCOPES
 
 FORMAT = "quota-matcher plan"
-VERSION = 2
+VERSION = 3
 
 
 class _Nodes:
@@ -87,7 +87,18 @@ def write_plan(surveys: tuple[Survey, ...]) -> bytes:
 def _survey_line(survey: Survey, nodes: _Nodes) -> list[Any]:
     gate = [[nodes.number(each.rule), each.reason, each.pointer] for each in survey.gate]
     groups = [_group_line(group, nodes) for group in survey.groups]
-    return [survey.marketplace, survey.id, survey.open, gate, groups, survey.pay]
+    origins = [[nodes.number(rule), pointer] for rule, pointer in survey.origins]
+    return [
+        survey.marketplace,
+        survey.id,
+        survey.live,
+        gate,
+        groups,
+        survey.pay,
+        survey.remaining,
+        survey.told_at,
+        origins,
+    ]
 
 
 def _group_line(group: Group, nodes: _Nodes) -> list[Any]:
@@ -95,7 +106,7 @@ def _group_line(group: Group, nodes: _Nodes) -> list[Any]:
         [
             quota.id,
             nodes.number(quota.rule),
-            quota.open,
+            quota.live,
             quota.remaining,
             quota.pointer,
             [_group_line(nested, nodes) for nested in quota.groups],
@@ -176,17 +187,20 @@ def _read_range(low: Any, high: Any) -> tuple[float, float]:
 
 
 def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
-    marketplace, id_, open_, gate, groups, pay = line
+    marketplace, id_, live, gate, groups, pay, remaining, told_at, origins = line
     return Survey(
         _typed(str, marketplace),
         _typed(str, id_),
-        _typed(bool, open_),
+        _typed(bool, live),
         tuple(
             Clause(_rule_at(number, rules), Reason(reason), _typed(str, pointer))
             for number, reason, pointer in gate
         ),
         tuple(_read_group(group, rules) for group in groups),
         None if pay is None else _typed(float, pay),
+        None if remaining is None else _typed(int, remaining),
+        None if told_at is None else _typed(float, told_at),
+        tuple((_rule_at(number, rules), _typed(str, pointer)) for number, pointer in origins),
     )
 
 
@@ -201,11 +215,11 @@ def _read_group(line: list[Any], rules: list[Rule]) -> Group:
 
 
 def _read_quota(line: list[Any], rules: list[Rule]) -> Quota:
-    id_, number, open_, remaining, pointer, groups = line
+    id_, number, live, remaining, pointer, groups = line
     return Quota(
         _typed(str, id_),
         _rule_at(number, rules),
-        _typed(bool, open_),
+        _typed(bool, live),
         _typed(int, remaining),
         _typed(str, pointer),
         tuple(_read_group(nested, rules) for nested in groups),

@@ -54,14 +54,19 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A rule with seats: `remaining` of them are left, and an open quota has at least one."""
+    """A rule with seats, of which `remaining` are left; `live`: its status is open."""
 
     id: str
     rule: Rule
-    open: bool
+    live: bool
     remaining: int
     pointer: str
     groups: tuple[Group, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes anyone: its status is open, and a seat is left."""
+        return self.live and self.remaining > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +83,26 @@ class Group:
 class Survey:
     """One survey, lowered to rules over the panel's attributes and values.
 
-    `pay`: what it pays per expected minute, in its own currency; None: not known.
+    `live`: its status is open. `pay`: what it pays per expected minute, in its own currency.
+    `remaining`: seats left in the survey as a whole. `told_at`: when the marketplace said all
+    this, in seconds since 1970. None: not known. `origins` says where in the payload the rules of
+    single conditions come from: pairs of a rule and a JSON pointer.
     """
 
     marketplace: str
     id: str
-    open: bool
+    live: bool
     gate: tuple[Clause, ...]
     groups: tuple[Group, ...]
     pay: float | None = None
+    remaining: int | None = None
+    told_at: float | None = None
+    origins: tuple[tuple[Rule, str], ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes anyone: its status is open, and a seat may be left."""
+        return self.live and (self.remaining is None or self.remaining > 0)
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -91,6 +91,17 @@ def as_date(raw: object) -> date:
         except ValueError:
             pass
     raise UnreadableError(f"`{raw}` is not a date (YYYY-MM-DD)")
+
+
+def as_moment(raw: object) -> float | None:
+    """Seconds since 1970 of an ISO date and time, UTC where it does not say; None: it is none."""
+    try:
+        moment = datetime.fromisoformat(raw.strip()) if isinstance(raw, str) else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def age_on(birth: date, as_of: date) -> int:

@@ -315,7 +315,7 @@ def opened_up(outer: Group) -> Group:
     return replace(
         outer,
         quotas=tuple(
-            replace(each, open=True, groups=tuple(map(opened_up, each.groups)))
+            replace(each, live=True, remaining=1, groups=tuple(map(opened_up, each.groups)))
             for each in outer.quotas
         ),
     )

@@ -111,14 +111,14 @@ GARBAGE = [
     b"\xff\xfe",
     b"PAR1",
     b'{"format": "quota-matcher plan"}',
-    b'{"format": "another plan", "version": 2, "rules": [], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": {}, "surveys": 7}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": [["Maybe", 1]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": [["Not", 0]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": [["Not", -1]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": [["OneOf", 1, []]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": [], "surveys": [["rfg", "1"]]}',
-    b'{"format": "quota-matcher plan", "version": 2, "rules": [["TookPart", "rfg", "key", [], []]]'
+    b'{"format": "another plan", "version": 3, "rules": [], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": {}, "surveys": 7}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [["Maybe", 1]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [["Not", 0]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [["Not", -1]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [["OneOf", 1, []]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [["rfg", "1"]]}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [["TookPart", "rfg", "key", [], []]]'
     b', "surveys": []}',
     b"[" * 5000,
 ]
@@ -132,7 +132,7 @@ def test_garbage_is_no_plan(data: bytes) -> None:
 
 def test_a_plan_of_another_version_is_named(written: bytes) -> None:
     document = orjson.loads(written) | {"version": 1}
-    with pytest.raises(InputError, match="a plan of version 1, not 2"):
+    with pytest.raises(InputError, match="a plan of version 1, not 3"):
         Plan.from_bytes(orjson.dumps(document))
 
 

@@ -44,7 +44,7 @@ from matcher.rule import (
 from matcher.survey import Clause, Group, Quota, Reason, Survey
 from profiles.mapping import AttributeMapping
 from profiles.schema import Kind
-from profiles.values import as_code, is_negative_code
+from profiles.values import as_code, as_moment, is_negative_code
 
 _INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})
 _NEEDS = {
@@ -57,7 +57,7 @@ _NEEDS = {
 }
 _OPPORTUNITY_KEYS = frozenset(
     "client_id completes group_id "
-    "evaluation days_in_field category_ids links created notified modified".split()
+    "evaluation days_in_field category_ids links created modified".split()
 )
 _NO_KEYS: frozenset[str] = frozenset()
 _EXCLUDING = ("complete", "disqualified", "over_quota", "dropout")
@@ -125,6 +125,7 @@ class Opportunity(Payload):
     cost_per_interview: Json = None
     incidence_rate: Json = None
     length_of_interview: Json = None
+    notified: Json = None
 
 
 class _Cells:
@@ -173,7 +174,9 @@ class _Cells:
             )
             return UNKNOWN
         number, cell = self._by_tag[tag]
-        return _lower_cell(cell, f"/cells/{number}", self._lowering, in_quota)
+        at = f"/cells/{number}"
+        rule = _lower_cell(cell, at, self._lowering, in_quota)
+        return rule if rule is TRUE else self._lowering.stands_at(rule, at)
 
     def report_unused(self) -> None:
         """Report the cells that no filter or quota uses."""
@@ -412,8 +415,8 @@ def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -
             unknown_keys(part, _NO_KEYS, at, lowering.findings)
             _check_status(part.status, f"{at}/status", lowering)
             rule = _lower_object(part.cells, cells, at, in_quota=True)
-            open_ = part.status == "OPEN" and part.count > 0
-            quotas.append(Quota(part.id, rule, open_, max(part.count, 0), at))
+            live = part.status == "OPEN"
+            quotas.append(Quota(part.id, rule, live, max(part.count, 0), at))
         yield Group(tuple(quotas), pointer)
 
 
@@ -442,7 +445,14 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         lowering.findings,
     )
     return Survey(
-        "dynata", as_code(opportunity.id), opportunity.status == "OPEN", tuple(gate), groups, pay
+        "dynata",
+        as_code(opportunity.id),
+        opportunity.status == "OPEN",
+        tuple(gate),
+        groups,
+        pay,
+        told_at=as_moment(opportunity.notified),
+        origins=tuple(lowering.origins),
     )
 
 

@@ -208,7 +208,7 @@ def _lower_datapoints(
     for number, datapoint in enumerate(datapoints):
         at = f"{pointer}/datapoints/{number}"
         if not datapoint.askOnly:
-            yield at, _lower_datapoint(datapoint, at, lowering)
+            yield at, lowering.stands_at(_lower_datapoint(datapoint, at, lowering), at)
 
 
 def _seats(quota: RfgQuota, limit_by: str | None) -> int | None:
@@ -229,7 +229,7 @@ def _lower_quota(
         return None
     rules = tuple(rule for _, rule in _lower_datapoints(quota.datapoints, pointer, lowering))
     rule = rules[0] if len(rules) == 1 else And(rules)
-    return Quota(as_code(quota.id), rule, seats > 0, max(seats, 0), pointer)
+    return Quota(as_code(quota.id), rule, True, max(seats, 0), pointer)
 
 
 def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:
@@ -324,7 +324,15 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         (project.lengthOfInterview, "/lengthOfInterview"),
         lowering.findings,
     )
-    return Survey("rfg", as_code(project.pid), project.state == IN_FIELD, tuple(gate), groups, pay)
+    return Survey(
+        "rfg",
+        as_code(project.pid),
+        project.state == IN_FIELD,
+        tuple(gate),
+        groups,
+        pay,
+        origins=tuple(lowering.origins),
+    )
 
 
 def _recognises(document: dict[str, Json]) -> bool:

@@ -116,14 +116,15 @@ def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rul
     unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
     mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
     if mapped is None:
-        return UNKNOWN
+        return lowering.stands_at(UNKNOWN, pointer)
     key = (
         question.QuestionID,
         tuple(question.AnswerIDs),
         tuple(question.AnswerValues),
         question.IsRoutable,
     )
-    return lowering.remembered(key, lambda: _lower_answers(question, mapped, pointer, lowering))
+    rule = lowering.remembered(key, lambda: _lower_answers(question, mapped, pointer, lowering))
+    return lowering.stands_at(rule, pointer)
 
 
 def _lower_answers(
@@ -214,7 +215,7 @@ def _lower_subquota(subquota: SubQuota, pointer: str, lowering: Lowering) -> Quo
     )
     remaining = max(subquota.MaxTargetCompletes - subquota.CurrentCompletes, 0)
     rule = rules[0] if len(rules) == 1 else And(rules)
-    return Quota(as_code(subquota.SubQuotaID), rule, remaining > 0, remaining, pointer)
+    return Quota(as_code(subquota.SubQuotaID), rule, True, remaining, pointer)
 
 
 def _lower_layer(layer: Layer, pointer: str, lowering: Lowering) -> Group:
@@ -239,7 +240,7 @@ def _lower_quota(quota: TolunaQuota, pointer: str, lowering: Lowering, recontact
     if recontact:
         rule = lowering.id_list(f"toluna/recontact/{quota_id}", f"{pointer}/QuotaID")
     remaining = max(quota.EstimatedCompletesRemaining, 0)
-    return Quota(quota_id, rule, remaining > 0, remaining, pointer, layers)
+    return Quota(quota_id, rule, True, remaining, pointer, layers)
 
 
 def _lower_history(survey: TolunaSurvey, lowering: Lowering) -> list[Clause]:
@@ -302,16 +303,18 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         _lower_quota(quota, f"/Quotas/{number}", lowering, bool(survey.IsSurveyRecontact))
         for number, quota in enumerate(survey.Quotas)
     )
-    seats = survey.EstimatedCompletesRemaining
+    left = survey.EstimatedCompletesRemaining
     return Survey(
         "toluna",
         _wave(survey.SurveyID, survey.WaveID),
-        seats is None or seats > 0,
+        True,
         tuple(gate),
         (Group(quotas, "/Quotas"),),
         pay_per_minute(
             _amount(survey), (survey.IR, "/IR"), (survey.LOI, "/LOI"), lowering.findings
         ),
+        remaining=None if left is None else max(left, 0),
+        origins=tuple(lowering.origins),
     )
 
 
