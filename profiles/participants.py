@@ -59,22 +59,19 @@ class Participants:
         self._ids = ids.dictionary.take(pa.array(order))
         self._starts = np.searchsorted(np.sort(members), np.arange(len(order) + 1))
         ends = np.concatenate(([0], np.cumsum(columns.pop("categories").to_numpy())))
-        lists = pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), categories)
-        columns[_CATEGORIES] = lists
+        columns[_CATEGORIES] = pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), categories)
         self._columns = {name: column.take(by_member) for name, column in columns.items()}
 
     def of(self, member_id: str) -> list[Participation]:
         """What a member took part in, in the order of the rows; ids compare after trimming."""
         member_id = member_id.strip()
         wanted = np.uint64(hash_id(member_id))
-        first, last = (
-            int(np.searchsorted(self._hashes, wanted, "left")),
-            int(np.searchsorted(self._hashes, wanted, "right")),
-        )
-        for place in range(first, last):  # ids of one hash
+        place = int(np.searchsorted(self._hashes, wanted))
+        while place < len(self._hashes) and self._hashes[place] == wanted:
             if self._ids[place].as_py() == member_id:
                 start, end = self._starts[place : place + 2].tolist()
                 return self._participations(member_id, start, end)
+            place += 1
         return []
 
     def _participations(self, member_id: str, start: int, end: int) -> list[Participation]:
