@@ -40,6 +40,7 @@ _WANTED = {
     "list_type": "a list",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
+    "number": "a number",
 }
 _MANY = 100
 """An object with so many keys is not a misspelt one, and looking for hints would take long."""
@@ -100,7 +101,11 @@ def _no_truth(raw: Json) -> Json:
 Id: TypeAlias = Annotated[str, BeforeValidator(_as_id)]
 """What names a survey: text or a whole number, never blank."""
 
-Whole: TypeAlias = Annotated[int, BeforeValidator(_no_truth), Field(ge=-(1 << 63), lt=1 << 63)]
+_IN_64_BITS = Field(ge=-(1 << 63), lt=1 << 63)
+Whole: TypeAlias = Annotated[
+    Annotated[StrictInt, _IN_64_BITS] | Annotated[int, BeforeValidator(_no_truth), _IN_64_BITS],
+    Field(union_mode="left_to_right"),
+]
 """A whole number, or text that reads as one; neither true nor false."""
 
 Number: TypeAlias = Annotated[FiniteFloat, BeforeValidator(_no_truth)]
