@@ -114,6 +114,10 @@ class Lowering:
                 self._rules[key] = rule
         return rule
 
+    def recalled(self, keys: Iterable[Hashable | None]) -> Iterable[Rule | None]:
+        """The remembered rule of each key; None where there is none."""
+        return map(self._rules.get, keys)
+
     def attribute(self, attribute_id: str, pointer: str) -> AttributeMapping | None:
         """The panel's attribute for a marketplace's; None, and a finding, where unmapped."""
         mapped = self.marketplace.attributes.get(attribute_id)
@@ -194,8 +198,13 @@ class Lowering:
                 ),
             )
             return []
-        fold = self.panel.schema.attribute(attribute).fold
-        return [Clause(one_of(attribute, [fold(as_code(code)) for code in codes]), reason, pointer)]
+        key = ("gate", attribute, *codes)
+        rule = self._rules.get(key)
+        if rule is None:
+            fold = self.panel.schema.attribute(attribute).fold
+            rule = one_of(attribute, [fold(as_code(code)) for code in codes])
+            self._rules[key] = rule
+        return [Clause(rule, reason, pointer)]
 
     def devices(self, names: Sequence[str | None], pointer: str) -> list[Clause]:
         """The device gate; None stands for a device that the engine does not know."""

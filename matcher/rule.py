@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from threading import Lock
 from typing import Any, ClassVar, TypeAlias
 from weakref import WeakValueDictionary
@@ -186,7 +187,12 @@ def took_part(
     marketplace: str, scope: str, ids: Iterable[str], outcomes: Iterable[str]
 ) -> TookPart:
     """Build a `TookPart` in its canonical form."""
-    return TookPart(marketplace, scope, tuple(sorted(set(ids))), tuple(sorted(set(outcomes))))
+    return TookPart(marketplace, scope, tuple(sorted(set(ids))), _in_order(tuple(outcomes)))
+
+
+@lru_cache(maxsize=64)
+def _in_order(outcomes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(outcomes)))
 
 
 def in_ranges(attribute: str, ranges: list[tuple[float, float]]) -> InRanges:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TypeAlias
 
 import orjson
 from pydantic import Field
@@ -130,12 +130,8 @@ class Opportunity(Payload):
     notified: Json = None
 
 
-class _Tagged(NamedTuple):
-    """A cell, the tag it has in one opportunity, and what cells that read alike have in common."""
-
-    tag: str
-    cell: Cell
-    alike: bytes | None
+_Tagged: TypeAlias = tuple[str, Cell, bytes | None]
+"""The tag that a cell has in one opportunity, the cell, and what such as read alike share."""
 
 
 class _Cells:
@@ -146,16 +142,24 @@ class _Cells:
         self._cells = cells
         self._by_tag: dict[str, int] = {}
         self._ambiguous: set[str] = set()
-        self._rules: dict[tuple[str, bool], Rule] = {}
         for number, (tag, cell, _) in enumerate(cells):
             if cell.__pydantic_extra__:
                 unknown_keys(cell, _NO_KEYS, f"/cells/{number}", lowering.findings)
             first = self._by_tag.setdefault(tag, number)
             if first != number:
                 self._second(tag, first, number)
+        self._rules = {in_quota: self._recalled(in_quota) for in_quota in (False, True)}
+        self._used: dict[bool, list[str]] = {False: [], True: []}
+
+    def _recalled(self, in_quota: bool) -> dict[str, Rule | None]:
+        """The rules, by tag, of cells that read like earlier ones; None for the others."""
+        if len(self._by_tag) < len(self._cells):
+            return {}
+        keys = [alike and (alike, in_quota) for _, _, alike in self._cells]
+        return dict(zip(self._by_tag, self._lowering.recalled(keys), strict=True))
 
     def _second(self, tag: str, first: int, number: int) -> None:
-        same = _content(self._cells[first].cell) == _content(self._cells[number].cell)
+        same = _content(self._cells[first][1]) == _content(self._cells[number][1])
         if not same:
             self._ambiguous.add(tag)
         self._lowering.findings.add(
@@ -166,19 +170,21 @@ class _Cells:
             + ("of the same content" if same else "of different content"),
         )
 
-    def rules(self, tags: list[str], pointer: str, *, in_quota: bool) -> Iterator[Rule]:
+    def rules(self, tags: list[str], pointer: str, *, in_quota: bool) -> list[Rule]:
         """The rules of an object's tags; a finding where one is no one cell."""
+        self._used[in_quota] += tags
+        known = self._rules[in_quota]
+        rules: list[Rule] = []
         for place, tag in enumerate(tags):
-            rule = self._rules.get((tag, in_quota))
+            rule = known.get(tag)
             if rule is None:
-                rule = self._find(tag, f"{pointer}/cells/{place}", in_quota)
-                self._rules[tag, in_quota] = rule
-            yield rule
+                rule = known[tag] = self._find(tag, f"{pointer}/cells/{place}", in_quota)
+            rules.append(rule)
+        return rules
 
     def _find(self, tag: str, pointer: str, in_quota: bool) -> Rule:
         lowering = self._lowering
-        number = self._by_tag.get(tag)
-        if number is None:
+        if tag not in self._by_tag:
             lowering.findings.error("undefined-tag", pointer, f"no cell has the tag `{tag}`")
             return UNKNOWN
         if tag in self._ambiguous:
@@ -186,16 +192,22 @@ class _Cells:
                 "ambiguous-tag", pointer, f"the tag `{tag}` names cells of different content"
             )
             return UNKNOWN
+        number = self._by_tag[tag]
         _, cell, alike = self._cells[number]
-        at = f"/cells/{number}"
-        rule = lowering.remembered(
-            alike and (alike, in_quota), lambda: _lower_cell(cell, at, lowering, in_quota)
+        return lowering.remembered(
+            alike and (alike, in_quota),
+            lambda: _lower_cell(cell, f"/cells/{number}", lowering, in_quota),
         )
-        return rule if rule is TRUE else lowering.stands_at(rule, at)
 
-    def report_unused(self) -> None:
-        """Report the cells that no filter or quota uses."""
-        used = {tag for tag, _ in self._rules}
+    def conclude(self) -> None:
+        """Note where each rule comes from; report the cells that no filter or quota uses."""
+        for in_quota, tags in self._used.items():
+            rules = self._rules[in_quota]
+            for tag in tags:
+                rule = rules[tag]
+                if rule is not TRUE and tag in self._by_tag:
+                    self._lowering.stands_at(rule, f"/cells/{self._by_tag[tag]}")
+        used = {*self._used[False], *self._used[True]}
         for tag, number in self._by_tag.items():
             if tag not in used:
                 self._lowering.findings.info(
@@ -351,8 +363,9 @@ def _lower_invites(cell: Cell, pointer: str, lowering: Lowering) -> Rule:
 
 def _lower_object(tags: list[str], cells: _Cells, pointer: str, *, in_quota: bool) -> Rule:
     """All of an object's cells; discarded ones leave an object that matches everyone."""
-    rules = cells.rules(tags, pointer, in_quota=in_quota)
-    kept = tuple(rule for rule in rules if rule is not TRUE)
+    kept = tuple(
+        [rule for rule in cells.rules(tags, pointer, in_quota=in_quota) if rule is not TRUE]
+    )
     return kept[0] if len(kept) == 1 else And(kept)
 
 
@@ -445,19 +458,16 @@ def _read(
     if not isinstance(cells, list):
         cells = []
     alike = list(map(_alike, cells))
-    known = lowering.known
     if cells:
-        raw = {**raw, "cells": list(map(known.get, alike, cells))}
+        raw = {**raw, "cells": list(map(lowering.known.get, alike, cells))}
     opportunity = validate(Opportunity, raw, lowering.findings)
     if opportunity is None:
         return None, None
-    tagged = []
-    for each, key, cell in zip(cells, alike, opportunity.cells, strict=True):
-        if key is None:
-            tagged.append(_Tagged(cell.tag, cell, None))
-        else:
-            tagged.append(_Tagged(each["tag"], known.setdefault(key, cell), key))
-    return opportunity, tagged
+    read = list(zip(cells, opportunity.cells, alike, strict=True))
+    lowering.known.update((key, cell) for _, cell, key in read if key is not None)
+    return opportunity, [
+        (cell.tag if key is None else each["tag"], cell, key) for each, cell, key in read
+    ]
 
 
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
@@ -470,7 +480,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     gate = _lower_gate(opportunity, lowering) + list(_lower_filters(opportunity, cells, lowering))
     gate += _lower_history(opportunity, lowering)
     groups = tuple(_lower_quotas(opportunity, cells, lowering))
-    cells.report_unused()
+    cells.conclude()
     pay = pay_per_minute(
         (opportunity.cost_per_interview, "/cost_per_interview"),
         (opportunity.incidence_rate, "/incidence_rate"),
