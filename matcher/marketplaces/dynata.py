@@ -205,7 +205,7 @@ class _Cells:
             rules = self._rules[in_quota]
             for tag in tags:
                 rule = rules[tag]
-                if rule is not TRUE and tag in self._by_tag:
+                if rule is not None and rule is not TRUE and tag in self._by_tag:
                     self._lowering.stands_at(rule, f"/cells/{self._by_tag[tag]}")
         used = {*self._used[False], *self._used[True]}
         for tag, number in self._by_tag.items():

@@ -1,0 +1,1 @@
+"""One member at a time: which surveys a member may be sent to now, while the surveys change."""
