@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from matcher.json_input import escape
 from matcher.lowering import Findings, Lowering
-from matcher.survey import Survey
+from matcher.survey import Reason, Survey
 from profiles.errors import did_you_mean
 from profiles.schema import Kind
 
@@ -48,6 +48,14 @@ _TOO_LARGE = frozenset({"int_parsing_size", "less_than", "greater_than_equal", "
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a marketplace answers to a member whom a survey does not take: its code, in words."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Marketplace:
     """One marketplace.
 
@@ -57,6 +65,7 @@ class Marketplace:
     gives the attribute id of each question of a survey object, and what kind of attribute the
     question would be put to, as far as it shows; nothing for a malformed object. `link` gives back
     all surveys that were loaded, in their order, with what the one has to do with the other.
+    `outcomes` has the code that it answers with, by what decided that a member is out.
     """
 
     name: str
@@ -66,6 +75,7 @@ class Marketplace:
     lower: Callable[[dict[str, Json], Lowering], Survey | None]
     asks: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
     link: Callable[[Sequence[Survey]], Sequence[Survey]] = lambda surveys: surveys
+    outcomes: Mapping[Reason, Outcome] = field(default_factory=dict)
 
 
 class Payload(BaseModel):

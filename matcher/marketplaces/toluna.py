@@ -17,6 +17,7 @@ from matcher.marketplaces.shape import (
     Json,
     ListOrNone,
     Marketplace,
+    Outcome,
     Payload,
     Scalar,
     Whole,
@@ -366,4 +367,16 @@ def _guess(question: Question) -> Kind | None:
     return Kind.NUMBER if ranges else Kind.MULTI
 
 
-TOLUNA = Marketplace("toluna", _recognises, _surveys, _name_of, _lower, _asks)
+_NO_MATCH = Outcome("16", "does not match quota")
+_OUTCOMES = {
+    Reason.STATUS: Outcome("9", "not live"),
+    Reason.FILTER: _NO_MATCH,
+    Reason.QUOTA: _NO_MATCH,
+    Reason.QUOTA_FULL: Outcome("28", "quota full"),
+    Reason.EXCLUDED_SURVEY: Outcome("30", "excluded survey taken"),
+    Reason.DEVICE: Outcome("31", "device"),
+    Reason.TAKEN: Outcome("38", "survey taken"),
+}
+"""Result codes."""
+
+TOLUNA = Marketplace("toluna", _recognises, _surveys, _name_of, _lower, _asks, outcomes=_OUTCOMES)
