@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from matcher.diagnostic import Diagnostic
 from matcher.evaluate import Verdict
@@ -22,18 +23,18 @@ from matcher.explanation import (
     Part,
 )
 from matcher.json_input import Json
-from matcher.report import document, plural, shorten, shown
+from matcher.report import document, one_line, plural, shorten, shown
 from matcher.rule import Truth
 from matcher.survey import Regime
 from profiles.values import Answers
 
-LONGEST_EXCERPT = 110
+LONGEST_EXCERPT = 1000
 FEW_QUOTAS = 6
 """Of the quotas of a group that a member does not match, only so many are shown to people."""
 
 _STYLE = {Truth.TRUE: "green", Truth.FALSE: "red", Truth.UNKNOWN: "yellow"}
 _VERDICT = {Verdict.ELIGIBLE: "green", Verdict.INELIGIBLE: "red", Verdict.UNCERTAIN: "yellow"}
-_SHOWN_ANSWERS = 5
+_SHOWN_ITEMS = 5
 
 
 def explanation_json(as_of: date, found: Explanation, diagnostics: Iterable[Diagnostic]) -> bytes:
@@ -144,7 +145,7 @@ class Tree:
             self._group(group, 0)
 
     def _group(self, group: ExplainedGroup, depth: int) -> None:
-        asks = "one of its quotas, open" if depth == 0 else "one of its subquotas, with a seat"
+        asks = "a matching quota that is open" if depth == 0 else "a matching subquota that is open"
         if group.regime is Regime.ALL_OPEN:
             also = "; one must match" if group.required else ""
             asks = f"no closed quota may match{also}"
@@ -192,8 +193,8 @@ class Tree:
     def _excerpt(self, pointer: str, depth: int) -> None:
         if pointer not in self._excerpts:
             self._excerpts.add(pointer)
-            text = shown(excerpt(self._payload, pointer))
-            self.table.add_row("", "", f"{'  ' * depth}[dim]{text}[/dim]")
+            text = "  " * depth + one_line(excerpt(self._payload, pointer))
+            self.table.add_row("", "", Text(text, "dim", no_wrap=True, overflow="ellipsis"))
 
     def _line(
         self,
@@ -229,8 +230,8 @@ def _answer(answers: Answers | None) -> str:
     if answers is None:
         return "no answer"
     texts = [each if isinstance(each, str) else f"{each:.15g}" for each in answers]
-    more = f" and {len(texts) - _SHOWN_ANSWERS} more" if len(texts) > _SHOWN_ANSWERS else ""
-    return ", ".join(texts[:_SHOWN_ANSWERS]) + more if texts else "none of these"
+    more = f" and {len(texts) - _SHOWN_ITEMS} more" if len(texts) > _SHOWN_ITEMS else ""
+    return ", ".join(texts[:_SHOWN_ITEMS]) + more if texts else "none of these"
 
 
 def excerpt(payload: Json, pointer: str) -> str:
@@ -242,11 +243,20 @@ def excerpt(payload: Json, pointer: str) -> str:
             found = found[int(key)] if isinstance(found, list) else found[key]
         except (LookupError, TypeError, ValueError):
             return ""
-    try:
-        text = orjson.dumps(found).decode()
-    except TypeError:  # a number past 64 bits
-        text = str(found)
-    return text if len(text) <= LONGEST_EXCERPT else f"{text[:LONGEST_EXCERPT]}…"
+    return json.dumps(_short(found), ensure_ascii=False)[:LONGEST_EXCERPT]
+
+
+def _short(value: Json) -> Json:
+    """The same with its long texts and lists cut short."""
+    match value:
+        case str():
+            return shorten(value)
+        case list():
+            more = [f"… {len(value):,} in all"] if len(value) > _SHOWN_ITEMS else []
+            return [*map(_short, value[:_SHOWN_ITEMS]), *more]
+        case dict():
+            return {key: _short(each) for key, each in value.items()}
+    return value
 
 
 def print_explanation(console: Console, found: Explanation, payload: Json) -> None:
@@ -293,4 +303,5 @@ def _told(change: Change) -> str:
         return shown(f"{change.pointer} {what}".strip())
     first, *others = change.pointers
     more = f" (and {plural(len(others), 'place')} more)" if others else ""
-    return shown(f"{first}{more}: {change.asks} ({_answers(change)})")
+    answers = _answers(change)
+    return shown(f"{first}{more}: {change.asks}" + (f" (answer: {answers})" if answers else ""))

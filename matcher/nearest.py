@@ -79,6 +79,7 @@ class _Needs:
         self._changes: list[Change] = []
         self._guards: dict[int, ExplainedQuota] = {}
         self._free = 0
+        self._false = 0
         self._guarded = 0
 
     def opens(self, opening: Opening) -> int:
@@ -104,7 +105,7 @@ class _Needs:
         return _All(parts)
 
     def least(self, need: _Need) -> tuple[Change, ...] | None:
-        """The fewest changes that do; the first in payload order among several."""
+        """The fewest changes that do."""
         often = _most_often(need)
         shared = sum(bit for bit, times in often.items() if times > 1)
         found = [self._closed(each) for each in self._sets(need, shared)]
@@ -151,6 +152,8 @@ class _Needs:
         number = self._numbers.setdefault(key, len(self._changes))
         if number == len(self._changes):
             self._changes.append(change)
+            if isinstance(change, Condition) and change.truth is Truth.FALSE:
+                self._false |= 1 << number
         return 1 << number
 
     def _sets(self, need: _Need, shared: int) -> list[int]:
@@ -183,8 +186,9 @@ class _Needs:
     def _cost(self, changes: int) -> int:
         return (changes & ~self._free).bit_count()
 
-    def _order(self, changes: int) -> tuple[int, int]:
-        return self._cost(changes), changes
+    def _order(self, changes: int) -> tuple[int, int, int]:
+        """Few before many; what opens or is not known before what is false; then payload order."""
+        return self._cost(changes), (changes & self._false).bit_count(), changes
 
     def _closed(self, changes: int) -> int:
         """The changes, and the openings of the guarded quotas that they let the member match."""
