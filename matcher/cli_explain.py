@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from cyclopts import Parameter
 
 import matcher
-from matcher.diagnostic import Diagnostic, Level
+from matcher.diagnostic import Level
 from matcher.evaluate import Respondent, read_member
 from matcher.explain import explain as explain_survey
 from matcher.explain_report import explanation_json, print_explanation
@@ -64,14 +64,11 @@ def explain(
     elif not options.quiet:
         payload = _payload(payloads, survey, options.marketplace)
         print_explanation(console, found, payload)
-        for finding in _clouding(findings):
-            print_finding(console, finding)
+        for finding in findings:
+            if finding.level is not Level.INFO:
+                print_finding(console, finding)
     set_aside = any(each.level is Level.ERROR for each in surveys.diagnostics)
     return 1 if options.strict and set_aside else 0
-
-
-def _clouding(findings: list[Diagnostic]) -> list[Diagnostic]:
-    return [each for each in findings if each.level is not Level.INFO]
 
 
 def _survey(surveys: Surveys, name: str) -> Survey:
@@ -114,8 +111,11 @@ def _history(panel: Panel, member_id: str) -> list[Participation] | None:
     if panel.history is None:
         return None
     source = panel.history.source
-    columns = [*source.schema().names]
-    return [read_participation(row) for row in _rows_of(source, columns, "member_id", member_id)]
+    rows = _rows_of(source, source.schema().names, "member_id", member_id)
+    try:
+        return [read_participation(row) for row in rows]
+    except UnreadableError as error:
+        raise InputError(f"{source.name}: member `{member_id}`: {error}") from None
 
 
 def _rows_of(

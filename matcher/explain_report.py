@@ -32,6 +32,7 @@ LONGEST_EXCERPT = 1000
 FEW_QUOTAS = 6
 """Of the quotas of a group that a member does not match, only so many are shown to people."""
 
+NO_ANSWER = "no answer"
 _STYLE = {Truth.TRUE: "green", Truth.FALSE: "red", Truth.UNKNOWN: "yellow"}
 _VERDICT = {Verdict.ELIGIBLE: "green", Verdict.INELIGIBLE: "red", Verdict.UNCERTAIN: "yellow"}
 _SHOWN_ITEMS = 5
@@ -228,7 +229,7 @@ def _answers(condition: Condition) -> str:
 
 def _answer(answers: Answers | None) -> str:
     if answers is None:
-        return "no answer"
+        return NO_ANSWER
     texts = [each if isinstance(each, str) else f"{each:.15g}" for each in answers]
     more = f" and {len(texts) - _SHOWN_ITEMS} more" if len(texts) > _SHOWN_ITEMS else ""
     return ", ".join(texts[:_SHOWN_ITEMS]) + more if texts else "none of these"
@@ -243,7 +244,8 @@ def excerpt(payload: Json, pointer: str) -> str:
             found = found[int(key)] if isinstance(found, list) else found[key]
         except (LookupError, TypeError, ValueError):
             return ""
-    return json.dumps(_short(found), ensure_ascii=False)[:LONGEST_EXCERPT]
+    text = json.dumps(_short(found), ensure_ascii=False, separators=(",", ":"))
+    return text[:LONGEST_EXCERPT]
 
 
 def _short(value: Json) -> Json:
@@ -303,5 +305,7 @@ def _told(change: Change) -> str:
         return shown(f"{change.pointer} {what}".strip())
     first, *others = change.pointers
     more = f" (and {plural(len(others), 'place')} more)" if others else ""
-    answers = _answers(change)
-    return shown(f"{first}{more}: {change.asks}" + (f" (answer: {answers})" if answers else ""))
+    told = [
+        f"answered {_answer(each)}" if each is not None else NO_ANSWER for _, each in change.answers
+    ]
+    return shown("; ".join((f"{first}{more}: {change.asks}", *told, *change.unknown)))

@@ -74,7 +74,8 @@ class Wording:
         word = " and " if all_ else " or "
         subjects = {subject for subject, _ in phrases} - {""}
         if len(subjects) == 1:
-            return subjects.pop(), word.join(predicate for _, predicate in phrases)
+            told = (said if subject else f"is {said}" for subject, said in phrases)
+            return subjects.pop(), word.join(told)
         return "", word.join(" ".join(filter(None, phrase)) for phrase in phrases)
 
     def _leaf(self, leaf: Leaf, negated: bool) -> Phrase:
@@ -169,10 +170,9 @@ def _one_of(labels: Sequence[str], negated: bool) -> str:
     if len(labels) == 1:
         return f"not {labels[0]}" if negated else labels[0]
     word = "none of" if negated else "one of"
-    if len(labels) <= NAMED and labels:
-        return f"{word} {', '.join(labels)}"
-    shown = f": {', '.join(labels[:_SHOWN])}, …" if labels else ""
-    return f"{word} {len(labels):,} values{shown}"
+    if len(labels) > NAMED:
+        return f"{word} {len(labels):,} values: {', '.join(labels[:_SHOWN])}, …"
+    return f"{word} {', '.join(labels) or 'no values'}"
 
 
 def _parts(scope: str, ids: Sequence[str], outcomes: Collection[str]) -> str:

@@ -27,7 +27,8 @@ from matcher.explanation import (
     conditions,
     quotas,
 )
-from matcher.rule import TRUE, UNKNOWN, And, Or, Rule, Truth
+from matcher.marketplaces import marketplaces
+from matcher.rule import TRUE, UNKNOWN, And, Answered, Leaf, Not, Or, Rule, Truth, Unusable, one_of
 from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.mapping import PanelMapping
 from profiles.panelfile import parse_panel
@@ -165,6 +166,51 @@ def check_nearest_miss(survey: Survey, member: Member, found: Explanation) -> No
             assert not is_eligible(survey, member, fewer), fewer
 
 
+def test_a_change_that_lets_him_match_a_closed_quota_is_not_the_nearest() -> None:
+    """RFG: every quota that a member matches must be open."""
+    women, cats = one_of("gender", ["F"]), one_of("pets", ["cat"])
+    gate = (Clause(Or((women, cats)), Reason.FILTER, "/filters/0"),)
+    closed = Quota("1", women, True, 0, "/quotas/0")
+    group = Group((closed,), "/quotas", Regime.ALL_OPEN)
+    origins = ((women, "/cells/0"), (cats, "/cells/1"))
+    survey = Survey("any", "1", True, gate, (group,), origins=origins)
+    member = Member("m", {"gender": ("M",), "pets": ()})
+    (change,) = explain(survey, member).nearest_miss or ()
+    assert isinstance(change, Condition)
+    assert change.pointers == ("/cells/1",)
+    assert dict(change.answers) == {"pets": ()}
+
+
+def test_a_condition_that_stands_twice_counts_once() -> None:
+    women, cats, dogs = (one_of("any", [value]) for value in ("F", "cat", "dog"))
+    gate = (
+        Clause(Or((cats, women)), Reason.FILTER, "/filters/0"),
+        Clause(Or((women, dogs)), Reason.FILTER, "/filters/1"),
+    )
+    origins = ((women, "/cells/0"), (cats, "/cells/1"), (dogs, "/cells/2"))
+    survey = Survey("any", "1", True, gate, (), origins=origins)
+    (change,) = explain(survey, Member("m", {})).nearest_miss or ()
+    assert isinstance(change, Condition)
+    assert change.pointers == ("/cells/0",)
+
+
+def test_a_group_without_quotas_admits_nobody_whatever_changes() -> None:
+    survey = Survey("any", "1", True, (), (Group((), "/quotas"),))
+    assert explain(survey, Member("m", {})).nearest_miss is None
+
+
+def test_a_full_quota_that_he_matches_is_nearer_than_another_answer() -> None:
+    men, women = one_of("gender", ["M"]), one_of("gender", ["F"])
+    group = Group(
+        (Quota("f", women, True, 5, "/quotas/0/0"), Quota("m", men, True, 0, "/quotas/0/1")),
+        "/quotas/0",
+    )
+    survey = Survey("any", "1", True, (), (group,))
+    found = explain(survey, Member("m", {"gender": ("M",)}))
+    assert found.reason is Reason.QUOTA_FULL
+    assert found.nearest_miss == (Opening("/quotas/0/1", "m"),)
+
+
 # --- surveys straight in the algebra: every nesting and regime, conditions that stand twice
 
 
@@ -192,8 +238,8 @@ def _groups(draw: st.DrawFn, pool: list[Rule], at: str, depth: int) -> tuple[Gro
 
 
 @st.composite
-def surveys(draw: st.DrawFn) -> Survey:
-    pool: list[Rule] = draw(st.lists(leaves, min_size=1, max_size=5, unique=True))
+def surveys(draw: st.DrawFn, of: SearchStrategy[Leaf] = leaves) -> Survey:
+    pool: list[Rule] = draw(st.lists(of, min_size=1, max_size=5, unique=True))
     pool += draw(st.sampled_from([[], [UNKNOWN]]))
     named = draw(st.sampled_from([pool, pool, pool[1:]]))
     reasons = st.sampled_from([Reason.FILTER, Reason.FILTER, Reason.DEVICE])
@@ -213,6 +259,37 @@ def test_nothing_smaller_than_the_nearest_miss_makes_a_member_eligible(
     survey: Survey, member: Member
 ) -> None:
     check_nearest_miss(survey, member, explain(survey, member))
+
+
+_monotone = leaves.filter(lambda leaf: not isinstance(leaf, Answered | Unusable))
+
+
+@settings(max_examples=6 * settings().max_examples)
+@given(survey=surveys(_monotone), member=members(), other=members())
+def test_what_is_asked_is_all_that_an_uncertain_member_could_answer(
+    survey: Survey, member: Member, other: Member
+) -> None:
+    """Whatever else he answers, he stays uncertain."""
+    found = explain(survey, member)
+    assert not set(found.ask) & set(member.answers)
+    if found.verdict is not Verdict.UNCERTAIN:
+        assert not found.ask
+        return
+    more = {name: each for name, each in other.answers.items() if name not in found.ask}
+    answered = replace(member, answers={**more, **member.answers})
+    assert judge(survey, answered).verdict is Verdict.UNCERTAIN
+
+
+def test_only_what_the_verdict_hangs_on_is_asked() -> None:
+    """An Or that is true already, and an And that is false, ask nothing."""
+    asked, women = one_of("pets", ["cat"]), one_of("gender", ["F"])
+    other, men = one_of("hobbies", ["x"]), one_of("gender", ["M"])
+    gate = (
+        Clause(Or((men, other)), Reason.FILTER, "/filters/0"),
+        Clause(Or((And((women, other)), Not(asked))), Reason.FILTER, "/filters/1"),
+    )
+    survey = Survey("any", "1", True, gate, ())
+    assert explain(survey, Member("m", {"gender": ("M",)})).ask == ("pets",)
 
 
 # --- payloads as marketplaces send them
@@ -273,6 +350,41 @@ def test_verdict_reason_and_quotas_are_those_of_the_reference(
                         >= {name: member.answers.get(name) for name, _ in each.answers}.items()
                     )
             check_nearest_miss(survey, member, found)
+
+
+# --- outcome codes
+
+OUTCOMES: dict[str, dict[Reason, str]] = {
+    "dynata": {
+        Reason.STATUS: "3/10",
+        Reason.COUNTRY: "2/3",
+        Reason.LANGUAGE: "2/4",
+        Reason.DEVICE: "2/5",
+        Reason.FILTER: "2/6",
+        Reason.QUOTA_FULL: "3/20",
+        Reason.EXCLUDED_CATEGORY: "4/2",
+        Reason.EXCLUDED_PROJECT: "4/3",
+        Reason.TAKEN: "4/4",
+    },
+    "toluna": {
+        Reason.STATUS: "9",
+        Reason.FILTER: "16",
+        Reason.QUOTA: "16",
+        Reason.QUOTA_FULL: "28",
+        Reason.EXCLUDED_SURVEY: "30",
+        Reason.DEVICE: "31",
+        Reason.TAKEN: "38",
+    },
+    "rfg": {},
+}
+
+
+@pytest.mark.parametrize("marketplace", OUTCOMES)
+def test_outcome_codes_are_the_marketplaces(marketplace: str) -> None:
+    """Semantics: Dynata 2/7 and 2/8 are deprecated and never predicted."""
+    table = marketplaces()[marketplace].outcomes
+    assert {reason: each.code for reason, each in table.items()} == OUTCOMES[marketplace]
+    assert all(each.text for each in table.values())
 
 
 # --- the corpus
