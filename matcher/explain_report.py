@@ -128,7 +128,7 @@ class Tree:
         self.table.add_column("", no_wrap=True)
         self.table.add_column("place", no_wrap=True, style="dim")
         self.table.add_column("asks", overflow="fold")
-        self.table.add_column("answer", overflow="fold")
+        self.table.add_column("answer", overflow="fold", max_width=36)
 
     def add(self, found: Explanation) -> None:
         """All parts of an explanation, in the order in which they are judged."""

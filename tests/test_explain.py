@@ -403,3 +403,6 @@ def test_the_corpus_is_explained(case: Case, tmp_path: Path) -> None:
         assert found.verdict == expected.verdict
         assert (found.reason, found.quota_ids) == (expected.reason, expected.quota_ids)
         check_nearest_miss(survey, member, found)
+        code = found.outcome and found.outcome.code
+        out = found.verdict is Verdict.INELIGIBLE
+        assert code == (OUTCOMES[survey.marketplace].get(found.reason) if out else None)
