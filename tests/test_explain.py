@@ -317,7 +317,6 @@ def load(
 choices: SearchStrategy[Choice] = st.sampled_from([First(), MostOpen(), Balanced(1)])
 
 
-@settings(max_examples=2 * settings().max_examples)
 @given(
     variation=variations,
     sent=payload(),
