@@ -10,26 +10,31 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
 import matcher
-from matcher.choice import How
+from matcher.cli_explain import explain
 from matcher.destination import Destination, choose_destination
 from matcher.diagnostic import Diagnostic, Level
 from matcher.lint import (
     NEEDS_PANEL,
-    history_diagnostics,
     lint_panel,
     lint_surveys,
     open_mapping,
-    panel_diagnostics,
+)
+from matcher.options import (
+    DEFAULTS,
+    Options,
+    PanelPath,
+    Payloads,
+    load_inputs,
+    make_console,
+    worth_saying,
+    write_document,
 )
 from matcher.payload import load_surveys
 from matcher.report import (
@@ -49,17 +54,16 @@ from matcher.report import (
 from matcher.survey import Surveys
 from matcher.usage import (
     at_least_one,
-    read_payloads,
     read_whole,
     shield_stdin,
     unshield_stdin,
     usage_line,
 )
 from profiles.check import number_lists
-from profiles.errors import InputError, system_reason
+from profiles.errors import InputError
 from profiles.indexing import build_index, update_index
 from profiles.location import Location
-from profiles.panel import Panel, open_members, open_panel
+from profiles.panel import open_members, open_panel
 from profiles.sources import open_source
 
 app = App(
@@ -70,58 +74,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-Payloads = Annotated[
-    tuple[str, ...],
-    Parameter(
-        help="Payload files (.json, .jsonl), folders of them, or - for standard input.",
-        negative=(),
-        converter=read_payloads,
-    ),
-]
-PanelPath = Annotated[
-    Path, Parameter(name="--panel", help="The panel file (panel.toml), or the folder of an index.")
-]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Options:
-    """Flags that all commands share."""
-
-    as_of: Annotated[date | None, Parameter(help="The day ages count on (default: today).")] = None
-    choose: Annotated[How, Parameter(help="Which quota of a group a member is given.")] = How.FIRST
-    seed: Annotated[int, Parameter(help="Seed of the balanced choice.", converter=read_whole)] = 0
-    uncertain: Annotated[
-        bool, Parameter(help="Give out members who only may be eligible, too.", negative=())
-    ] = False
-    strict: Annotated[
-        bool, Parameter(help="End with status 1 where a survey is set aside.", negative=())
-    ] = False
-    json: Annotated[bool, Parameter(help="One JSON document on standard output.", negative=())] = (
-        False
-    )
-    quiet: Annotated[bool, Parameter(help="No tables, no progress.", negative=())] = False
-    marketplace: Annotated[
-        str | None, Parameter(help="Take payloads for this marketplace's, whatever their shape.")
-    ] = None
-    workers: Annotated[
-        int | None,
-        Parameter(
-            help="Threads to evaluate with (default: one a processor).",
-            converter=read_whole,
-            validator=at_least_one,
-        ),
-    ] = None
-
-    @property
-    def day(self) -> date:
-        """The as-of day."""
-        return self.as_of or date.today()
-
-
-DEFAULTS = Options()
 _MOMENT = 0.2
-_FILE_WIDTH = 200
 
 
 def _processors() -> int:
@@ -129,13 +82,6 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _console() -> Console:
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _FILE_WIDTH
-    return console
 
 
 @app.command
@@ -187,9 +133,9 @@ def _count(
     by_quota: bool,
     max_surveys: int | None = None,
 ) -> int:
-    console = _console()
+    console = make_console()
     began = time.perf_counter()
-    panel, surveys = _load(payloads, panel_path, options)
+    panel, surveys = load_inputs(payloads, panel_path, options)
     if destination is not None:
         destination.check_apart(panel)
     progress = ProgressBar(console, quiet=options.quiet or options.json)
@@ -207,7 +153,7 @@ def _count(
     finally:
         progress.close()
     if options.json:
-        _write(counts_json(panel.as_of, counts, surveys.rejected, surveys.diagnostics))
+        write_document(counts_json(panel.as_of, counts, surveys.rejected, surveys.diagnostics))
     elif not options.quiet:
         table = (
             quota_table(counts, surveys.rejected)
@@ -217,7 +163,7 @@ def _count(
         seconds = time.perf_counter() - began
         print_counts(console, table, counts, surveys.rejected, seconds, limit=max_surveys)
     if not options.json:
-        print_summary(console, _worth_saying(surveys.diagnostics, options))
+        print_summary(console, worth_saying(surveys.diagnostics, options))
     set_aside = any(finding.level is Level.ERROR for finding in surveys.diagnostics)
     return 1 if options.strict and set_aside else 0
 
@@ -256,9 +202,9 @@ def index(
     else:
         done = build_index(opened, output)
     if options.json:
-        _write(index_json(done))
+        write_document(index_json(done))
     elif not options.quiet:
-        print_index(_console(), done, time.perf_counter() - began)
+        print_index(make_console(), done, time.perf_counter() - began)
     return 0
 
 
@@ -276,7 +222,7 @@ def lint(
     if panel is None:
         surveys, findings = _lint_rules(payloads, options)
     else:
-        opened, surveys = _load(payloads, panel, options)
+        opened, surveys = load_inputs(payloads, panel, options)
         several = number_lists(opened)
         findings = [
             *lint_panel(opened),
@@ -285,10 +231,10 @@ def lint(
         ]
     total = len(surveys.surveys) + len(surveys.rejected)
     if options.json:
-        _write(findings_json(total, findings))
+        write_document(findings_json(total, findings))
     else:
-        console = _console()
-        for finding in _worth_saying(findings, options):
+        console = make_console()
+        for finding in worth_saying(findings, options):
             print_finding(console, finding)
         if not options.quiet:
             levels = [sum(each.level is level for each in findings) for level in reversed(Level)]
@@ -299,46 +245,15 @@ def lint(
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
 
 
+app.command(explain)
+
+
 def _lint_rules(payloads: tuple[str, ...], options: Options) -> tuple[Surveys, list[Diagnostic]]:
     """Surveys linted without a panel, of which nothing is said that depends on one."""
     mapping = open_mapping(payloads, options.marketplace)
     surveys = load_surveys(payloads, mapping, options.marketplace)
     findings = [each for each in surveys.diagnostics if each.code not in NEEDS_PANEL]
     return surveys, [*findings, *lint_surveys(surveys.surveys, mapping)]
-
-
-def _worth_saying(
-    findings: list[Diagnostic] | tuple[Diagnostic, ...], options: Options
-) -> list[Diagnostic]:
-    """All findings, or under --quiet the errors alone."""
-    return [each for each in findings if not options.quiet or each.level is Level.ERROR]
-
-
-def _load(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
-    twice = options.choose is How.SCARCEST
-    opened = open_panel(panel, options.day, keep=twice)
-    surveys = load_surveys(payloads, opened.mapping, options.marketplace)
-    of_panel = panel_diagnostics(opened.findings()) + history_diagnostics(opened, surveys.surveys)
-    return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
-
-
-def _write(document: bytes) -> None:
-    if sys.stdout is None:
-        raise InputError("standard output is closed")
-    try:
-        sys.stdout.buffer.write(document)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        _give_up_stdout()
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise InputError(f"standard output cannot be written: {system_reason(error)}") from None
-
-
-def _give_up_stdout() -> None:
-    """Let what has not been written go nowhere, so that it does not fail once more at the end."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:

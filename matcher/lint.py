@@ -94,7 +94,7 @@ def open_mapping(paths: Iterable[str | Path], marketplace: str | None = None) ->
     prefixes is, and else may have several answers. Raises InputError where a file cannot be read.
     """
     asked: dict[str, dict[str, set[Kind | None]]] = {}
-    for each, raw in _raw_surveys(paths, marketplace):
+    for each, raw in raw_surveys(paths, marketplace):
         kinds = asked.setdefault(each.name, {})
         for attribute_id, kind in each.asks(raw):
             kinds.setdefault(attribute_id, set()).add(kind)
@@ -122,7 +122,7 @@ def _guess(name: str, shown: set[Kind | None]) -> Attribute:
     return Attribute(name, kinds[0] if len(kinds) == 1 else Kind.MULTI, name)
 
 
-def _raw_surveys(
+def raw_surveys(
     paths: Iterable[str | Path], marketplace: str | None
 ) -> Iterator[tuple[Marketplace, dict[str, Json]]]:
     """The survey objects in payload files; what is none is for `load_surveys` to tell of."""

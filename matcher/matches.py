@@ -31,7 +31,7 @@ from matcher.batch import (
     count_uncertain,
 )
 from matcher.bind import Bound, bind, empty_rows, possible_rows
-from matcher.choice import How, QuotaKey, make_choice
+from matcher.choice import Choice, How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.limit import Limit
 from matcher.plan import Plan
@@ -186,6 +186,11 @@ class Matches:
         write_table(self.batches(), schema_for(self.panel), url, table, self.panel.sources)
         return self.counts()
 
+    def choice(self) -> Choice:
+        """The way a quota is chosen; the panel is counted first where that rests on it."""
+        eligible = self._eligible_by_quota() if self._how is How.SCARCEST else None
+        return make_choice(self._how, self._seed, eligible)
+
     def eligible(self, survey: str) -> BitMap:
         """Positions in the panel of the members whom one survey definitely admits."""
         return self._positions(survey, uncertain=False)
@@ -304,9 +309,7 @@ class Matches:
     def _make_executor(self) -> Executor:
         """The executor, with the panel counted first where the choice rests on it."""
         if self._executor is None:
-            eligible = self._eligible_by_quota() if self._how is How.SCARCEST else None
-            choice = make_choice(self._how, self._seed, eligible)
-            self._executor = Executor(self.plan.program, choice, self._engine)
+            self._executor = Executor(self.plan.program, self.choice(), self._engine)
             kernels("matcher.kernel", self._work(), self._engine)
         return self._executor
 

@@ -41,7 +41,7 @@ def counts_json(
         | {"eligible": 0, "uncertain": 0, "given": 0, "quotas": []}
         for name in rejected
     ]
-    return _document(
+    return document(
         {
             "as_of": as_of.isoformat(),
             "members": counts.members,
@@ -73,14 +73,14 @@ def _survey_json(survey: SurveyCounts) -> dict[str, Any]:
 
 def findings_json(surveys: int, diagnostics: Iterable[Diagnostic]) -> bytes:
     """The document of `lint --json`."""
-    return _document(
+    return document(
         {"surveys": surveys, "diagnostics": [finding.to_json() for finding in diagnostics]}
     )
 
 
 def index_json(done: Indexed) -> bytes:
     """The document of `index --json`."""
-    return _document(asdict(done))
+    return document(asdict(done))
 
 
 def print_index(console: Console, done: Indexed, seconds: float) -> None:
@@ -93,7 +93,8 @@ def print_index(console: Console, done: Indexed, seconds: float) -> None:
     )
 
 
-def _document(content: dict[str, Any]) -> bytes:
+def document(content: dict[str, Any]) -> bytes:
+    """One JSON document, indented."""
     try:
         return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # half a surrogate pair, in the name of a file or a key
@@ -110,7 +111,7 @@ def one_line(text: str) -> str:
     return "".join(shown)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A name in a table or line of rich's."""
     return escape(one_line(text))
 
@@ -146,7 +147,7 @@ def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool
         seats, fillable = _seats(survey.quotas)
         outer = [quota for quota in survey.quotas if len(quota.ids) == 1]
         line = [
-            _shown(survey.survey),
+            shown(survey.survey),
             survey.status if survey.status == "open" else f"[dim]{survey.status}[/dim]",
             _number(survey.eligible),
             _number(survey.uncertain),
@@ -157,7 +158,7 @@ def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool
             line.append(_share(fillable, seats if survey.status == "open" else 0))
         table.add_row(*line)
     for name in rejected:
-        table.add_row(_shown(name), "[red]rejected[/red]", *[NONE] * (4 + assigned))
+        table.add_row(shown(name), "[red]rejected[/red]", *[NONE] * (4 + assigned))
     return table
 
 
@@ -178,7 +179,7 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for survey in counts.surveys[:MOST_SURVEYS]:
         table.add_row(
-            f"[bold]{_shown(survey.survey)}[/bold]",
+            f"[bold]{shown(survey.survey)}[/bold]",
             survey.status,
             _number(survey.eligible),
             _number(survey.uncertain),
@@ -186,7 +187,7 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
         for quota in survey.quotas:
             per_seat = f"{quota.matched / quota.remaining:.1f}" if quota.remaining else NONE
             table.add_row(
-                "  " * len(quota.ids) + _shown(_short(quota.ids[-1])),
+                "  " * len(quota.ids) + shown(shorten(quota.ids[-1])),
                 "open" if quota.open else "[dim]closed[/dim]",
                 "",
                 "",
@@ -195,11 +196,12 @@ def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
                 per_seat,
             )
     for name in rejected:
-        table.add_row(_shown(name), "[red]rejected[/red]")
+        table.add_row(shown(name), "[red]rejected[/red]")
     return table
 
 
-def _short(quota_id: str) -> str:
+def shorten(quota_id: str) -> str:
+    """A quota id that people can still tell from others; some are long hashes."""
     return quota_id if len(quota_id) <= 24 else f"{quota_id[:12]}…{quota_id[-4:]}"
 
 
@@ -254,14 +256,14 @@ def print_summary(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
         if finding.survey is None and finding.level is Level.WARNING:
             print_finding(console, finding)
         elif finding.survey is None and finding.level is Level.INFO:
-            console.print(f"[dim]note: {_shown(finding.message)}[/dim]", soft_wrap=True)
+            console.print(f"[dim]note: {shown(finding.message)}[/dim]", soft_wrap=True)
 
 
 def print_finding(console: Console, finding: Diagnostic) -> None:
     """One finding on one line."""
     style = _STYLE[finding.level]
     level, _, rest = str(finding).partition(": ")
-    console.print(f"[{style}]{level}[/{style}]: {_shown(rest)}", soft_wrap=True)
+    console.print(f"[{style}]{level}[/{style}]: {shown(rest)}", soft_wrap=True)
 
 
 class ProgressBar:

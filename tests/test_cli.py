@@ -533,7 +533,7 @@ def test_no_traceback_gets_out(
     def fail(*_: Any) -> None:
         raise fault()
 
-    monkeypatch.setattr("matcher.cli.load_surveys", fail)
+    monkeypatch.setattr("matcher.options.load_surveys", fail)
     result = command("count", "payload.json", *COMMON)
     assert (result.status, result.err) == (2, f"matcher: {expected}\n")
 

@@ -18,10 +18,10 @@ from matcher.choice import Choice, How, make_choice
 from matcher.evaluate import Member, Verdict, judge, read_member
 from matcher.possible import leaves_of
 from matcher.routing import Router
-from matcher.routing.questions import unanswered
 from matcher.routing.ways import walk
 from matcher.rule import Answered, Unusable
 from matcher.survey import Survey
+from matcher.unanswered import unanswered
 from profiles.mapping import PanelMapping
 from profiles.panelfile import parse_panel
 from profiles.participation import Participation, read_participation

@@ -23,6 +23,7 @@ from matcher.marketplaces.shape import (
     ListOrNone,
     Marketplace,
     Number,
+    Outcome,
     Payload,
     Scalar,
     Whole,
@@ -521,4 +522,17 @@ def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
             yield as_code(cell.attribute_id), kinds.get(cell.kind, Kind.MULTI)
 
 
-DYNATA = Marketplace("dynata", _recognises, _surveys, _name_of, _lower, _asks)
+_OUTCOMES = {
+    Reason.STATUS: Outcome("3/10", "group not open"),
+    Reason.COUNTRY: Outcome("2/3", "country"),
+    Reason.LANGUAGE: Outcome("2/4", "language"),
+    Reason.DEVICE: Outcome("2/5", "device"),
+    Reason.FILTER: Outcome("2/6", "filter"),
+    Reason.QUOTA_FULL: Outcome("3/20", "quota cell not open"),
+    Reason.EXCLUDED_CATEGORY: Outcome("4/2", "category exclusion"),
+    Reason.EXCLUDED_PROJECT: Outcome("4/3", "project exclusion"),
+    Reason.TAKEN: Outcome("4/4", "same project"),
+}
+"""Disposition and status. Who matches no quota at all has none: 2/7 and 2/8 are deprecated."""
+
+DYNATA = Marketplace("dynata", _recognises, _surveys, _name_of, _lower, _asks, outcomes=_OUTCOMES)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from matcher.json_input import escape
 from matcher.lowering import Findings, Lowering
-from matcher.survey import Survey
+from matcher.survey import Reason, Survey
 from matcher.told import QuotaTold
 from profiles.errors import did_you_mean
 from profiles.schema import Kind
@@ -55,6 +55,14 @@ _TOO_LARGE = frozenset({"int_parsing_size", "less_than", "greater_than_equal", "
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a marketplace answers to a member whom a survey does not take: its code, in words."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Marketplace:
     """One marketplace.
 
@@ -71,6 +79,8 @@ class Marketplace:
 
     `notifies` tells an object that is a notice of one quota from a survey; `notice` reads it, or
     notes why not in the findings and gives None; `name_of` gives the id of its survey, too.
+
+    `outcomes` has the code that it answers with, by what decided that a member is out.
     """
 
     name: str
@@ -83,6 +93,7 @@ class Marketplace:
     shares: Callable[[Survey], frozenset[str]] = lambda _: frozenset()
     notifies: Callable[[dict[str, Json]], bool] = lambda _: False
     notice: Callable[[dict[str, Json], Findings], QuotaTold | None] = lambda _, __: None
+    outcomes: Mapping[Reason, Outcome] = field(default_factory=dict)
 
 
 class Payload(BaseModel):

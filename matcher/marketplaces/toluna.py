@@ -19,6 +19,7 @@ from matcher.marketplaces.shape import (
     ListOrNone,
     Marketplace,
     Moment,
+    Outcome,
     Payload,
     Scalar,
     Whole,
@@ -396,6 +397,18 @@ def _guess(question: Question) -> Kind | None:
     return Kind.NUMBER if ranges else Kind.MULTI
 
 
+_NO_MATCH = Outcome("16", "does not match quota")
+_OUTCOMES = {
+    Reason.STATUS: Outcome("9", "not live"),
+    Reason.FILTER: _NO_MATCH,
+    Reason.QUOTA: _NO_MATCH,
+    Reason.QUOTA_FULL: Outcome("28", "quota full"),
+    Reason.EXCLUDED_SURVEY: Outcome("30", "excluded survey taken"),
+    Reason.DEVICE: Outcome("31", "device"),
+    Reason.TAKEN: Outcome("38", "survey taken"),
+}
+"""Result codes."""
+
 TOLUNA = Marketplace(
     "toluna",
     _recognises,
@@ -405,4 +418,5 @@ TOLUNA = Marketplace(
     _asks,
     notifies=_notifies,
     notice=_notice,
+    outcomes=_OUTCOMES,
 )

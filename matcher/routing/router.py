@@ -21,13 +21,14 @@ from matcher.evaluate import Judgement, Verdict, judge
 from matcher.plan import Plan
 from matcher.routing.inventory import Inventory, Layer, LayerMaker, Rank
 from matcher.routing.notes import Notes
-from matcher.routing.questions import Question, best_question, unanswered
+from matcher.routing.questions import Question, best_question
 from matcher.routing.respondent import HistoryOf, Respondent, RespondentReader, Row
 from matcher.routing.seats import Ledger, Reservation
 from matcher.routing.segment import Key
 from matcher.routing.ways import Offer
 from matcher.rule import Truth
 from matcher.survey import Survey
+from matcher.unanswered import unanswered
 from profiles.errors import InputError
 
 if TYPE_CHECKING:

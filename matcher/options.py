@@ -1,0 +1,119 @@
+"""What all commands share: flags, how payloads and the panel are loaded, where output goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from matcher.choice import How
+from matcher.diagnostic import Diagnostic, Level
+from matcher.lint import history_diagnostics, panel_diagnostics
+from matcher.payload import load_surveys
+from matcher.survey import Surveys
+from matcher.usage import at_least_one, read_payloads, read_whole
+from profiles.errors import InputError, system_reason
+from profiles.panel import Panel, open_panel
+
+Payloads = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Payload files (.json, .jsonl), folders of them, or - for standard input.",
+        negative=(),
+        converter=read_payloads,
+    ),
+]
+PanelPath = Annotated[
+    Path, Parameter(name="--panel", help="The panel file (panel.toml), or the folder of an index.")
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Options:
+    """Flags that all commands share."""
+
+    as_of: Annotated[date | None, Parameter(help="The day ages count on (default: today).")] = None
+    choose: Annotated[How, Parameter(help="Which quota of a group a member is given.")] = How.FIRST
+    seed: Annotated[int, Parameter(help="Seed of the balanced choice.", converter=read_whole)] = 0
+    uncertain: Annotated[
+        bool, Parameter(help="Give out members who only may be eligible, too.", negative=())
+    ] = False
+    strict: Annotated[
+        bool, Parameter(help="End with status 1 where a survey is set aside.", negative=())
+    ] = False
+    json: Annotated[bool, Parameter(help="One JSON document on standard output.", negative=())] = (
+        False
+    )
+    quiet: Annotated[bool, Parameter(help="No tables, no progress.", negative=())] = False
+    marketplace: Annotated[
+        str | None, Parameter(help="Take payloads for this marketplace's, whatever their shape.")
+    ] = None
+    workers: Annotated[
+        int | None,
+        Parameter(
+            help="Threads to evaluate with (default: one a processor).",
+            converter=read_whole,
+            validator=at_least_one,
+        ),
+    ] = None
+
+    @property
+    def day(self) -> date:
+        """The as-of day."""
+        return self.as_of or date.today()
+
+
+DEFAULTS = Options()
+_FILE_WIDTH = 200
+
+
+def make_console() -> Console:
+    """Standard error, for people; lines of a file are long."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _FILE_WIDTH
+    return console
+
+
+def load_inputs(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
+    """The panel, and the surveys in payloads with all that is to be said before they are used."""
+    twice = options.choose is How.SCARCEST
+    opened = open_panel(panel, options.day, keep=twice)
+    surveys = load_surveys(payloads, opened.mapping, options.marketplace)
+    of_panel = panel_diagnostics(opened.findings()) + history_diagnostics(opened, surveys.surveys)
+    return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
+
+
+def worth_saying(
+    findings: list[Diagnostic] | tuple[Diagnostic, ...], options: Options
+) -> list[Diagnostic]:
+    """All findings, or under --quiet the errors alone."""
+    return [each for each in findings if not options.quiet or each.level is Level.ERROR]
+
+
+def write_document(document: bytes) -> None:
+    """Write to standard output; raises InputError where that cannot be done."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(document)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _give_up_stdout()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise InputError(f"standard output cannot be written: {system_reason(error)}") from None
+
+
+def _give_up_stdout() -> None:
+    """Let what has not been written go nowhere, so that it does not fail once more at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
