@@ -14,7 +14,7 @@ from datetime import date
 from functools import partial
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from matcher.choice import Choice, First, How, make_choice
 from matcher.evaluate import Judgement, Verdict, judge
@@ -25,13 +25,15 @@ from matcher.routing.questions import Question, best_question
 from matcher.routing.respondent import HistoryOf, Respondent, RespondentReader, Row
 from matcher.routing.seats import Ledger, Reservation
 from matcher.routing.segment import Key
+from matcher.routing.snapshot import read_router, write_router
 from matcher.routing.ways import Offer
 from matcher.rule import Truth
 from matcher.survey import Survey
 from matcher.unanswered import unanswered
-from profiles.errors import InputError
+from profiles.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
+    from matcher.explanation import Explanation
     from matcher.routing.updating import Applied, Updater
 
 Worth: TypeAlias = Callable[[Survey], float | None]
@@ -75,16 +77,17 @@ class Router:
 
     `choose` and `seed` say which quota of a group a member is given. `as_of` is the day on which
     ages count; None: today, whenever that is. `worth` orders the surveys (default: what they pay
-    per expected minute). `history` gives what a member took part in; None: nothing is known of it.
-    `clock` gives the time in seconds since 1970. Raises InputError for a plan that was not
-    compiled with a panel's mapping.
+    per expected minute); it is asked once for every survey, and again when its rules or its pay
+    change. `history` gives what a member, by id, took part in. `clock` gives the time in seconds
+    since 1970. Raises InputError for a plan that does not know the panel's mapping, or asks for
+    history where none is given.
     """
 
     def __init__(
         self,
         plan: Plan,
         *,
-        choose: How | str = How.FIRST,
+        choose: How | str | Choice = How.FIRST,
         seed: int = 0,
         as_of: date | None = None,
         worth: Worth | None = None,
@@ -93,7 +96,9 @@ class Router:
     ) -> None:
         if plan.mapping is None:
             raise InputError("a router needs a plan that knows the panel's mapping")
-        self._choice = _choice(How(choose), seed)
+        if plan.mapping.history and history is None:
+            raise InputError("the panel names a history: a router needs `history`, too")
+        self._choice = _choice(How(choose), seed) if isinstance(choose, str) else choose
         self._as_of = as_of
         self._worth = worth or _pay
         self._clock = clock
@@ -122,6 +127,39 @@ class Router:
         """The attribute whose answer may open most value to a member; None: nothing is to ask."""
         look = self._look(member, context)
         return best_question(look.uncertain(None), look.respondent)
+
+    def explain(self, member: Row, survey: str, context: Row | None = None) -> Explanation:
+        """Why a member may or may not take a survey, clause by clause.
+
+        Raises InputError where there is no survey of that name.
+        """
+        # Imported here so that a router starts, and routes, without what reads payloads.
+        from matcher.explain import explain
+
+        look = self._look(member, context)
+        found = look.inventory.survey(survey)
+        if found is None:
+            hint = did_you_mean(survey, [each.name for each in self.surveys])
+            raise InputError(f"no survey `{survey}`" + (f"; {hint}" if hint else ""))
+        return explain(found, look.respondent, look.reader.mapping, self._choice)
+
+    def to_bytes(self) -> bytes:
+        """The inventory, its seats and sessions as bytes, for `Router.from_bytes`."""
+        with self._lock:
+            told = tuple(map(self._ledger.as_told, self._inventory.surveys()))
+            return write_router(Plan(told, self._reader.mapping), self._ledger, self._notes)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, **options: Any) -> Router:
+        """The router that `to_bytes` wrote; `options` are those of `Router`.
+
+        Raises InputError for anything else.
+        """
+        plan, ledger, notes = read_router(data)
+        router = cls(plan, **options)
+        router._ledger, router._notes = ledger, notes
+        router._settle(list(ledger.counts))
+        return router
 
     @property
     def surveys(self) -> tuple[Survey, ...]:
