@@ -12,7 +12,7 @@ from matcher.rule import And, Const, Not, Or, Rule, Truth
 from profiles.errors import InputError, did_you_mean
 from profiles.mapping import PanelMapping
 from profiles.participation import Participation, took_part_in
-from profiles.schema import Kind
+from profiles.schema import Attribute, Kind
 from profiles.values import Answers, UnreadableError, as_code, is_missing, read_answers
 
 HistoryOf: TypeAlias = Callable[[str], Iterable[Participation]]
@@ -52,6 +52,10 @@ class RespondentReader:
             if each.kind not in _AS_WRITTEN
         )
         self._known: list[dict[object, Answers | None]] = [{} for _ in self._attributes]
+        self._items: list[dict[str, str]] = [{} for _ in self._attributes]
+        self._to_read = [
+            (place, self._known[place], self._items[place]) for place in sorted(self._read_first)
+        ]
 
     def place(self, name: str) -> int:
         """The place of an attribute among the keys; raises KeyError for one of another panel."""
@@ -67,9 +71,17 @@ class RespondentReader:
         keys: list[Any] = [*map(row.get, self._columns), *self._constants]
         for name, raw in (context or {}).items():
             keys[self._context_place(name)] = raw
-        for place in self._read_first:
-            if keys[place] is not None:
-                keys[place] = self._read(place, keys[place])
+        for place, known, items in self._to_read:
+            raw = keys[place]
+            if raw is None:
+                continue
+            try:
+                if raw.__class__ is list:
+                    keys[place] = tuple(map(items.__getitem__, raw))
+                else:
+                    keys[place] = known[raw if raw.__class__ is str else (raw.__class__, raw)]
+            except (KeyError, TypeError):
+                keys[place] = self._read(place, raw)
         return keys
 
     def answers(self, place: int, key: Key) -> Answers | None:
@@ -101,40 +113,41 @@ class RespondentReader:
         return place
 
     def _read(self, place: int, raw: object) -> Answers | None:
+        """Read a value, and remember what it stands for.
+
+        1, 1.0 and True are equal, but not alike: but for texts, types are remembered with values.
+        """
         known = self._known[place]
         kind = raw.__class__
-        key: object
-        if kind is str:
-            key = raw
-        elif kind is list:
-            key = _list_key(cast("list[object]", raw))
-        else:
-            key = (kind, raw) if kind in _SCALARS else None
-        if key in known:
+        key = raw if kind is str else (kind, raw) if kind in _SCALARS else None
+        if key is not None and key in known:
             return known[key]
         attribute = self._attributes[place]
         try:
             answers = read_answers(attribute, raw, self.as_of)
+            if kind is list and attribute.kind is Kind.MULTI:
+                self._remember_items(attribute, self._items[place], cast("list[object]", raw))
         except UnreadableError as error:
             raise InputError(f"{attribute.column}: {error}") from None
         if key is not None:
             if len(known) >= _MOST:
-                known = self._known[place] = {}
+                known.clear()
             known[key] = answers
         return answers
 
+    def _remember_items(
+        self, attribute: Attribute, items: dict[str, str], raw: list[object]
+    ) -> None:
+        """Remember the codes that texts in a list stand for, each by itself."""
+        if len(items) >= _MOST:
+            items.clear()
+        for item in raw:
+            if isinstance(item, str) and not is_missing(item):
+                [code] = read_answers(attribute, [item], self.as_of) or ()
+                items[item] = str(code)
+
 
 _SCALARS = frozenset({int, float, bool, date})
-"""Types whose values are remembered with their type: 1, 1.0 and True are equal, but not alike."""
-
-
-def _list_key(raw: list[object]) -> tuple[object, ...] | None:
-    """What a list is remembered by: only texts are sure to be equal where they read alike."""
-    try:
-        "".join(cast("list[str]", raw))
-    except TypeError:
-        return None
-    return tuple(raw)
 
 
 class Respondent:

@@ -6,30 +6,22 @@ next one beside it, and puts it in place in one step.
 
 from __future__ import annotations
 
-import heapq
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
-from functools import partial
-from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from matcher.choice import Choice, First, How, make_choice
-from matcher.evaluate import Judgement, Verdict, judge
+from matcher.choice import Choice, How, make_choice
 from matcher.plan import Plan
-from matcher.routing.inventory import Inventory, Layer, LayerMaker, Rank
+from matcher.routing.inventory import Inventory, LayerMaker, Rank
 from matcher.routing.notes import Notes
 from matcher.routing.questions import Question, best_question
-from matcher.routing.respondent import HistoryOf, Respondent, RespondentReader, Row
+from matcher.routing.respondent import HistoryOf, RespondentReader, Row
+from matcher.routing.routed import Routed
 from matcher.routing.seats import Ledger, Reservation
-from matcher.routing.segment import Key
 from matcher.routing.snapshot import read_router, write_router
-from matcher.routing.ways import Offer
-from matcher.rule import Truth
 from matcher.survey import Survey
-from matcher.unanswered import unanswered
 from profiles.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -38,38 +30,6 @@ if TYPE_CHECKING:
 
 Worth: TypeAlias = Callable[[Survey], float | None]
 """What a survey is worth to whoever routes members to it; None: not known, which is least."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A survey that a member may be eligible for, and the unanswered attributes in between."""
-
-    survey: str
-    ask: tuple[str, ...]
-
-
-class Routed:
-    """What the router says of one member, of the inventory as it was when it was asked.
-
-    `eligible`: the surveys he may be sent to, best first, each with the quotas he is given.
-    """
-
-    __slots__ = ("_limit", "_look", "eligible", "member_id")
-
-    def __init__(self, look: _Look, limit: int | None) -> None:
-        self._look = look
-        self._limit = limit
-        self.member_id = look.respondent.id
-        self.eligible = look.eligible(limit)
-
-    @property
-    def uncertain(self) -> list[Doubt]:
-        """The surveys he may be eligible for, best first; worked out each time it is asked."""
-        respondent = self._look.respondent
-        return [
-            Doubt(survey.name, unanswered(survey, respondent))
-            for survey in self._look.uncertain(self._limit)
-        ]
 
 
 class Router:
@@ -99,12 +59,11 @@ class Router:
         if plan.mapping.history and history is None:
             raise InputError("the panel names a history: a router needs `history`, too")
         self._choice = _choice(How(choose), seed) if isinstance(choose, str) else choose
-        self._as_of = as_of
         self._worth = worth or _pay
         self._clock = clock
         self._lock = Lock()
         self._reader = RespondentReader(plan.mapping, as_of or date.today(), history)
-        self._midnight = _midnight(self._reader.as_of)
+        self._midnight = _midnight(self._reader.as_of) if as_of is None else float("inf")
         self._ledger = Ledger()
         self._notes = Notes()
         self._updater: Updater | None = None
@@ -121,12 +80,14 @@ class Router:
         panel's constants. `limit` is the most surveys of each list. Raises InputError where a
         value does not fit its attribute.
         """
-        return Routed(self._look(member, context), limit)
+        if self._clock() >= min(self._ledger.next_expiry, self._midnight):
+            self._catch_up()
+        return Routed(self._inventory, self._reader, member, context, self._choice, limit)
 
     def next_question(self, member: Row, context: Row | None = None) -> Question | None:
         """The attribute whose answer may open most value to a member; None: nothing is to ask."""
-        look = self._look(member, context)
-        return best_question(look.uncertain(None), look.respondent)
+        routed = self.match(member, context, limit=0)
+        return best_question(routed.in_doubt(None), routed.respondent)
 
     def explain(self, member: Row, survey: str, context: Row | None = None) -> Explanation:
         """Why a member may or may not take a survey, clause by clause.
@@ -136,12 +97,12 @@ class Router:
         # Imported here so that a router starts, and routes, without what reads payloads.
         from matcher.explain import explain
 
-        look = self._look(member, context)
-        found = look.inventory.survey(survey)
+        routed = self.match(member, context, limit=0)
+        found = self._inventory.survey(survey)
         if found is None:
             hint = did_you_mean(survey, [each.name for each in self.surveys])
             raise InputError(f"no survey `{survey}`" + (f"; {hint}" if hint else ""))
-        return explain(found, look.respondent, look.reader.mapping, self._choice)
+        return explain(found, routed.respondent, self._reader.mapping, self._choice)
 
     def to_bytes(self) -> bytes:
         """The inventory, its seats and sessions as bytes, for `Router.from_bytes`."""
@@ -277,21 +238,13 @@ class Router:
             layers[place] = layers[place].changed(surveys)
         self._inventory = Inventory(tuple(layers))
 
-    def _look(self, member: Row, context: Row | None) -> _Look:
-        """What is to be known for one question."""
-        if self._clock() >= min(self._ledger.next_expiry, self._midnight):
-            self._catch_up()
-        reader, inventory = self._reader, self._inventory
-        keys = reader.keys(member, context)
-        return _Look(inventory, reader, keys, reader.respondent(member, keys), self._choice)
-
     def _catch_up(self) -> None:
         """Do what time alone makes due, unless another thread is changing something."""
         if not self._lock.acquire(blocking=False):
             return
         try:
             self._release_expired()
-            if self._as_of is None and self._clock() >= self._midnight:
+            if self._clock() >= self._midnight:
                 old = self._reader
                 self._reader = RespondentReader(old.mapping, date.today(), old.history)
                 self._midnight = _midnight(self._reader.as_of)
@@ -306,72 +259,6 @@ class Router:
     def _rank(self, survey: Survey, number: int) -> Rank:
         worth = self._worth(survey)
         return worth is None, -(worth or 0.0), number
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One member before one inventory."""
-
-    inventory: Inventory
-    reader: RespondentReader
-    keys: list[Key]
-    respondent: Respondent
-    choice: Choice
-
-    def eligible(self, limit: int | None) -> list[Offer]:
-        """The surveys he is eligible for, best first."""
-        found: list[tuple[Rank, Offer]] = []
-        for layer in self.inventory.layers:
-            judged: dict[int, Judgement] = {}
-            holds = partial(self._holds, layer, judged)
-            ways = layer.segment.admitted(self.keys, self.reader, layer.live, holds, limit)
-            if len(self.inventory.layers) == 1:
-                return [self._offer(layer, judged, way) for way in ways]
-            found += [
-                (layer.ranks[layer.segment.numbers[way]], self._offer(layer, judged, way))
-                for way in ways
-            ]
-        found.sort(key=lambda pair: pair[0])
-        return [offer for _, offer in found[:limit]]
-
-    def uncertain(self, limit: int | None) -> list[Survey]:
-        """The surveys he may be eligible for, best first."""
-        layers = (islice(self._uncertain(layer), limit) for layer in self.inventory.layers)
-        found = heapq.merge(*layers, key=lambda pair: pair[0])
-        return [survey for _, survey in islice(found, limit)]
-
-    def _uncertain(self, layer: Layer) -> Iterator[tuple[Rank, Survey]]:
-        segment = layer.segment
-        last = -1
-        for way in segment.possible(self.keys, self.reader, layer.live):
-            number = segment.numbers[way]
-            if number == last:
-                continue
-            last = number
-            survey = layer.survey(number)
-            assert survey is not None, "a survey that was replaced has no way that is open"
-            if judge(survey, self.respondent).verdict is Verdict.UNCERTAIN:
-                yield layer.ranks[number], survey
-
-    def _holds(self, layer: Layer, judged: dict[int, Judgement], way: int) -> bool:
-        """Whether all holds that a way asks for besides conditions."""
-        rest = layer.segment.asking[way]
-        if rest is not None:
-            return all(self.respondent.truth(rule) is Truth.TRUE for rule in rest)
-        return self._judge(layer, judged, way).verdict is Verdict.ELIGIBLE
-
-    def _offer(self, layer: Layer, judged: dict[int, Judgement], way: int) -> Offer:
-        segment = layer.segment
-        if isinstance(self.choice, First) and segment.asking.get(way, ()) is not None:
-            return segment.offers[way]
-        return Offer(segment.offers[way].survey, self._judge(layer, judged, way).quota_ids)
-
-    def _judge(self, layer: Layer, judged: dict[int, Judgement], way: int) -> Judgement:
-        if way not in judged:
-            survey = layer.survey(layer.segment.numbers[way])
-            assert survey is not None, "a survey that was replaced has no way that is open"
-            judged[way] = judge(survey, self.respondent, self.choice)
-        return judged[way]
 
 
 def _pay(survey: Survey) -> float | None:

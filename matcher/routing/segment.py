@@ -15,7 +15,8 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import or_
+from functools import reduce
+from operator import and_
 from typing import Any, Protocol, TypeAlias
 
 from matcher.evaluate import Member, evaluate
@@ -124,7 +125,8 @@ class Segment:
         for block, mask in zip(self.blocks, live, strict=True):
             for first, bits in block.certain(keys, reader, mask):
                 if first < done:
-                    bits = bits >> (done - first) << (done - first)
+                    bits >>= done - first
+                    first = done
                 while bits:
                     way = first + (bits & -bits).bit_length() - 1
                     if way in asking and not holds(way):
@@ -134,7 +136,8 @@ class Segment:
                     if len(found) == limit:
                         return found
                     done = ends[way]
-                    bits = bits >> (done - first) << (done - first)
+                    bits >>= done - first
+                    first = done
         return found
 
     def possible(self, keys: Sequence[Key], reader: Reader, live: Sequence[Bits]) -> Iterator[int]:
@@ -153,7 +156,19 @@ def _indexes(makers: Iterable[_BlockMaker]) -> dict[str, LeafIndex]:
         for name, conditions in maker.asked.items():
             for lists in (*conditions.wanting, conditions.forbidding, conditions.usable):
                 leaves[name].update(dict.fromkeys(lists))
+            leaves[name].update(dict.fromkeys(_leaves_of(conditions.others)))
     return {name: LeafIndex(found) for name, found in leaves.items()}
+
+
+def _leaves_of(rules: Iterable[Rule]) -> Iterator[AnyAnswer]:
+    for rule in rules:
+        match rule:
+            case And(parts) | Or(parts):
+                yield from _leaves_of(parts)
+            case Not(inner):
+                yield from _leaves_of((inner,))
+            case OneOf() | StartsWith() | InRanges() | Unusable():
+                yield rule
 
 
 def _pieces(first: int, bits: Bits, size: int) -> Iterable[tuple[int, Bits]]:
@@ -166,33 +181,44 @@ def _pieces(first: int, bits: Bits, size: int) -> Iterable[tuple[int, Bits]]:
     return ((first + start * 8, piece) for start, piece in pieces if piece)
 
 
-@dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive ways of a segment. `sure`: those that may be open for certain.
+    """Consecutive ways of a segment: the number of the first, and how many there are."""
 
-    `asked`: for each attribute, its place among the keys of a respondent and what it leaves open.
-    """
-
-    first: int
-    size: int
-    sure: Bits
-    asked: tuple[tuple[int, _Asked], ...]
+    def __init__(
+        self, first: int, size: int, sure: Bits, asked: Sequence[tuple[int, _Asked]]
+    ) -> None:
+        self.first = first
+        self.size = size
+        self._sure = sure
+        self._places = [place for place, _ in asked]
+        self._asked = [each for _, each in asked]
+        self._rows = [each.rows for each in self._asked]
 
     def certain(
         self, keys: Sequence[Key], reader: Reader, mask: Bits
     ) -> Iterable[tuple[int, Bits]]:
         """Ways of a mask of which every condition is true, in pieces."""
-        bits = mask & self.sure
-        for place, asked in self.asked:
-            row = asked.rows.get(keys[place])
-            bits &= asked.row(keys[place], place, reader) if row is None else row
+        mask &= self._sure
+        mine = [keys[place] for place in self._places]
+        try:
+            rows = [*map(dict.get, self._rows, mine)]
+        except TypeError:  # of something that can be no answer, which is told when it is read
+            rows = [None] * len(mine)
+        try:
+            bits = reduce(and_, rows, mask)
+        except TypeError:  # some rows are still to be made
+            for number, row in enumerate(rows):
+                if row is None:
+                    asked = self._asked[number]
+                    rows[number] = asked.row(mine[number], self._places[number], reader)
+            bits = reduce(and_, rows, mask)
         return _pieces(self.first, bits, self.size) if bits else ()
 
     def possible(
         self, keys: Sequence[Key], reader: Reader, mask: Bits
     ) -> Iterable[tuple[int, Bits]]:
         """Ways of a mask of which no condition is known to be false, in pieces."""
-        for place, asked in self.asked:
+        for place, asked in zip(self._places, self._asked, strict=True):
             key = keys[place]
             if reader.answers(place, key) is None:
                 mask &= asked.maybe
@@ -201,15 +227,9 @@ class Block:
         return _pieces(self.first, mask, self.size) if mask else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one answer does. `wanted`: by plane, ways that ask for it. `vetoed`: ways that forbid
-    it; `unusable`: ways that want a usable answer, which it is not.
-    """
-
-    wanted: tuple[Bits, ...]
-    vetoed: Bits
-    unusable: Bits
+_Part: TypeAlias = tuple[Bits, ...]
+"""What one answer does to ways: those that forbid it; those that want a usable answer, which it is
+not; and, by plane, those that want it, or nothing."""
 
 
 class _Asked:
@@ -236,61 +256,82 @@ class _Asked:
 
     def row(self, key: Key, place: int, reader: Reader) -> Bits:
         """The ways whose conditions on the attribute are true for who has answered so."""
-        found = self.rows.get(key)
+        kept = key.__class__ is str or key.__class__ is tuple
+        found = self.rows.get(key) if kept else None
         if found is None:
             found = self._find(reader.answers(place, key))
-            if key.__class__ is str or key.__class__ is tuple:
+            if kept:
                 if len(self.rows) >= self._most:
-                    self.rows = {None: self._without}
+                    self.rows.clear()
+                    self.rows[None] = self._without
                 self.rows[key] = found
         return found
 
     def _find(self, answers: Answers | None) -> Bits:
         if not answers:
             return self._without if answers is None else self._none
-        if len(answers) > 1 or self._packed.others:
+        if len(answers) > 1:
             return self._make(answers)
         leaves = self._index.decided(answers[0])
         found = self._rows.get(leaves)
         if found is None:
             if len(self._rows) >= self._most:
-                self._rows = {}
+                self._rows.clear()
             found = self._rows[leaves] = self._make(answers)
         return found
 
     def _make(self, answers: Answers) -> Bits:
         packed = self._packed
         first, *others = map(self._part, answers)
-        vetoed, unusable, wanted = first.vetoed, first.unusable, first.wanted
+        vetoed, unusable, *wanted = first
         for part in others:
-            vetoed |= part.vetoed
-            unusable &= part.unusable
-            wanted = tuple(map(or_, wanted, part.wanted))
-        bits = ~(vetoed | unusable)
-        for free, held in zip(packed.free, wanted, strict=True):
-            bits &= free | held
-        for rule, ways in packed.others.items():
-            if evaluate(rule, Member("", {packed.attribute: answers})) is not Truth.TRUE:
-                bits &= ~ways
+            vetoed |= part[0]
+            unusable &= part[1]
+            for plane in range(len(wanted)):
+                wanted[plane] |= part[plane + 2]
+        bits = reduce(and_, wanted, ~(vetoed | unusable))
+        if packed.others:
+            decided = frozenset[AnyAnswer]().union(*map(self._index.decided, answers))
+            for rule, ways in packed.others.items():
+                if not _holds(rule, decided):
+                    bits &= ~ways
         return bits
 
     def _part(self, answer: str | float) -> _Part:
         found = self._parts.get(answer)
         if found is None:
             if len(self._parts) >= self._most:
-                self._parts = {}
+                self._parts.clear()
             packed, size = self._packed, self._size
             leaves = self._index.decided(answer)
-            found = self._parts[answer] = _Part(
-                tuple(_union(plane, leaves, size) for plane in packed.wanting),
+            found = self._parts[answer] = (
                 packed.never | _union(packed.forbidding, leaves, size),
                 packed.needing_usable & ~_union(packed.usable, leaves, size),
+                *(
+                    free | _union(plane, leaves, size)
+                    for free, plane in zip(packed.free, packed.wanting, strict=True)
+                ),
             )
         return found
 
 
 Posting: TypeAlias = "Bits | array[int]"
 """Ways of a block: as bits, or by number where they are few."""
+
+
+def _holds(rule: Rule, decided: frozenset[AnyAnswer]) -> bool:
+    """Whether a rule holds for who has given answers, by the leaves that these decide."""
+    match rule:
+        case And(rules):
+            return all(_holds(part, decided) for part in rules)
+        case Or(rules):
+            return any(_holds(part, decided) for part in rules)
+        case Not(inner):
+            return not _holds(inner, decided)
+        case Unusable():
+            return rule not in decided
+        case _:
+            return rule in decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +344,6 @@ class _Packed:
     those with any other condition.
     """
 
-    attribute: str
     wanting: tuple[dict[AnyAnswer, Posting], ...]
     free: tuple[Bits, ...]
     forbidding: dict[AnyAnswer, Posting]
@@ -319,13 +359,12 @@ class _Conditions:
     A way that wants several leaves has each in a plane of its own.
     """
 
-    def __init__(self, attribute: str) -> None:
-        self._attribute = attribute
+    def __init__(self) -> None:
         self.wanting: list[_Lists] = []
         self.forbidding = _listed()
         self.usable = _listed()
         self._never = array("L")
-        self._others = _listed()
+        self.others = _listed()
         self.not_missing = array("L")
         self.never_missing = array("L")
         self.not_none = array("L")
@@ -354,21 +393,20 @@ class _Conditions:
             case rule if rule is FALSE:
                 self._never.append(way)
             case rule if rule is not TRUE:
-                self._others[rule].append(way)
+                self.others[rule].append(way)
         return wanted
 
     def packed(self, size: int) -> _Packed:
         """The conditions as bits, in a block of so many ways."""
         everything = (1 << size) - 1
         return _Packed(
-            self._attribute,
             tuple(_postings(plane, size) for plane in self.wanting),
             tuple(everything ^ _all_bits(plane, size) for plane in self.wanting),
             _postings(self.forbidding, size),
             _postings(self.usable, size),
             _all_bits(self.usable, size),
             _bits(self._never, size),
-            {rule: _bits(ways, size) for rule, ways in self._others.items()},
+            {rule: _bits(ways, size) for rule, ways in self.others.items()},
         )
 
 
@@ -464,7 +502,7 @@ class _BlockMaker:
         for name, rule in way.conditions:
             conditions = self.asked.get(name)
             if conditions is None:
-                conditions = self.asked[name] = _Conditions(name)
+                conditions = self.asked[name] = _Conditions()
             condition = self._sorter.condition(name, rule)
             wanted[name] = conditions.add(self._size, condition, wanted.get(name, 0))
         if UNKNOWN in way.rest:
