@@ -1,9 +1,10 @@
 """Reads JSON as marketplaces send it, and misses nothing that a fast parser would pass over.
 
 orjson is fast, but lets the last of two equal keys win and rounds integers past 64 bits. Where
-what it read does not write back to the same bytes, but for white space, or at least to as many
-structural bytes as stood there, or it refuses the input, the standard library reads once more, slowly, keeping every repeated key, NaN, long
-integer and lone surrogate, so that just the survey it stands in can be set aside.
+what it read does not write back to the same bytes but for white space, or at least to as many
+structural bytes as stood there, or it refuses the input, the standard library reads once more,
+slowly, keeping every repeated key, NaN, long integer and lone surrogate, so that just the survey it
+stands in can be set aside.
 """
 
 from __future__ import annotations
