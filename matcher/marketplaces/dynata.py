@@ -75,7 +75,12 @@ class Range(Payload):
 
 
 class Cell(Payload):
-    """The atomic condition; which of the last five fields counts depends on `kind`."""
+    """The atomic condition; which of the last five fields counts depends on `kind`.
+
+    Hashed as the object it is: those that read alike are one (`_read`).
+    """
+
+    __hash__ = object.__hash__
 
     tag: str
     kind: str
@@ -165,7 +170,7 @@ class _Cells:
         """The rules, by tag, of cells that read like earlier ones; None for the others."""
         if len(self._by_tag) < len(self._cells):
             return {}
-        found = self._lowering.recalled(zip(self._alike, repeat(in_quota)))
+        found = self._lowering.recalled(zip(self._cells, repeat(in_quota)))
         return dict(zip(self._by_tag, found, strict=True))
 
     def _second(self, tag: str, first: int, number: int) -> None:
@@ -203,20 +208,21 @@ class _Cells:
             )
             return UNKNOWN
         number = self._by_tag[tag]
-        alike = self._alike[number]
+        cell = self._cells[number]
         return lowering.remembered(
-            None if alike is None else (alike, in_quota),
-            lambda: _lower_cell(self._cells[number], f"/cells/{number}", lowering, in_quota),
+            None if self._alike[number] is None else (cell, in_quota),
+            lambda: _lower_cell(cell, f"/cells/{number}", lowering, in_quota),
         )
 
     def conclude(self) -> None:
         """Note where each rule comes from; report the cells that no filter or quota uses."""
+        origins = self._lowering.origins
         for in_quota, tags in self._used.items():
             rules = self._rules[in_quota]
             for tag in tags:
                 rule = rules[tag]
                 if rule is not None and rule is not TRUE and tag in self._by_tag:
-                    self._lowering.stands_at(rule, f"/cells/{self._by_tag[tag]}")
+                    origins[rule, f"/cells/{self._by_tag[tag]}"] = None
         used = {*self._used[False], *self._used[True]}
         for tag, number in self._by_tag.items():
             if tag not in used:
@@ -475,8 +481,8 @@ def _read(
         return None, None
     read = opportunity.cells
     for key, cell in zip(alike, read, strict=True):
-        if key is not None and key not in lowering.known:
-            lowering.known[key] = cell
+        if key is not None:
+            lowering.known.setdefault(key, cell)
     tags = [
         cell.tag if key is None else each["tag"]
         for each, cell, key in zip(cells, read, alike, strict=True)
