@@ -1,9 +1,10 @@
 """Reads JSON as marketplaces send it, and misses nothing that a fast parser would pass over.
 
 orjson is fast, but lets the last of two equal keys win and rounds integers past 64 bits. Where
-what it read does not write back to as many structural bytes as stood there, or it refuses the
-input, the standard library reads once more, slowly, keeping every repeated key, NaN, long integer
-and lone surrogate, so that just the survey it stands in can be set aside.
+what it read does not write back to the same bytes but for white space, or at least to as many
+structural bytes as stood there, or it refuses the input, the standard library reads once more,
+slowly, keeping every repeated key, NaN, long integer and lone surrogate, so that just the survey it
+stands in can be set aside.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import orjson
 
 Json = Any
 _BLOCK = 1 << 20
+_SPACE = b" \t\r\n"
 _DEEPEST = 250
 _LARGEST = 10**300
 _MOST_DIGITS = 4000
@@ -69,9 +71,15 @@ def parse_json(data: bytes) -> tuple[Json, bool]:
         written = orjson.dumps(document)
     except TypeError:  # nested more deeply than orjson writes
         return _parse_slowly(data), True
-    if _structure(written) != _structure(data):
+    if not _differ_in_space_only(written, data) and _structure(written) != _structure(data):
         return _parse_slowly(data), True
     return document, False
+
+
+def _differ_in_space_only(one: bytes, other: bytes) -> bool:
+    """Whether two documents are the same but for white space; large ones are not looked at."""
+    small = len(other) <= _BLOCK
+    return small and one.translate(None, _SPACE) == other.translate(None, _SPACE)
 
 
 def _structure(data: bytes) -> int:

@@ -106,6 +106,13 @@ def test_early_stages_know_nothing_of_late_ones(stage: str) -> None:
     assert not {each for each in known for module in late if is_within(each, f"matcher.{module}")}
 
 
+@pytest.mark.parametrize("module", ["payload", "reader", "marketplaces.toluna", "plan"])
+def test_what_the_router_rests_on_knows_nothing_of_it(module: str) -> None:
+    reached = reached_from(f"matcher.{module}")
+    assert "matcher.survey" in reached
+    assert not {name for name in reached if is_within(name, "matcher.routing")}
+
+
 def loaded_by(statement: str) -> set[str]:
     """The modules that a fresh interpreter has loaded after a statement."""
     code = f"import sys; {statement}; print(*sys.modules)"

@@ -8,8 +8,9 @@ seats and a status.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from itertools import repeat
 
 import orjson
 from pydantic import Field
@@ -75,7 +76,12 @@ class Range(Payload):
 
 
 class Cell(Payload):
-    """The atomic condition; which of the last five fields counts depends on `kind`."""
+    """The atomic condition; which of the last five fields counts depends on `kind`.
+
+    Hashed as the object it is: those that read alike are one (`_read`).
+    """
+
+    __hash__ = object.__hash__
 
     tag: str
     kind: str
@@ -131,19 +137,28 @@ class Opportunity(Payload):
     notified: Json = None
 
 
-_Tagged: TypeAlias = tuple[str, Cell, bytes | None]
-"""The tag that a cell has in one opportunity, the cell, and what such as read alike share."""
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    """The cells of one opportunity: the tag and content of each, and what it shares with others.
+
+    `alike`: what cells that read alike have in common, whatever their tags; None: not known.
+    """
+
+    tags: list[str]
+    cells: list[Cell]
+    alike: list[bytes | None]
 
 
 class _Cells:
     """The cells of one opportunity by tag, lowered when first used."""
 
-    def __init__(self, cells: list[_Tagged], lowering: Lowering) -> None:
+    def __init__(self, tagged: _Tagged, lowering: Lowering) -> None:
         self._lowering = lowering
-        self._cells = cells
+        self._cells = tagged.cells
+        self._alike = tagged.alike
         self._by_tag: dict[str, int] = {}
         self._ambiguous: set[str] = set()
-        for number, (tag, cell, _) in enumerate(cells):
+        for number, (tag, cell) in enumerate(zip(tagged.tags, tagged.cells, strict=True)):
             if cell.__pydantic_extra__:
                 unknown_keys(cell, _NO_KEYS, f"/cells/{number}", lowering.findings)
             first = self._by_tag.setdefault(tag, number)
@@ -156,11 +171,11 @@ class _Cells:
         """The rules, by tag, of cells that read like earlier ones; None for the others."""
         if len(self._by_tag) < len(self._cells):
             return {}
-        keys = [alike and (alike, in_quota) for _, _, alike in self._cells]
-        return dict(zip(self._by_tag, self._lowering.recalled(keys), strict=True))
+        found = self._lowering.recalled(zip(self._cells, repeat(in_quota)))
+        return dict(zip(self._by_tag, found, strict=True))
 
     def _second(self, tag: str, first: int, number: int) -> None:
-        same = _content(self._cells[first][1]) == _content(self._cells[number][1])
+        same = _content(self._cells[first]) == _content(self._cells[number])
         if not same:
             self._ambiguous.add(tag)
         self._lowering.findings.add(
@@ -194,20 +209,21 @@ class _Cells:
             )
             return UNKNOWN
         number = self._by_tag[tag]
-        _, cell, alike = self._cells[number]
+        cell = self._cells[number]
         return lowering.remembered(
-            alike and (alike, in_quota),
+            None if self._alike[number] is None else (cell, in_quota),
             lambda: _lower_cell(cell, f"/cells/{number}", lowering, in_quota),
         )
 
     def conclude(self) -> None:
         """Note where each rule comes from; report the cells that no filter or quota uses."""
+        origins = self._lowering.origins
         for in_quota, tags in self._used.items():
             rules = self._rules[in_quota]
             for tag in tags:
                 rule = rules[tag]
                 if rule is not None and rule is not TRUE and tag in self._by_tag:
-                    self._lowering.stands_at(rule, f"/cells/{self._by_tag[tag]}")
+                    origins[rule, f"/cells/{self._by_tag[tag]}"] = None
         used = {*self._used[False], *self._used[True]}
         for tag, number in self._by_tag.items():
             if tag not in used:
@@ -453,7 +469,7 @@ def _alike(cell: Json) -> bytes | None:
 
 def _read(
     raw: dict[str, Json], lowering: Lowering
-) -> tuple[Opportunity, list[_Tagged]] | tuple[None, None]:
+) -> tuple[Opportunity, _Tagged] | tuple[None, None]:
     """The opportunity, and its cells; one that reads like an earlier one is not read again."""
     cells = raw.get("cells")
     if not isinstance(cells, list):
@@ -464,11 +480,15 @@ def _read(
     opportunity = validate(Opportunity, raw, lowering.findings)
     if opportunity is None:
         return None, None
-    read = list(zip(cells, opportunity.cells, alike, strict=True))
-    lowering.known.update((key, cell) for _, cell, key in read if key is not None)
-    return opportunity, [
-        (cell.tag if key is None else each["tag"], cell, key) for each, cell, key in read
+    read = opportunity.cells
+    for key, cell in zip(alike, read, strict=True):
+        if key is not None:
+            lowering.known.setdefault(key, cell)
+    tags = [
+        cell.tag if key is None else each["tag"]
+        for each, cell, key in zip(cells, read, alike, strict=True)
     ]
+    return opportunity, _Tagged(tags, read, alike)
 
 
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
 
 from matcher.diagnostic import Diagnostic, Level
 from matcher.json_input import Json, NotJsonError, parse_json, without_surrogates
@@ -38,13 +39,19 @@ class Changes:
     unread: int
 
 
+def _as_live(raw: Json) -> Json:
+    if raw in (None, "open", "closed"):
+        return None if raw is None else raw == "open"
+    raise PydanticCustomError("status", "must be `open` or `closed`")
+
+
 class SeatChange(Payload):
     """Seats and status of a survey or of one quota, in our own form."""
 
     survey: str
     quota_ids: list[Id] | None = None
     remaining: Whole | None = None
-    status: Literal["open", "closed"] | None = None
+    live: Annotated[bool | None, BeforeValidator(_as_live), Field(None, alias="status")]
     at: Moment | None = None
 
 
@@ -169,13 +176,12 @@ def _read_seats(raw: dict[str, Json], findings: Findings) -> QuotaTold | SurveyS
             did_you_mean(change.survey.partition(":")[0], known) or "such as `dynata:13231`",
         )
         return None
-    if change.remaining is None and change.status is None:
+    if change.remaining is None and change.live is None:
         findings.error("invalid-payload", "", "neither `remaining` nor `status` is given")
         return None
-    live = None if change.status is None else change.status == "open"
     remaining = None if change.remaining is None else max(change.remaining, 0)
     if not change.quota_ids:
-        return SurveySeats(name, live, remaining, change.at)
+        return SurveySeats(name, change.live, remaining, change.at)
     marketplace, _, id_ = name.partition(":")
     quota_ids = tuple(map(as_code, change.quota_ids))
-    return QuotaTold(marketplace, id_, quota_ids, live, remaining, change.at)
+    return QuotaTold(marketplace, id_, quota_ids, change.live, remaining, change.at)
