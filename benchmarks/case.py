@@ -315,7 +315,9 @@ def _pool(rng: random.Random, filters: tuple[float, float]) -> Pool:
     cells = [cell for attribute in _attributes() for cell in _cells(rng, attribute)]
     return Pool(
         tuple(cells),
-        tuple(itertools.accumulate(cell.weight if low < cell.share < high else 0.0 for cell in cells)),
+        tuple(
+            itertools.accumulate(cell.weight if low < cell.share < high else 0.0 for cell in cells)
+        ),
         tuple(itertools.accumulate(cell.weight if cell.share < 0.8 else 0.0 for cell in cells)),
     )
 

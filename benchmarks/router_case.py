@@ -63,8 +63,15 @@ def read_mapping(folder: Path) -> PanelMapping:
     return read_panel_file(path).mapping
 
 
-def inventory(kind: Kind, rules: int, mapping: PanelMapping, folder: Path) -> tuple[Survey, ...]:
-    """Return the surveys of an inventory; its payload is written into a folder."""
+def inventory(
+    kind: Kind, rules: int, mapping: PanelMapping, folder: Path, payload: Path | None = None
+) -> tuple[Survey, ...]:
+    """Return the surveys of an inventory, or copies of those of a payload.
+
+    What it is made of is written into the folder, `broad.json` for instance.
+    """
+    if payload:
+        return multiply(matcher.load_surveys([payload], mapping).surveys, rules)
     if kind == "toluna":
         bodies = toluna_bodies(LOWERED, seed=5)
         return multiply(lower(bodies, mapping, folder / "toluna.json"), rules)
@@ -186,9 +193,7 @@ def _attribute(rule: Rule) -> str:
             return rule.attribute
 
 
-def _draw(
-    rng: random.Random, pool: Sequence[tuple[str, Part]], count: int
-) -> Iterable[Part]:
+def _draw(rng: random.Random, pool: Sequence[tuple[str, Part]], count: int) -> Iterable[Part]:
     """Draw parts on different attributes."""
     drawn: dict[str, Part] = {}
     while len(drawn) < count:
@@ -209,11 +214,12 @@ def toluna_bodies(surveys: int, seed: int) -> list[Body]:
 def multiply(surveys: Sequence[Survey], rules: int) -> tuple[Survey, ...]:
     """Return copies of surveys under other ids, until there are as many rules."""
     copies: list[Survey] = []
-    for number, survey in enumerate(itertools.cycle(surveys)):
-        if rules <= 0:
-            return tuple(copies)
-        copies.append(replace(survey, id=f"{number}/{survey.id.partition('/')[2]}"))
+    models = itertools.cycle(surveys)
+    while rules > 0:
+        survey = next(models)
+        copies.append(replace(survey, id=f"{len(copies)}/{survey.id.partition('/')[2]}"))
         rules -= sum(map(count_rules, survey.groups))
+    return tuple(copies)
 
 
 def count_rules(group: Group) -> int:
@@ -310,7 +316,9 @@ type = "single"
 """
 
 _AGES = "-17 18-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-".split()
-_REGIONS = [range(1, 4), range(4, 7), range(7, 10), range(10, 11)]
+_REGIONS = [
+    [f"{21_245_300 + each}" for each in part] for part in ((1, 2, 3), (4, 5, 6), (7, 8, 9), (10,))
+]
 
 
 def _coded(first: int, values: Iterable[object]) -> str:
@@ -330,7 +338,7 @@ answers = {{ {_coded(2_006_351, (f"'{age}'" for age in _AGES))} }}
 
 [marketplaces.toluna.attributes.1001540]
 attribute = "region"
-answers = {{ {_coded(2_006_372, ([f"{21_245_300 + each}" for each in part] for part in _REGIONS))} }}
+answers = {{ {_coded(2_006_372, _REGIONS)} }}
 
 [marketplaces.toluna.attributes.1001012]
 attribute = "ethnicity"
