@@ -3,12 +3,46 @@
 panel = profiles.open_panel("panel.toml")
 surveys = matcher.load_surveys(["opportunities.json"], panel.mapping)
 matches = matcher.compile(surveys).match(panel)
+
+Every name is loaded when it is first asked for: a plan is read and routed on without what reads
+payloads and panels.
 """
 
-from matcher.diagnostic import Diagnostic, Level
-from matcher.payload import Surveys, load_surveys
-from matcher.plan import Plan, compile  # noqa: A004
-from matcher.survey import Survey
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Diagnostic", "Level", "Plan", "Survey", "Surveys", "compile", "load_surveys"]
+if TYPE_CHECKING:
+    from matcher.diagnostic import Diagnostic, Level
+    from matcher.payload import load_surveys
+    from matcher.plan import Plan, compile  # noqa: A004
+    from matcher.routing import Router
+    from matcher.survey import Survey, Surveys
+
+__all__ = [
+    "Diagnostic",
+    "Level",
+    "Plan",
+    "Router",
+    "Survey",
+    "Surveys",
+    "compile",
+    "load_surveys",
+]
 __version__ = "0.1.0"
+
+_MODULES = {
+    "Diagnostic": "diagnostic",
+    "Level": "diagnostic",
+    "Plan": "plan",
+    "Router": "routing",
+    "Survey": "survey",
+    "Surveys": "survey",
+    "compile": "plan",
+    "load_surveys": "payload",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module `matcher` has no attribute `{name}`")
+    return getattr(import_module(f"matcher.{_MODULES[name]}"), name)

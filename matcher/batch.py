@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
+from matcher.draw import draw_all
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
 from profiles.bits import WORD, Row, popcount, positions, row_of, words
 from profiles.fast import Engine, kernels
@@ -235,7 +236,7 @@ class Executor:
             return
         takes = np.array([_bits_at(row, some) for row in mine])
         hashes = shard.id_hashes[some]
-        given = self.choice.draw_all(compiled.survey, step.group, takes, hashes)
+        given = draw_all(self.choice, compiled.survey, step.group, takes, hashes)
         for place, slot in enumerate(step.slots):
             row = row_of(some[given == place], shard.size)
             np.bitwise_or(taken[slot.number], row, out=taken[slot.number])

@@ -2,7 +2,7 @@
 
 Every way is a total order or a seeded draw of member and survey alone, so the same input gives
 the same choice whatever the shards or the number of workers. The scalar `pick` is the definition;
-the batch engine uses `order` and `draw_all`, which must agree with it.
+the batch engine uses `order` and `matcher.draw`, which must agree with it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from matcher.survey import Group, Quota, Survey
-from profiles.ids import hash_id, mix, mix_all
+from profiles.hashing import hash_id, mix
 
 QuotaKey = tuple[str, str]
 """A survey's name and the pointer of a quota in it."""
@@ -111,24 +108,6 @@ class Balanced:
         """The seats of the group's quotas, capped so that their sum stays below 2**32."""
         most = ((1 << 32) - 1) // max(len(group.quotas), 1)
         return [min(quota.remaining, most) for quota in group.quotas]
-
-    def draw_all(
-        self,
-        survey: Survey,
-        group: Group,
-        takes: NDArray[np.bool_],
-        members: NDArray[np.uint64],
-    ) -> NDArray[np.int64]:
-        """`pick` for many members at once: the index of the quota that each is given.
-
-        `takes[q, m]`: quota q would take member m, at least one does; `members`: hashes of ids.
-        """
-        seats = np.array(self.weights(group), np.uint64)[:, None] * takes
-        reaches = np.cumsum(seats, axis=0)
-        drawn = mix_all(members ^ np.uint64(self.salt(survey, group))) >> np.uint64(32)
-        falls_on = (drawn * reaches[-1]) >> np.uint64(32)
-        picked: NDArray[np.int64] = np.argmax(reaches > falls_on, axis=0)
-        return picked
 
 
 Choice: TypeAlias = First | MostOpen | Scarcest | Balanced

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import partial
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from matcher.choice import Choice, First
 from matcher.rule import (
@@ -50,6 +50,29 @@ class Verdict(StrEnum):
     INELIGIBLE = "ineligible"
 
 
+class Known(Protocol):
+    """What is known of one member, as `Member` has it."""
+
+    @property
+    def id(self) -> str:
+        """The member's id, as text."""
+
+    @property
+    def answers(self) -> Mapping[str, Answers]:
+        """Answers by attribute; absent where none is given."""
+
+    def on_list(self, marketplace: str, name: str, /) -> bool | None:
+        """Whether he is on a list of ids; None: not known."""
+
+    def took_part(
+        self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...], /
+    ) -> bool | None:
+        """Whether he took part so; None: not known."""
+
+    def truth(self, rule: Rule, /) -> Truth:
+        """The truth of a rule for him."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One member: answers by attribute (absent: none given), lists of ids, participation.
@@ -65,6 +88,10 @@ class Member:
     took_part: Callable[[str, str, tuple[str, ...], tuple[str, ...]], bool | None] = field(
         default=lambda _marketplace, _scope, _ids, _outcomes: None
     )
+
+    def truth(self, rule: Rule) -> Truth:
+        """The truth of a rule for him."""
+        return evaluate(rule, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +131,7 @@ def read_member(
     return Member(member_id, answers, on_list, partial(took_part_in, mine))
 
 
-def evaluate(rule: Rule, member: Member) -> Truth:
+def evaluate(rule: Rule, member: Known) -> Truth:
     """The truth of a rule for a member."""
     match rule:
         case Const(truth):
@@ -143,7 +170,7 @@ def _truth(holds: bool) -> Truth:
     return Truth.TRUE if holds else Truth.FALSE
 
 
-def _any_answer(member: Member, attribute: str, holds: Callable[[str | float], bool]) -> Truth:
+def _any_answer(member: Known, attribute: str, holds: Callable[[str | float], bool]) -> Truth:
     answers = member.answers.get(attribute)
     return Truth.UNKNOWN if answers is None else _truth(any(holds(answer) for answer in answers))
 
@@ -153,22 +180,22 @@ def _in_ranges(answer: str | float, ranges: Iterable[tuple[float, float]]) -> bo
     return number is not None and any(low <= number <= high for low, high in ranges)
 
 
-def matches(quota: Quota, member: Member) -> Truth:
+def matches(quota: Quota, member: Known) -> Truth:
     """Whether a member fits a quota, open or not: its rule, and a quota of each nested group."""
     nested = (
         max((matches(inner, member) for inner in group.quotas), default=Truth.FALSE)
         for group in quota.groups
     )
-    return min((evaluate(quota.rule, member), *nested))
+    return min((member.truth(quota.rule), *nested))
 
 
-def takes(quota: Quota, member: Member) -> Truth:
+def takes(quota: Quota, member: Known) -> Truth:
     """Whether a quota has a seat for a member: its rule, open, and every nested group admits."""
     nested = (admits(group, member) for group in quota.groups)
-    return min((evaluate(quota.rule, member), _truth(quota.open), *nested))
+    return min((member.truth(quota.rule), _truth(quota.open), *nested))
 
 
-def admits(group: Group, member: Member) -> Truth:
+def admits(group: Group, member: Known) -> Truth:
     """Whether a group of quotas admits a member, under its regime."""
     match group.regime:
         case Regime.ANY_OPEN:
@@ -185,14 +212,14 @@ def admits(group: Group, member: Member) -> Truth:
 
 
 def judge(
-    survey: Survey, member: Member, choice: Choice | None = None, *, uncertain: bool = False
+    survey: Survey, member: Known, choice: Choice | None = None, *, uncertain: bool = False
 ) -> Judgement:
     """The verdict on a member for a survey, its reason, and the quotas he is given.
 
     `uncertain`: choose quotas for an uncertain member too, from those he may match.
     """
     parts = [(_truth(survey.open), Reason.STATUS)]
-    parts += [(evaluate(clause.rule, member), clause.reason) for clause in survey.gate]
+    parts += [(member.truth(clause.rule), clause.reason) for clause in survey.gate]
     parts += [(admits(group, member), _group_reason(group, member)) for group in survey.groups]
     worst = min(truth for truth, _ in parts)
     if worst is Truth.TRUE:
@@ -207,7 +234,7 @@ def judge(
     return Judgement(Verdict.UNCERTAIN, reason, chosen)
 
 
-def _group_reason(group: Group, member: Member) -> Reason:
+def _group_reason(group: Group, member: Known) -> Reason:
     full = any(
         takes(quota, member) is Truth.FALSE and matches(quota, member) is Truth.TRUE
         for quota in group.quotas
@@ -216,7 +243,7 @@ def _group_reason(group: Group, member: Member) -> Reason:
 
 
 def _choose_all(
-    survey: Survey, groups: Iterable[Group], member: Member, choice: Choice, least: Truth
+    survey: Survey, groups: Iterable[Group], member: Known, choice: Choice, least: Truth
 ) -> tuple[str, ...]:
     """The chosen quota of each group, each followed by those chosen in its nested groups.
 

@@ -29,20 +29,12 @@ from matcher.lowering import Lowering
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace
 from matcher.survey import Survey
+from matcher.survey import Surveys as Surveys
 from profiles.errors import InputError, did_you_mean, system_reason
 from profiles.mapping import PanelMapping
 
 STDIN = "-"
 _SUFFIXES = (".json", ".jsonl")
-
-
-@dataclass(frozen=True, slots=True)
-class Surveys:
-    """What payloads held: surveys in payload order, the names of those set aside, findings."""
-
-    surveys: tuple[Survey, ...]
-    rejected: tuple[str, ...]
-    diagnostics: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +148,7 @@ class _Loader:
             tuple(survey for survey in self.surveys.values() if survey is not None),
             tuple(name for name, survey in self.surveys.items() if survey is None),
             (*self.diagnostics, *unique.values()),
+            self._mapping,
         )
 
     def _link(self) -> None:

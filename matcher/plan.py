@@ -11,15 +11,15 @@ the empty one holds for everyone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from matcher.payload import Surveys
 from matcher.planfile import read_plan, write_plan
 from matcher.rewrite import Simplifier
 from matcher.rule import FALSE, TRUE, And, Const, InIds, Leaf, Not, Or, Rule, TookPart
-from matcher.survey import Group, Quota, Regime, Survey
+from matcher.survey import Group, Quota, Regime, Survey, Surveys
+from profiles.mapping import PanelMapping
 from profiles.participation import Asked
 
 if TYPE_CHECKING:
@@ -101,9 +101,13 @@ class Program:
 
 @dataclass(frozen=True)
 class Plan:
-    """Compiled surveys, ready for any panel that declares the attributes they ask for."""
+    """Compiled surveys, ready for any panel that declares the attributes they ask for.
+
+    `mapping` is what they were lowered with; None where that is not known.
+    """
 
     surveys: tuple[Survey, ...]
+    mapping: PanelMapping | None = field(default=None, hash=False)
 
     @cached_property
     def program(self) -> Program:
@@ -167,17 +171,20 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         """The plan as bytes, for `Plan.from_bytes` in another process or on another machine."""
-        return write_plan(self.surveys)
+        return write_plan(self.surveys, self.mapping)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Plan:
         """The plan that `to_bytes` wrote; raises InputError for anything else."""
-        return cls(read_plan(data))
+        return cls(*read_plan(data))
 
 
 def compile(surveys: Surveys | Iterable[Survey]) -> Plan:  # noqa: A001
     """Compile surveys into a plan."""
-    plan = Plan(tuple(surveys.surveys if isinstance(surveys, Surveys) else surveys))
+    if isinstance(surveys, Surveys):
+        plan = Plan(surveys.surveys, surveys.mapping)
+    else:
+        plan = Plan(tuple(surveys))
     _ = plan.program
     return plan
 

@@ -1,4 +1,5 @@
-"""Plans as bytes: JSON of the surveys' structure over one table of their distinct rule nodes.
+"""Plans as bytes: JSON of the surveys' structure over one table of their distinct rule nodes, and
+of the mapping that they were lowered with.
 
 JSON rather than pickle: a plan may come from another machine, and reading one must not run code.
 """
@@ -27,6 +28,8 @@ from matcher.rule import (
 )
 from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.errors import InputError
+from profiles.mapping import PanelMapping
+from profiles.mappingfile import read_mapping, write_mapping
 from profiles.participation import SCOPES
 
 FORMAT = "quota-matcher plan"
@@ -75,12 +78,18 @@ def _finite(end: float) -> float | None:
     return None if end in (-INFINITY, INFINITY) else end
 
 
-def write_plan(surveys: tuple[Survey, ...]) -> bytes:
-    """Surveys as bytes that `read_plan` reads back."""
+def write_plan(surveys: tuple[Survey, ...], mapping: PanelMapping | None) -> bytes:
+    """Surveys and their mapping as bytes that `read_plan` reads back."""
     nodes = _Nodes()
     lines = [_survey_line(survey, nodes) for survey in surveys]
     return orjson.dumps(
-        {"format": FORMAT, "version": VERSION, "rules": nodes.table, "surveys": lines}
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "rules": nodes.table,
+            "surveys": lines,
+            "mapping": None if mapping is None else write_mapping(mapping),
+        }
     )
 
 
@@ -116,8 +125,8 @@ def _group_line(group: Group, nodes: _Nodes) -> list[Any]:
     return [quotas, group.pointer, group.regime, group.required]
 
 
-def read_plan(data: bytes) -> tuple[Survey, ...]:
-    """The surveys that `write_plan` wrote; raises InputError for anything else."""
+def read_plan(data: bytes) -> tuple[tuple[Survey, ...], PanelMapping | None]:
+    """The surveys and mapping that `write_plan` wrote; raises InputError for anything else."""
     try:
         document = orjson.loads(data)
         if document["format"] != FORMAT:
@@ -127,7 +136,9 @@ def read_plan(data: bytes) -> tuple[Survey, ...]:
         rules: list[Rule] = []
         for line in document["rules"]:
             rules.append(_read_rule(line, rules))
-        return tuple(_read_survey(line, rules) for line in document["surveys"])
+        surveys = tuple(_read_survey(line, rules) for line in document["surveys"])
+        mapping = document["mapping"]
+        return surveys, None if mapping is None else read_mapping(mapping)
     except (ValueError, KeyError, TypeError, IndexError):
         raise InputError("not a plan") from None
 

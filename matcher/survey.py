@@ -13,7 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matcher.diagnostic import Diagnostic
 from matcher.rule import Rule
+from profiles.mapping import PanelMapping
 
 
 class Regime(StrEnum):
@@ -108,3 +110,16 @@ class Survey:
     def name(self) -> str:
         """How users name it: `dynata:13231`, `toluna:2433478/787773`, `rfg:1234`."""
         return f"{self.marketplace}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Surveys:
+    """What payloads held: surveys in payload order, the names of those set aside, findings.
+
+    `mapping` is what they were lowered with.
+    """
+
+    surveys: tuple[Survey, ...]
+    rejected: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    mapping: PanelMapping

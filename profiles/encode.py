@@ -31,13 +31,14 @@ from profiles.columns import (
 )
 from profiles.fast import kernels
 from profiles.schema import Attribute, Kind
-from profiles.values import Answers, UnreadableError, ages_on, on_day, read_lasting
+from profiles.values import Answers, UnreadableError, on_day, read_lasting
 
 _SAMPLE = 1 << 16
 _FEW = 1 << 12
 _EXACT = 1 << 53
-_FIRST_DAY = date(1, 1, 1).toordinal() - date(1970, 1, 1).toordinal()
-_LAST_DAY = date(9999, 12, 31).toordinal() - date(1970, 1, 1).toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
+_FIRST_DAY = date.min.toordinal() - _EPOCH
+_LAST_DAY = date.max.toordinal() - _EPOCH
 _PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 Distinct: TypeAlias = tuple[NDArray[np.int64], list[object]]
 
@@ -246,6 +247,16 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray) -> Column:
     codes = _look_up(table[:, 0], distinct[0]) if single else table[distinct[0]].ravel()
     flags = np.concatenate(answered) if answered else np.empty(0, np.bool_)
     return multi_column(offsets * table.shape[1], codes, vocabulary, pack(flags))
+
+
+def ages_on(births: NDArray[np.float64], as_of: date) -> NDArray[np.int64]:
+    """`age_on` of many birth dates, given as proleptic ordinals; negative before the birth."""
+    days = (births.astype(np.int64) - _EPOCH).astype("M8[D]")
+    months = days.astype("M8[M]")
+    month_and_day = (months.astype(np.int64) % 12 + 1) * 32 + (days - months).astype(np.int64) + 1
+    years = days.astype("M8[Y]").astype(np.int64) + 1970
+    ages: NDArray[np.int64] = as_of.year - years - (as_of.month * 32 + as_of.day < month_and_day)
+    return ages
 
 
 def column_on(attribute: Attribute, column: Column, as_of: date) -> Column:

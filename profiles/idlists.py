@@ -39,8 +39,12 @@ class Collections:
     """
 
     folder: Path | None = None
-    _values: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
-    _ids: dict[tuple[str, date], IdList | None] = field(default_factory=dict)
+    _values: dict[str, tuple[str, ...] | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _ids: dict[tuple[str, date], IdList | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def values(self, name: str) -> tuple[str, ...] | None:
         """The values of a collection such as `dynata/collection/2169971`, in file order."""

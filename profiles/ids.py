@@ -1,4 +1,4 @@
-"""Member ids: read as they stand, unique, and hashed where a choice must not depend on order."""
+"""Member ids as Arrow columns: read as they stand, unique, hashed many at once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from profiles.encode import BadValueError, short_name
 from profiles.errors import InputError
+from profiles.hashing import GOLDEN, MULTIPLY
 from profiles.sources import Batch, Source
 
 _LARGEST = (1 << 63) - 1
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
-_MULTIPLY = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 def id_type(written: pa.DataType) -> pa.DataType:
@@ -55,33 +53,16 @@ def _first_blank(column: pa.ChunkedArray) -> int | None:
     return empty if empty >= 0 else None
 
 
-def mix(number: int) -> int:
-    """One step of the splitmix64 generator: 64 bits in, 64 well mixed bits out."""
-    number = (number + _GOLDEN) & _MASK
-    number = ((number ^ (number >> 30)) * _MULTIPLY[0]) & _MASK
-    number = ((number ^ (number >> 27)) * _MULTIPLY[1]) & _MASK
-    return number ^ (number >> 31)
-
-
 def mix_all(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """`mix` of every number."""
-    numbers = numbers + np.uint64(_GOLDEN)
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(_MULTIPLY[0])
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(_MULTIPLY[1])
+    """`profiles.hashing.mix` of every number."""
+    numbers = numbers + np.uint64(GOLDEN)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(MULTIPLY[0])
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(MULTIPLY[1])
     return numbers ^ (numbers >> np.uint64(31))
 
 
-def hash_id(text: str) -> int:
-    """A 64-bit hash of an id's text: splitmix over its UTF-8 bytes, eight at a time."""
-    raw = text.encode()
-    value = mix(len(raw))
-    for at in range(0, len(raw), 8):
-        value = mix(value ^ int.from_bytes(raw[at : at + 8], "little"))
-    return value
-
-
 def hash_ids(ids: pa.Array) -> NDArray[np.uint64]:
-    """`hash_id` of every id; an integer hashes as the text it is written in."""
+    """`profiles.hashing.hash_id` of every id; an integer hashes as the text it is written in."""
     texts = ids.cast(pa.large_string())
     _, offset_buffer, data = texts.buffers()
     offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]

@@ -15,15 +15,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from profiles.schema import Attribute, Kind, Schema
 
 Answers: TypeAlias = tuple[str, ...] | tuple[float, ...]
 
 ANY_CHILD = "*"
-_EPOCH = date(1970, 1, 1).toordinal()
 _DECIMAL = re.compile(r"[+-]?\d{1,300}(\.\d+)?\Z", re.ASCII)
 _AGE = re.compile(r"\d{1,9}\Z", re.ASCII)
 _NEGATIVE = re.compile(r"-\d", re.ASCII)
@@ -107,16 +103,6 @@ def as_moment(raw: object) -> float | None:
 def age_on(birth: date, as_of: date) -> int:
     """Whole years lived on the as-of day; a 29 February is reached on 1 March where it lacks."""
     return as_of.year - birth.year - ((as_of.month, as_of.day) < (birth.month, birth.day))
-
-
-def ages_on(births: NDArray[np.float64], as_of: date) -> NDArray[np.int64]:
-    """`age_on` of many birth dates, given as proleptic ordinals; negative before the birth."""
-    days = (births.astype(np.int64) - _EPOCH).astype("M8[D]")
-    months = days.astype("M8[M]")
-    month_and_day = (months.astype(np.int64) % 12 + 1) * 32 + (days - months).astype(np.int64) + 1
-    years = days.astype("M8[Y]").astype(np.int64) + 1970
-    ages: NDArray[np.int64] = as_of.year - years - (as_of.month * 32 + as_of.day < month_and_day)
-    return ages
 
 
 def _child(raw: str) -> tuple[str, int | date]:

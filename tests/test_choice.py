@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.choice import Balanced, Choice, First, How, MostOpen, Scarcest, make_choice
+from matcher.draw import draw_all
 from matcher.rule import TRUE
 from matcher.survey import Group, Quota, Survey
-from profiles.ids import hash_id
+from profiles.hashing import hash_id
 
 
 def group_of(*remaining: int) -> Group:
@@ -112,7 +113,7 @@ def test_draws_all_at_once_are_those_one_by_one(
     ]
     hashes = np.array([hash_id(member) for member in ids], np.uint64)
     table = np.array(some, np.bool_).reshape(len(some), len(seats)).T
-    given_ = choice.draw_all(survey, group, table, hashes)
+    given_ = draw_all(choice, survey, group, table, hashes)
     assert [group.quotas[place] for place in given_] == one_by_one
 
 

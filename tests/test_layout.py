@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import matcher
 from tests.corpus import ROOT
 
 PACKAGES = ("matcher", "profiles")
@@ -115,12 +116,58 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
+HEAVY = ("numpy", "pydantic", "pyarrow", "rich", "cyclopts", "numba", "duckdb", "polars")
+SLOW_TO_LOAD = (*HEAVY, "importlib.metadata", "email")
+LIGHT = (
+    "matcher",
+    "matcher.choice",
+    "matcher.diagnostic",
+    "matcher.evaluate",
+    "matcher.plan",
+    "matcher.planfile",
+    "matcher.rewrite",
+    "matcher.rule",
+    "matcher.survey",
+    "profiles",
+    "profiles.errors",
+    "profiles.hashing",
+    "profiles.idlists",
+    "profiles.mapping",
+    "profiles.mappingfile",
+    "profiles.participation",
+    "profiles.schema",
+    "profiles.values",
+)
+
+
+@pytest.mark.parametrize("statement", ["from matcher import Plan", *map("import {}".format, LIGHT)])
+def test_what_a_plan_is_read_with_is_light(statement: str) -> None:
+    """Design: what routes one member at a time starts in a moment."""
+    loaded = loaded_by(statement)
+    assert statement.split()[1] in loaded
+    assert loaded.isdisjoint(SLOW_TO_LOAD)
+
+
+def test_a_plan_from_bytes_is_light() -> None:
+    """Reading, compiling and writing it again load nothing more."""
+    loaded = loaded_by(
+        "from matcher import compile; from matcher.plan import Plan; "
+        "Plan.from_bytes(compile([]).to_bytes()).program"
+    )
+    assert "matcher.planfile" in loaded
+    assert loaded.isdisjoint(SLOW_TO_LOAD)
+
+
 @pytest.mark.parametrize("package", ["pyarrow", "cyclopts", "rich", "numba", "duckdb", "polars"])
-def test_importing_the_matcher_leaves_out(package: str) -> None:
-    """Design: the router imports none of pyarrow, cyclopts, rich."""
-    loaded = loaded_by("import matcher")
-    assert "matcher.plan" in loaded
+def test_loading_payloads_leaves_out(package: str) -> None:
+    loaded = loaded_by("from matcher import load_surveys")
+    assert "matcher.marketplaces.dynata" in loaded
     assert package not in loaded
+
+
+def test_the_matcher_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="module `matcher` has no attribute `route`"):
+        _ = matcher.route
 
 
 def test_importing_the_panel_leaves_out_the_matcher() -> None:

@@ -17,7 +17,8 @@ import pytest
 import matcher
 from matcher.diagnostic import Diagnostic, Level
 from matcher.json_input import NotJsonError, faults, parse_json
-from matcher.payload import Surveys, load_surveys
+from matcher.payload import load_surveys
+from matcher.survey import Surveys
 from profiles import InputError, PanelMapping
 from profiles.panel import Panel, open_panel
 from tests.commandline import ADULT_MEN, PANEL, put, put_panel

@@ -63,8 +63,9 @@ def _rules_in(group: Group) -> Iterator[Rule]:
 
 
 def assert_same(found: Plan, plan: Plan) -> None:
-    """Equal surveys, and the very same rules: nodes are hash-consed."""
+    """Equal surveys and mapping, and the very same rules: nodes are hash-consed."""
     assert found.surveys == plan.surveys
+    assert found.mapping == plan.mapping
     pairs = zip(rules_of(found.surveys), rules_of(plan.surveys), strict=True)
     assert all(first is second for first, second in pairs)
     assert found.program == plan.program
@@ -120,6 +121,9 @@ GARBAGE = [
     b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [["rfg", "1"]]}',
     b'{"format": "quota-matcher plan", "version": 3, "rules": [["TookPart", "rfg", "key", [], []]]'
     b', "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [], "mapping": {}}',
+    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [], "mapping": 7}',
     b"[" * 5000,
 ]
 

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from profiles.encode import BadValueError
+from profiles.encode import BadValueError, ages_on
 from profiles.errors import InputError
-from profiles.ids import UniqueIds, hash_id, hash_ids, id_array, mix, mix_all
+from profiles.hashing import hash_id, mix
+from profiles.ids import UniqueIds, hash_ids, id_array, mix_all
 from profiles.mapping import parse_range
 from profiles.schema import Attribute, Kind
 from profiles.sources import open_source
@@ -26,7 +27,6 @@ from profiles.values import (
     Answers,
     UnreadableError,
     age_on,
-    ages_on,
     as_code,
     as_number,
     as_text,

@@ -1,0 +1,141 @@
+"""The inventory at one moment: segments, the surveys in them as they are now, and what is open.
+
+An inventory does not change: whoever holds one sees all of a batch of changes, or none. The next
+one shares with it all but what has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from matcher.routing.segment import Bits, Names, Segment
+from matcher.routing.ways import WayCompiler, walk
+from matcher.survey import Survey
+
+Rank: TypeAlias = tuple[bool, float, int]
+"""Surveys in order of worth: whether it is unknown, its negative, and when it first came."""
+
+_PAGE = 1 << 8
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A segment with its surveys as they are now; None stands for one that has been replaced.
+
+    `live`: by block, the ways whose survey and quotas are open. `ranks` by survey.
+    """
+
+    segment: Segment
+    numbers: Mapping[str, int]
+    ranks: Sequence[Rank]
+    pages: tuple[tuple[Survey | None, ...], ...]
+    live: tuple[Bits, ...]
+
+    def survey(self, number: int) -> Survey | None:
+        """A survey by its number in the segment."""
+        return self.pages[number // _PAGE][number % _PAGE]
+
+    def find(self, name: str) -> int | None:
+        """The number of a survey that has not been replaced."""
+        number = self.numbers.get(name)
+        return None if number is None or self.survey(number) is None else number
+
+    def surveys(self) -> Iterator[tuple[Rank, Survey]]:
+        """The surveys that have not been replaced, with their ranks."""
+        flat = (survey for page in self.pages for survey in page)
+        return (
+            (rank, survey)
+            for rank, survey in zip(self.ranks, flat, strict=True)
+            if survey is not None
+        )
+
+    def changed(self, surveys: Mapping[int, Survey | None]) -> Layer:
+        """The layer with some surveys, by number, as they are from now on."""
+        pages = list(self.pages)
+        edited: dict[int, list[Survey | None]] = {}
+        by_block: dict[int, list[int]] = {}
+        for number, survey in surveys.items():
+            page = edited.setdefault(number // _PAGE, list(pages[number // _PAGE]))
+            page[number % _PAGE] = survey
+            first, end = self.segment.firsts[number], self.segment.firsts[number + 1]
+            if first < end:
+                by_block.setdefault(self.segment.block_of(first), []).append(number)
+        for number, page in edited.items():
+            pages[number] = tuple(page)
+        live = list(self.live)
+        for place, numbers in by_block.items():
+            block = self.segment.blocks[place]
+            row = bytearray(live[place].to_bytes((block.size + 7) // 8, "little"))
+            for number in numbers:
+                _write_live(self.segment, number, surveys[number], block.first, row)
+            live[place] = int.from_bytes(row, "little")
+        return replace(self, pages=tuple(pages), live=tuple(live))
+
+
+def _write_live(
+    segment: Segment, number: int, survey: Survey | None, first: int, row: bytearray
+) -> None:
+    """Set the bits of a survey's ways, in the row of a block that begins with way `first`."""
+    takes = survey is not None and survey.open
+    opens = [quota.open for quota in walk(survey.groups)] if survey and takes else []
+    for way in range(segment.firsts[number], segment.firsts[number + 1]):
+        at, bit = (way - first) >> 3, 1 << ((way - first) & 7)
+        if takes and all(opens[quota] for quota in segment.quotas[way]):
+            row[at] |= bit
+        else:
+            row[at] &= ~bit
+
+
+class LayerMaker:
+    """Makes layers of surveys."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._compiler = WayCompiler()
+
+    def layer(self, surveys: Iterable[tuple[Rank, Survey]]) -> Layer:
+        """A layer of surveys, in the order of their ranks; their names must differ."""
+        ordered = sorted(surveys, key=lambda pair: pair[0])
+        found = [survey for _, survey in ordered]
+        segment = Segment([self._compiler.compile(each) for each in found], self._names)
+        rows = [bytearray((block.size + 7) // 8) for block in segment.blocks]
+        for number, survey in enumerate(found):
+            first = segment.firsts[number]
+            if first < segment.firsts[number + 1]:
+                place = segment.block_of(first)
+                _write_live(segment, number, survey, segment.blocks[place].first, rows[place])
+        pages = (tuple(found[at : at + _PAGE]) for at in range(0, len(found), _PAGE))
+        return Layer(
+            segment,
+            {survey.name: number for number, survey in enumerate(found)},
+            [rank for rank, _ in ordered],
+            tuple(pages),
+            tuple(int.from_bytes(row, "little") for row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Layers, the oldest first; every survey stands in one of them."""
+
+    layers: tuple[Layer, ...]
+
+    def find(self, name: str) -> tuple[int, int] | None:
+        """The layer of a survey, and its number in it."""
+        for place in reversed(range(len(self.layers))):
+            number = self.layers[place].find(name)
+            if number is not None:
+                return place, number
+        return None
+
+    def survey(self, name: str) -> Survey | None:
+        """A survey as it is now."""
+        found = self.find(name)
+        return None if found is None else self.layers[found[0]].survey(found[1])
+
+    def surveys(self) -> tuple[Survey, ...]:
+        """All surveys as they are now, in the order in which they first came."""
+        found = [pair for layer in self.layers for pair in layer.surveys()]
+        return tuple(survey for _, survey in sorted(found, key=lambda pair: pair[0][2]))

@@ -1,0 +1,201 @@
+"""One member inside a session: what he has answered, read once, and what is true of him."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any, TypeAlias, cast
+
+from matcher.evaluate import evaluate
+from matcher.routing.segment import Key
+from matcher.rule import And, Const, Not, Or, Rule, Truth
+from profiles.errors import InputError, did_you_mean
+from profiles.mapping import PanelMapping
+from profiles.participation import Participation, took_part_in
+from profiles.schema import Kind
+from profiles.values import Answers, UnreadableError, as_code, is_missing, read_answers
+
+HistoryOf: TypeAlias = Callable[[str], Iterable[Participation]]
+"""What a member, given by id, has taken part in."""
+
+Row: TypeAlias = Mapping[str, object]
+"""A member by panel columns."""
+
+_MOST = 1 << 16
+"""So many raw values of an attribute are remembered before all are forgotten."""
+
+_AS_WRITTEN = frozenset({Kind.SINGLE, Kind.TEXT})
+
+
+class RespondentReader:
+    """Reads members on one day, and remembers what raw values stand for.
+
+    The attributes of the panel, and its constants, have places among the keys of a member.
+    """
+
+    def __init__(self, mapping: PanelMapping, as_of: date, history: HistoryOf | None) -> None:
+        self.mapping = mapping
+        self.as_of = as_of
+        self.history = history
+        schema = mapping.schema
+        self._attributes = [
+            schema.attribute(name) for name in (*schema.attributes, *schema.constants)
+        ]
+        self._places = {each.name: place for place, each in enumerate(self._attributes)}
+        self._columns = [each.column for each in schema.attributes.values()]
+        self._constants: list[Key] = [
+            schema.attribute(name).fold(as_code(value)) for name, value in schema.constants.items()
+        ]
+        self._read_first = frozenset(
+            place
+            for place, each in enumerate(schema.attributes.values())
+            if each.kind not in _AS_WRITTEN
+        )
+        self._known: list[dict[object, Answers | None]] = [{} for _ in self._attributes]
+
+    def place(self, name: str) -> int:
+        """The place of an attribute among the keys; raises KeyError for one of another panel."""
+        return self._places[name]
+
+    def keys(self, row: Row, context: Row | None) -> list[Key]:
+        """What a member has answered to each attribute.
+
+        Single codes and texts stand as they are: what they stand for is only looked up where it
+        is not known. Raises InputError where a value does not fit its attribute, or the context
+        names none.
+        """
+        keys: list[Any] = [*map(row.get, self._columns), *self._constants]
+        for name, raw in (context or {}).items():
+            keys[self._context_place(name)] = raw
+        for place in self._read_first:
+            if keys[place] is not None:
+                keys[place] = self._read(place, keys[place])
+        return keys
+
+    def answers(self, place: int, key: Key) -> Answers | None:
+        """The answers that a key stands for; raises InputError where it fits no answer."""
+        if key is None or place in self._read_first:
+            return cast("Answers | None", key)
+        return self._read(place, key)
+
+    def respondent(self, row: Row, keys: list[Key]) -> Respondent:
+        """The member whose keys these are."""
+        return Respondent(self, row, keys)
+
+    def all_answers(self, keys: list[Key]) -> dict[str, Answers]:
+        """The answers to every attribute that has one."""
+        found = {}
+        for place, (attribute, key) in enumerate(zip(self._attributes, keys, strict=True)):
+            answers = self.answers(place, key)
+            if answers is not None:
+                found[attribute.name] = answers
+        return found
+
+    def _context_place(self, name: str) -> int:
+        place = self._places.get(name)
+        if place is None:
+            hint = did_you_mean(name, list(self._places))
+            raise InputError(
+                f"context: the panel has no attribute `{name}`" + (f"; {hint}" if hint else "")
+            )
+        return place
+
+    def _read(self, place: int, raw: object) -> Answers | None:
+        known = self._known[place]
+        kind = raw.__class__
+        key: object
+        if kind is str:
+            key = raw
+        elif kind is list:
+            key = _list_key(cast("list[object]", raw))
+        else:
+            key = (kind, raw) if kind in _SCALARS else None
+        if key in known:
+            return known[key]
+        attribute = self._attributes[place]
+        try:
+            answers = read_answers(attribute, raw, self.as_of)
+        except UnreadableError as error:
+            raise InputError(f"{attribute.column}: {error}") from None
+        if key is not None:
+            if len(known) >= _MOST:
+                known = self._known[place] = {}
+            known[key] = answers
+        return answers
+
+
+_SCALARS = frozenset({int, float, bool, date})
+"""Types whose values are remembered with their type: 1, 1.0 and True are equal, but not alike."""
+
+
+def _list_key(raw: list[object]) -> tuple[object, ...] | None:
+    """What a list is remembered by: only texts are sure to be equal where they read alike."""
+    try:
+        "".join(cast("list[str]", raw))
+    except TypeError:
+        return None
+    return tuple(raw)
+
+
+class Respondent:
+    """A member of whom more is asked than what his answers select."""
+
+    __slots__ = ("_answers", "_keys", "_reader", "_row", "_taken", "_truths", "id")
+
+    def __init__(self, reader: RespondentReader, row: Row, keys: list[Key]) -> None:
+        raw = row.get(reader.mapping.schema.member_id)
+        self.id = "" if raw is None else str(raw)
+        self._reader = reader
+        self._row = row
+        self._keys = keys
+        self._answers: dict[str, Answers] | None = None
+        self._truths: dict[Rule, Truth] = {}
+        self._taken: list[Participation] | None = None
+
+    @property
+    def answers(self) -> Mapping[str, Answers]:
+        """Answers by attribute; absent where he has given none."""
+        if self._answers is None:
+            self._answers = self._reader.all_answers(self._keys)
+        return self._answers
+
+    def truth(self, rule: Rule) -> Truth:
+        """The truth of a rule for this member, found once."""
+        found = self._truths.get(rule)
+        if found is None:
+            found = self._truths[rule] = self._find(rule)
+        return found
+
+    def _find(self, rule: Rule) -> Truth:
+        match rule:
+            case And(rules):
+                return min(map(self.truth, rules), default=Truth.TRUE)
+            case Or(rules):
+                return max(map(self.truth, rules), default=Truth.FALSE)
+            case Not(inner):
+                return Truth(Truth.TRUE - self.truth(inner))
+            case Const(truth):
+                return truth
+            case _:
+                return evaluate(rule, self)
+
+    def on_list(self, marketplace: str, name: str) -> bool | None:
+        """Whether he is on a list of ids; None: not known."""
+        mapping = self._reader.mapping
+        column = mapping.marketplace(marketplace).respondent_id
+        known = self._row.get(column) if column else self.id
+        listed = mapping.collections.ids(name, self._reader.as_of)
+        if listed is None or is_missing(known):
+            return None
+        found = as_code(known) in listed.ids
+        return found if found or listed.complete else None
+
+    def took_part(
+        self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
+    ) -> bool | None:
+        """Whether he took part so; None: nothing is known of what members took part in."""
+        if self._reader.history is None:
+            return None
+        if self._taken is None:
+            self._taken = list(self._reader.history(self.id.strip()))
+        return took_part_in(self._taken, marketplace, scope, ids, outcomes)

@@ -1,0 +1,247 @@
+"""Seats: what the marketplace says is left, less what sessions here hold and have used up.
+
+A seat is held in every quota on a session's way, and in the survey where that has seats of its
+own. A completed session has used its seat, until it is reversed; what the marketplace says anew
+counts what was completed before.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from matcher.survey import Group, Quota, Regime, Survey
+
+Seat: TypeAlias = tuple[tuple[str, int], ...]
+"""A quota of a survey: its id, and how many of that id stand before it, below those of the quotas
+that it is nested in. Empty: the survey itself."""
+
+
+@dataclass(slots=True)
+class Count:
+    """Seats of one quota: left when it was last told, and of these held and used up since."""
+
+    told: int
+    held: int = 0
+    used: int = 0
+
+    @property
+    def left(self) -> int:
+        """Seats that a session may still be given."""
+        return max(self.told - self.held - self.used, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A session's seats, held until `expires` (seconds since 1970) or until it is settled."""
+
+    id: str
+    member_id: str
+    survey: str
+    quota_ids: tuple[str, ...]
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A reservation, the seats it is for, and whether it has been completed."""
+
+    reservation: Reservation
+    seats: tuple[Seat, ...]
+    completed: bool = False
+
+
+@dataclass
+class Ledger:
+    """Sessions, and the seats that they have taken. Not for several threads at once."""
+
+    sessions: dict[str, Session] = field(default_factory=dict)
+    counts: dict[str, dict[Seat, Count]] = field(default_factory=dict)
+    number: int = 0
+    _held: dict[tuple[str, str], str] = field(default_factory=dict)
+    _expiring: list[tuple[float, str]] = field(default_factory=list)
+
+    def held_by(self, member_id: str, survey: str) -> Session | None:
+        """The session in which a member has seats of a survey, completed or not."""
+        found = self._held.get((member_id, survey))
+        return None if found is None else self.sessions[found]
+
+    def hold(
+        self, survey: Survey, member_id: str, quota_ids: Sequence[str], expires: float
+    ) -> Reservation | None:
+        """Hold a seat in every quota on a way; None where one has none, or is no way."""
+        seats = way_of(survey, quota_ids)
+        if seats is None:
+            return None
+        self.number += 1
+        reservation = Reservation(
+            str(self.number), member_id, survey.name, tuple(quota_ids), expires
+        )
+        self.add(Session(reservation, seats))
+        counts = self.counts.setdefault(survey.name, {})
+        told = dict(seats_of(survey))
+        for seat in seats:
+            counts.setdefault(seat, Count(told[seat])).held += 1
+        return reservation
+
+    def add(self, session: Session) -> None:
+        """Take in a session whose seats are counted already."""
+        reservation = session.reservation
+        self.sessions[reservation.id] = session
+        self._held[reservation.member_id, reservation.survey] = reservation.id
+        if not session.completed:
+            heapq.heappush(self._expiring, (reservation.expires, reservation.id))
+
+    def prolong(self, session: Session, expires: float) -> Reservation:
+        """Hold a session's seats until another time."""
+        reservation = replace(session.reservation, expires=expires)
+        self.add(replace(session, reservation=reservation))
+        return reservation
+
+    def complete(self, id_: str) -> Session | None:
+        """Use up the seats that a session holds."""
+        session = self.sessions.get(id_)
+        if session is None or session.completed:
+            return None
+        self.sessions[id_] = replace(session, completed=True)
+        for count in self._counts(session):
+            count.held -= 1
+            count.used += 1
+        return session
+
+    def give_back(self, id_: str, *, completed: bool) -> Session | None:
+        """End a session that holds seats, or has used them up, as if it had never begun."""
+        session = self.sessions.get(id_)
+        if session is None or session.completed is not completed:
+            return None
+        del self.sessions[id_]
+        del self._held[session.reservation.member_id, session.reservation.survey]
+        for count in self._counts(session):
+            if completed:
+                count.used -= 1
+            else:
+                count.held -= 1
+        return session
+
+    def expired(self, now: float) -> Iterator[str]:
+        """Sessions that have not been settled in time."""
+        while self._expiring and self._expiring[0][0] <= now:
+            expires, id_ = heapq.heappop(self._expiring)
+            session = self.sessions.get(id_)
+            if session and not session.completed and session.reservation.expires == expires:
+                yield id_
+
+    @property
+    def next_expiry(self) -> float:
+        """When a session may expire next, in seconds since 1970."""
+        return self._expiring[0][0] if self._expiring else float("inf")
+
+    def told(self, survey: Survey) -> None:
+        """Take what a marketplace has said anew: what was completed is counted in it."""
+        counts = self.counts.get(survey.name)
+        if counts is None:
+            return
+        told = dict(seats_of(survey))
+        for seat, count in counts.items():
+            count.told, count.used = told.get(seat, 0), 0
+
+    def as_told(self, survey: Survey) -> Survey:
+        """A survey with the seats that the marketplace last said are left."""
+        counts = self.counts.get(survey.name, {})
+        return with_seats(survey, {seat: count.told for seat, count in counts.items()})
+
+    def as_left(self, survey: Survey) -> Survey:
+        """A survey with the seats that sessions here leave."""
+        counts = self.counts.get(survey.name, {})
+        return with_seats(survey, {seat: count.left for seat, count in counts.items()})
+
+    def _counts(self, session: Session) -> Iterator[Count]:
+        counts = self.counts[session.reservation.survey]
+        return (counts[seat] for seat in session.seats)
+
+
+def numbered(groups: Iterable[Group], within: Seat = ()) -> Iterator[tuple[Seat, Quota]]:
+    """Every quota of some groups with what names it, each before those nested in it."""
+    times: dict[str, int] = {}
+    for group in groups:
+        for quota in group.quotas:
+            number = times.get(quota.id, 0)
+            times[quota.id] = number + 1
+            seat = (*within, (quota.id, number))
+            yield seat, quota
+            yield from numbered(quota.groups, seat)
+
+
+def seats_of(survey: Survey) -> Iterator[tuple[Seat, int]]:
+    """Seats left in a survey, where it has some of its own, and in each of its quotas."""
+    if survey.remaining is not None:
+        yield (), survey.remaining
+    for seat, quota in numbered(survey.groups):
+        yield seat, quota.remaining
+
+
+def way_of(survey: Survey, quota_ids: Sequence[str]) -> tuple[Seat, ...] | None:
+    """The seats that a session takes that was given these quotas; None where one is not open."""
+    if not survey.open:
+        return None
+    left = list(quota_ids)
+    seats = _take(survey.groups, left, ())
+    if seats is None or left:
+        return None
+    return (*([()] if survey.remaining is not None else []), *seats)
+
+
+def _take(groups: Iterable[Group], ids: list[str], within: Seat) -> list[Seat] | None:
+    """One quota a group, by the ids that come next; a group that admits without one may have none.
+
+    Of several with one id it is the first that is open.
+    """
+    seats: list[Seat] = []
+    times: dict[str, int] = {}
+    for group in groups:
+        found: tuple[Seat, Quota] | None = None
+        for quota in group.quotas:
+            number = times.get(quota.id, 0)
+            times[quota.id] = number + 1
+            if found is None and ids and quota.id == ids[0] and quota.open:
+                found = (*within, (quota.id, number)), quota
+        if found is None:
+            if group.regime is Regime.ALL_OPEN and not group.required:
+                continue
+            return None
+        del ids[0]
+        nested = _take(found[1].groups, ids, found[0])
+        if nested is None:
+            return None
+        seats += [found[0], *nested]
+    return seats
+
+
+def with_seats(survey: Survey, left: Mapping[Seat, int]) -> Survey:
+    """A survey with other numbers of seats left in some of its quotas."""
+    if not left:
+        return survey
+    remaining = left.get((), survey.remaining)
+    return replace(survey, remaining=remaining, groups=_with_seats(survey.groups, left, ()))
+
+
+def _with_seats(
+    groups: tuple[Group, ...], left: Mapping[Seat, int], within: Seat
+) -> tuple[Group, ...]:
+    times: dict[str, int] = {}
+    made = []
+    for group in groups:
+        quotas = []
+        for quota in group.quotas:
+            number = times.get(quota.id, 0)
+            times[quota.id] = number + 1
+            seat = (*within, (quota.id, number))
+            nested = _with_seats(quota.groups, left, seat)
+            remaining = left.get(seat, quota.remaining)
+            same = remaining == quota.remaining and nested is quota.groups
+            quotas.append(quota if same else replace(quota, remaining=remaining, groups=nested))
+        same = all(new is old for new, old in zip(quotas, group.quotas, strict=True))
+        made.append(group if same else replace(group, quotas=tuple(quotas)))
+    return groups if all(n is o for n, o in zip(made, groups, strict=True)) else tuple(made)
