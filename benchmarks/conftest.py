@@ -39,7 +39,7 @@ SUMMARY = pytest.StashKey[Summary]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--members", type=int, default=1_000_000, help="Members of the panel.")
     parser.addoption("--many", type=int, default=10_000_000, help="Members of a large panel.")
-    parser.addoption("--rules", type=int, default=1_000_000, help="Most rules to route on.")
+    parser.addoption("--rules", type=int, default=100_000, help="Most rules to route on.")
     parser.addoption("--toluna", type=Path, help="A GetQuotas answer to make an inventory of, too.")
 
 

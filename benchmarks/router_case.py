@@ -63,22 +63,29 @@ def read_mapping(folder: Path) -> PanelMapping:
     return read_panel_file(path).mapping
 
 
-def inventory(
+def inventory(kind: Kind, rules: int, mapping: PanelMapping, folder: Path) -> tuple[Survey, ...]:
+    """Return the surveys of an inventory; its payload is written into a folder."""
+    return grow(lowered(kind, rules, mapping, folder), rules)
+
+
+def lowered(
     kind: Kind, rules: int, mapping: PanelMapping, folder: Path, payload: Path | None = None
 ) -> tuple[Survey, ...]:
-    """Return the surveys of an inventory, or copies of those of a payload.
-
-    What it is made of is written into the folder, `broad.json` for instance.
-    """
+    """Return the surveys of a payload, or of one that is made: `broad.json`, for instance."""
     if payload:
-        return multiply(matcher.load_surveys([payload], mapping).surveys, rules)
+        return matcher.load_surveys([payload], mapping).surveys
     if kind == "toluna":
         bodies = toluna_bodies(LOWERED, seed=5)
-        return multiply(lower(bodies, mapping, folder / "toluna.json"), rules)
-    surveys = rules // QUOTAS
-    bodies = dynata_bodies(kind, min(surveys, LOWERED))
-    lowered = lower(bodies, mapping, folder / f"{kind}.json")
-    return lowered + deal(lowered, surveys - len(lowered), seed=11)
+    else:
+        bodies = dynata_bodies(kind, min(rules // QUOTAS, LOWERED))
+    return lower(bodies, mapping, folder / f"{kind}.json")
+
+
+def grow(surveys: tuple[Survey, ...], rules: int) -> tuple[Survey, ...]:
+    """Return as many rules: surveys dealt from those of Dynata, copies of those of Toluna."""
+    if surveys[0].marketplace == "toluna":
+        return multiply(surveys, rules)
+    return surveys + deal(surveys, rules // QUOTAS - len(surveys), seed=11)
 
 
 def lower(bodies: list[Body], mapping: PanelMapping, path: Path) -> tuple[Survey, ...]:

@@ -15,10 +15,10 @@ from profiles.mapping import PanelMapping
 LIMIT = 10
 """Surveys a member is offered."""
 
-WARM_UP = 1_000
+WARM_UP = 500
 """Members who come before any is timed."""
 
-MEASURED = 4_000
+MEASURED = 2_000
 """Members who are timed."""
 
 
