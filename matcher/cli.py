@@ -31,7 +31,7 @@ from matcher.lint import (
     open_mapping,
     panel_diagnostics,
 )
-from matcher.payload import Surveys, load_surveys
+from matcher.payload import load_surveys
 from matcher.report import (
     ProgressBar,
     counts_json,
@@ -46,6 +46,7 @@ from matcher.report import (
     quota_table,
     survey_table,
 )
+from matcher.survey import Surveys
 from matcher.usage import (
     at_least_one,
     read_payloads,

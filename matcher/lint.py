@@ -12,9 +12,10 @@ from pathlib import Path
 
 from matcher.diagnostic import Diagnostic, Level
 from matcher.marketplaces.shape import Json, Marketplace
-from matcher.payload import documents, named, recognise
+from matcher.payload import documents
 from matcher.possible import leaves_of
 from matcher.reach import SurveyLint
+from matcher.reader import named, recognise
 from matcher.rule import TookPart
 from matcher.survey import Survey
 from profiles.check import check_panel

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from matcher.diagnostic import Diagnostic, Level
 from matcher.rule import (
@@ -33,6 +33,9 @@ from profiles.values import UnreadableError, as_code, as_text
 
 DEVICES = ("desktop", "mobile", "tablet")
 _HISTORY = "history"
+_MOST_REMEMBERED = 1 << 16
+"""Of each sort of thing; one that reads changes for months must not keep all that it ever read."""
+
 Places: TypeAlias = Sequence[int | None] | None
 """Where in the payload's list each answer stands; None: nowhere in a list. No list: in order."""
 
@@ -69,7 +72,8 @@ class Findings:
 class Lowering:
     """Lowers the parts of one survey after the other, for one marketplace and panel mapping.
 
-    What does not depend on the survey is remembered: most surveys ask the same things.
+    What does not depend on the survey is remembered: most surveys ask the same things. `known` is
+    for what a marketplace reads parts of its payloads as.
     """
 
     def __init__(self, marketplace: str, mapping: PanelMapping) -> None:
@@ -78,6 +82,7 @@ class Lowering:
         self.findings = Findings(None)
         self.origins: dict[tuple[Rule, str], None] = {}
         self.once: dict[str, Diagnostic] = {}
+        self.known: dict[Hashable, Any] = {}
         self._rules: dict[Hashable, Rule] = {}
         self._targets: dict[int, dict[object, Target | None]] = {}
 
@@ -85,6 +90,9 @@ class Lowering:
         """Begin a new survey; its findings are collected in what is given back."""
         self.findings = Findings(survey)
         self.origins = {}
+        for remembered in (self.known, self._rules, self._targets):
+            if len(remembered) > _MOST_REMEMBERED:
+                remembered.clear()
         return self.findings
 
     def stands_at(self, rule: Rule, pointer: str) -> Rule:
@@ -92,18 +100,23 @@ class Lowering:
         self.origins[rule, pointer] = None
         return rule
 
-    def remembered(self, key: Hashable, lower: Callable[[], Rule]) -> Rule:
+    def remembered(self, key: Hashable | None, lower: Callable[[], Rule]) -> Rule:
         """The rule of a condition that reads alike in many surveys, lowered once.
 
-        One that gave rise to a finding is lowered anew, so that every place is told.
+        One that gave rise to a finding is lowered anew, so that every place is told; and one
+        without a key, which reads like no other.
         """
-        rule = self._rules.get(key)
+        rule = None if key is None else self._rules.get(key)
         if rule is None:
             told = len(self.findings.all)
             rule = lower()
-            if len(self.findings.all) == told:
+            if key is not None and len(self.findings.all) == told:
                 self._rules[key] = rule
         return rule
+
+    def recalled(self, keys: Iterable[Hashable | None]) -> Iterable[Rule | None]:
+        """The remembered rule of each key; None where there is none."""
+        return map(self._rules.get, keys)
 
     def attribute(self, attribute_id: str, pointer: str) -> AttributeMapping | None:
         """The panel's attribute for a marketplace's; None, and a finding, where unmapped."""
@@ -185,8 +198,13 @@ class Lowering:
                 ),
             )
             return []
-        fold = self.panel.schema.attribute(attribute).fold
-        return [Clause(one_of(attribute, [fold(as_code(code)) for code in codes]), reason, pointer)]
+        key = ("gate", attribute, *codes)
+        rule = self._rules.get(key)
+        if rule is None:
+            fold = self.panel.schema.attribute(attribute).fold
+            rule = one_of(attribute, [fold(as_code(code)) for code in codes])
+            self._rules[key] = rule
+        return [Clause(rule, reason, pointer)]
 
     def devices(self, names: Sequence[str | None], pointer: str) -> list[Clause]:
         """The device gate; None stands for a device that the engine does not know."""

@@ -10,41 +10,21 @@ import gc
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from matcher.diagnostic import Diagnostic, Level
-from matcher.json_input import (
-    Json,
-    NotJsonError,
-    RepeatedKeys,
-    escape,
-    faults,
-    parse_json,
-    without_surrogates,
-)
-from matcher.lowering import Lowering
+from matcher.json_input import NotJsonError, parse_json
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace
-from matcher.survey import Survey
-from matcher.survey import Surveys as Surveys
-from profiles.errors import InputError, did_you_mean, system_reason
+from matcher.reader import Document, Lowered, Reader, named
+from matcher.survey import Survey, Surveys
+from profiles.errors import InputError, system_reason
 from profiles.mapping import PanelMapping
 
 STDIN = "-"
 _SUFFIXES = (".json", ".jsonl")
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One JSON document, and where it stands: `at` is empty, or a line of JSON lines."""
-
-    value: Json
-    suspicious: bool
-    file: str
-    at: str = ""
 
 
 Found: TypeAlias = Document | Diagnostic
@@ -102,119 +82,46 @@ def _no_garbage_collection() -> Iterator[None]:
 class _Loader:
     def __init__(self, mapping: PanelMapping, marketplace: Marketplace | None) -> None:
         self._mapping = mapping
-        self._marketplace = marketplace
-        self._lowerings: dict[str, Lowering] = {}
+        self._reader = Reader(mapping, marketplace)
         self.surveys: dict[str, Survey | None] = {}
         self.diagnostics: list[Diagnostic] = []
 
     def add(self, document: Document) -> None:
         """Lower every survey of a document."""
-        parts = document.value if isinstance(document.value, list) else [document.value]
-        for number, part in enumerate(parts):
-            at = f"/{number}" if isinstance(document.value, list) else ""
-            marketplace = recognise(part, self._marketplace)
-            if marketplace is None:
-                known = isinstance(part, dict)
-                self.diagnostics.append(
-                    Diagnostic(
-                        Level.ERROR,
-                        "unrecognised-payload",
-                        "not the payload of a known marketplace"
-                        if known
-                        else "a survey must be an object",
-                        hint="--marketplace names it" if known else "",
-                        file=document.file,
-                        at=" ".join(filter(None, (document.at, at))),
-                    )
-                )
-                continue
-            found = list(marketplace.surveys(part))
-            if isinstance(part, RepeatedKeys) and all(raw is not part for _, raw in found):
-                self._tell_repeated(part, document, at)
-            for pointer, raw in found:
-                place = " ".join(filter(None, (document.at, at + pointer)))
-                self._lower(marketplace, raw, document, place)
+        for at, part in document.parts():
+            for read in self._reader.read(part, document, at):
+                if isinstance(read, Diagnostic):
+                    self.diagnostics.append(read)
+                else:
+                    self._keep(read, document.file)
+
+    def _keep(self, lowered: Lowered, file: str) -> None:
+        self.diagnostics += lowered.diagnostics
+        name = lowered.name
+        if name in self.surveys:
+            why = "the survey comes twice; the later one stands"
+            self.diagnostics.append(
+                Diagnostic(Level.INFO, "replaced-survey", why, name, file=file, at=lowered.at)
+            )
+        if name is not None:
+            self.surveys[name] = lowered.survey
 
     def result(self) -> Surveys:
         """What has been loaded; what was said once comes last."""
         self._link()
-        unique: dict[str, Diagnostic] = {}
-        for lowering in self._lowerings.values():
-            for note in lowering.once.values():
-                key = note.code + note.message.partition(" (")[0]
-                if key not in unique or note.level > unique[key].level:
-                    unique[key] = note
         return Surveys(
             tuple(survey for survey in self.surveys.values() if survey is not None),
             tuple(name for name, survey in self.surveys.items() if survey is None),
-            (*self.diagnostics, *unique.values()),
+            (*self.diagnostics, *self._reader.once()),
             self._mapping,
         )
 
     def _link(self) -> None:
         """Let each marketplace look at all of its surveys together."""
-        for name in self._lowerings:
-            mine = [each for each in self.surveys.values() if each and each.marketplace == name]
-            for survey in marketplaces()[name].link(mine):
-                self.surveys[survey.name] = survey
-
-    def _tell_repeated(self, part: RepeatedKeys, document: Document, at: str) -> None:
-        for key in part.repeated:
-            self.diagnostics.append(
-                Diagnostic(
-                    Level.WARNING,
-                    "repeated-key",
-                    f"the key `{key}` stands twice; the later one stands",
-                    pointer=f"/{escape(key)}",
-                    file=document.file,
-                    at=" ".join(filter(None, (document.at, at))),
-                )
-            )
-
-    def _lower(self, marketplace: Marketplace, raw: Json, document: Document, at: str) -> None:
-        lowering = self._lowerings.get(marketplace.name)
-        if lowering is None:
-            lowering = Lowering(marketplace.name, self._mapping)
-            self._lowerings[marketplace.name] = lowering
-        id_ = marketplace.name_of(raw) if isinstance(raw, dict) else None
-        name = None if id_ is None else f"{marketplace.name}:{without_surrogates(id_)}"
-        findings = lowering.start(name)
-        if not isinstance(raw, dict):
-            findings.error("invalid-payload", "", "a survey must be an object")
-        elif document.suspicious:
-            for code, pointer, message in faults(raw):
-                findings.error(code, pointer, message)
-        survey = None
-        if not findings.fatal:
-            survey = marketplace.lower(raw, lowering)
-        if survey is not None:
-            name = survey.name
-        if name in self.surveys:
-            findings.info("replaced-survey", "", "the survey comes twice; the later one stands")
-        if name is not None:
-            self.surveys[name] = None if findings.fatal else survey
-        self.diagnostics += [
-            replace(finding, file=document.file, at=at) for finding in findings.all
-        ]
-
-
-def recognise(part: Json, given: Marketplace | None) -> Marketplace | None:
-    """The marketplace that a document is of: the one given, or the first that knows its shape."""
-    if not isinstance(part, dict):
-        return None
-    known = marketplaces().values()
-    return given or next((each for each in known if each.recognises(part)), None)
-
-
-def named(marketplace: str | None) -> Marketplace | None:
-    """The marketplace of that name; raises InputError where there is none."""
-    if marketplace is None:
-        return None
-    known = marketplaces()
-    if marketplace not in known:
-        hint = did_you_mean(marketplace, list(known)) or f"known: {', '.join(known)}"
-        raise InputError(f"no marketplace `{marketplace}`; {hint}")
-    return known[marketplace]
+        loaded = [survey for survey in self.surveys.values() if survey is not None]
+        for marketplace in marketplaces().values():
+            mine = [survey for survey in loaded if survey.marketplace == marketplace.name]
+            self.surveys.update((survey.name, survey) for survey in marketplace.link(mine))
 
 
 def documents(path: str | Path) -> Iterator[Found]:

@@ -64,9 +64,7 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray) -> Column:
                 0, f"lists of answers, but the attribute's type is {attribute.kind}"
             )
         return _encode_lists(attribute, column)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        _check_years(column)
-        column = column.cast(pa.date32(), safe=False)
+    column = as_days(column)
     if attribute.kind is Kind.NUMBER and _is_numeric(column.type):
         small = _small_integers(column)
         if small is not None:
@@ -95,6 +93,17 @@ def short_name(kind: pa.DataType) -> str:
         return short_name(kind.value_type)
     name = re.split(r"[<\[]", str(kind))[0]
     return f"{name} of {short_name(kind.value_type)}" if name == "list" else name
+
+
+def as_days(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of times or days as days, any other as it is.
+
+    Raises BadValueError for a day outside the years 1 to 9999.
+    """
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        return column
+    _check_years(column)
+    return column.cast(pa.date32(), safe=False)
 
 
 def _check_years(column: pa.ChunkedArray) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -16,21 +16,25 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from profiles.codes import Coded, Numbers, coded, is_code, is_code_list, is_id, items_of, trimmed
-from profiles.encode import short_name
-from profiles.errors import InputError
+from profiles.codes import Numbers, coded, items_of, trimmed
+from profiles.historyrows import (
+    NEEDED,
+    HistoryRows,
+    check_types,
+    marketplaces_of,
+    member_ids_of,
+    open_history,
+    outcomes_of,
+)
 from profiles.location import Location
-from profiles.participation import OUTCOMES, SEPARATOR, Asked, read_outcome
-from profiles.sources import Batch, Source, open_location
-from profiles.values import UnreadableError
+from profiles.participation import OUTCOMES, SEPARATOR, Asked
+from profiles.sources import Batch, Source
 
 Key: TypeAlias = tuple[str, str, str]
 """A marketplace, a scope and an id of that scope."""
 
-_NEEDED = ("member_id", "marketplace", "survey_id", "outcome")
 _READ = {
     "survey": ("survey_id",),
     "wave": ("survey_id", "wave_id"),
@@ -67,14 +71,7 @@ class History:
     @cached_property
     def source(self) -> Source:
         """Where the rows stand; raises InputError where that cannot be opened or lacks a column."""
-        source = open_location(self.location, self.base)
-        has = source.schema().names
-        lacking = [f"`{column}`" for column in _NEEDED if column not in has]
-        if lacking:
-            raise InputError(
-                f"{source.name}: no column {', '.join(lacking)}, which participation history needs"
-            )
-        return source
+        return open_history(self.location, self.base)
 
     def lacking(self, scopes: Iterable[str]) -> list[str]:
         """The columns that the scopes are read from and that are not there: nobody is found so."""
@@ -120,9 +117,9 @@ class History:
         codes: list[Numbers] = []
         waiting = 0
         for batch in self._batches({each.scope for each in wanted}):
-            rows = _Rows(batch)
+            rows = HistoryRows(batch)
             found, code = _find(rows, wanted)
-            members.append(_member_ids(rows).take(pa.array(found)))
+            members.append(member_ids_of(rows).take(pa.array(found)))
             codes.append(code)
             waiting += len(found)
             if waiting >= _WAITING:
@@ -134,10 +131,10 @@ class History:
             self._sets[keys[key], OUTCOMES[outcome]] = who
 
     def _batches(self, scopes: set[str]) -> Iterator[Batch]:
-        columns = {*_NEEDED, *(each for scope in scopes for each in _READ[scope])}
+        columns = {*NEEDED, *(each for scope in scopes for each in _READ[scope])}
         there = sorted(columns.intersection(self.source.schema().names))
         for batch in self.source.batches(there, frozenset({"member_id"})):
-            _check_types(batch)
+            check_types(batch)
             yield batch
 
     def _sort_in(
@@ -163,27 +160,6 @@ class History:
         return found.places(self.participants)
 
 
-class _Rows:
-    """The rows of one batch, each column of which is read once."""
-
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
-        self.names = frozenset(batch.data.schema.names)
-        self._columns: dict[str, Coded] = {}
-
-    def column(self, name: str) -> Coded:
-        """The codes of a column."""
-        if name not in self._columns:
-            self._columns[name] = coded(self.batch.data.column(name))
-        return self._columns[name]
-
-    def refuse(self, column: str, bad: NDArray[np.bool_], why: str) -> None:
-        """Raise InputError for the first of the rows that are marked, if one is."""
-        if bad.any():
-            place = self.batch.place(int(bad.argmax()))
-            raise InputError(f"{place}, column `{column}`: {why}")
-
-
 def _by_scope(keys: list[Key]) -> Iterator[_Wanted]:
     groups: dict[tuple[str, str], list[str]] = {}
     for marketplace, scope, each in keys:
@@ -194,11 +170,11 @@ def _by_scope(keys: list[Key]) -> Iterator[_Wanted]:
         first += len(ids)
 
 
-def _find(rows: _Rows, wanted: list[_Wanted]) -> tuple[Numbers, Numbers]:
+def _find(rows: HistoryRows, wanted: list[_Wanted]) -> tuple[Numbers, Numbers]:
     """The rows that are wanted; for each `number of the key * outcomes + outcome`."""
-    outcomes = _outcomes(rows)
+    outcomes = outcomes_of(rows)
     marketplaces = sorted({each.marketplace for each in wanted})
-    at = _marketplaces(rows, pa.array(marketplaces, pa.string()))
+    at = marketplaces_of(rows).places(pa.array(marketplaces, pa.string()))
     here_of = [np.flatnonzero(at == number) for number in range(len(marketplaces))]
     found: list[Numbers] = [np.empty(0, np.int64)]
     codes: list[Numbers] = [np.empty(0, np.int64)]
@@ -211,7 +187,7 @@ def _find(rows: _Rows, wanted: list[_Wanted]) -> tuple[Numbers, Numbers]:
     return np.concatenate(found), np.concatenate(codes)
 
 
-def _look_for(rows: _Rows, here: Numbers, wanted: _Wanted) -> tuple[Numbers, Numbers]:
+def _look_for(rows: HistoryRows, here: Numbers, wanted: _Wanted) -> tuple[Numbers, Numbers]:
     """Which of some rows are in a wanted id (once for each id), and the number of the id."""
     match wanted.scope:
         case "category":
@@ -226,48 +202,6 @@ def _look_for(rows: _Rows, here: Numbers, wanted: _Wanted) -> tuple[Numbers, Num
             places = rows.column(name).places(wanted.ids, here)
     hits = np.flatnonzero(places >= 0)
     return here[hits], places[hits]
-
-
-def _check_types(batch: Batch) -> None:
-    """Raise InputError where a column cannot hold what history has in it."""
-    for each in batch.data.schema:
-        if each.name == "member_id":
-            if not is_id(each.type):
-                why = f"ids must be text or integers, not `{short_name(each.type)}`"
-                raise InputError(f"{batch.place(0)}, column `member_id`: {why}")
-        elif not (is_code(each.type) or (each.name == "category_ids" and is_code_list(each.type))):
-            why = f"a column of type `{short_name(each.type)}` cannot hold codes"
-            raise InputError(f"{batch.place(0)}, column `{each.name}`: {why}")
-
-
-def _outcomes(rows: _Rows) -> Numbers:
-    """The place of every row's outcome among the outcomes; raises InputError where it has none."""
-    column = rows.column("outcome")
-    places: list[int] = []
-    for number, code in [*enumerate(column.codes.to_pylist()), (-1, None)]:
-        try:
-            places.append(OUTCOMES.index(read_outcome(code)))
-        except UnreadableError as error:
-            rows.refuse("outcome", column.numbers == number, str(error))
-            places.append(-1)
-    outcomes: Numbers = np.array(places, np.int64)[column.numbers]
-    return outcomes
-
-
-def _marketplaces(rows: _Rows, known: pa.Array) -> Numbers:
-    """The place of every row's marketplace among those known, -1: another."""
-    column = rows.column("marketplace")
-    lacking = np.append(column.codes.is_null().to_numpy(zero_copy_only=False), True)
-    rows.refuse("marketplace", lacking[column.numbers], "no marketplace")
-    return replace(column, codes=pc.utf8_lower(column.codes)).places(known)
-
-
-def _member_ids(rows: _Rows) -> pa.Array:
-    """The member ids, trimmed; raises InputError where one lacks."""
-    texts = trimmed(rows.batch.data.column("member_id"))
-    lacking = pc.equal(texts, "").fill_null(True).to_numpy(zero_copy_only=False)
-    rows.refuse("member_id", lacking, "no member id")
-    return texts
 
 
 class Positions:

@@ -22,6 +22,7 @@ from profiles.bits import Row, popcount
 from profiles.columns import Column, ConstantColumn
 from profiles.encode import column_on
 from profiles.errors import InputError, did_you_mean
+from profiles.find import find_member
 from profiles.finding import PanelFinding
 from profiles.history import History, Positions
 from profiles.idlists import Collections
@@ -172,6 +173,14 @@ class Panel:
     def findings(self) -> list[PanelFinding]:
         """What is to be said of the panel before it is used."""
         return self.source.findings() if isinstance(self.source, Index) else []
+
+    def find(self, member_id: str) -> dict[str, object] | None:
+        """The row of a member by panel columns: ids and answers as Python values; None: no such.
+
+        Ids compare as text after trimming. Members are read up to this one, and none is kept.
+        Raises InputError where they cannot be.
+        """
+        return find_member(self.source, self.mapping, member_id)
 
     def shards(
         self,

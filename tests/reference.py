@@ -26,6 +26,11 @@ from profiles.participation import Participation
 from tests.panels import Row
 
 
+def of_member(history: Sequence[Participation], member_id: str) -> list[Participation]:
+    """What one member took part in."""
+    return [each for each in history if each.member_id == member_id]
+
+
 @dataclass
 class Recorder:
     """A way to choose that notes which quota it gave, by pointer: ids may stand twice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,12 +12,14 @@ import pytest
 import matcher
 from matcher.evaluate import Judgement, Verdict, judge, read_member
 from matcher.plan import Plan
+from matcher.routing import Router
 from matcher.survey import Survey
 from profiles.panel import Panel
 from profiles.participation import read_participation
 from profiles.sources import Source
 from tests.corpus import Case, Prepared, prepare, read_cases
 from tests.panels import LAYOUTS, open_members, plain_table
+from tests.reference import of_member
 from tests.stores import STORES, store
 
 Given: TypeAlias = Mapping[str, tuple[str, tuple[str, ...]]]
@@ -130,6 +133,25 @@ def test_a_plan_that_was_written_and_read_agrees(case: Case, tmp_path: Path) -> 
     panel = open_members(prepared.file, path, case.as_of)
     plan = Plan.from_bytes(matcher.compile(prepared.surveys).to_bytes())
     assert match_all(plan, panel, list(case.expect)) == expected_of_batch(prepared)
+
+
+@each_judged
+def test_the_router_agrees(case: Case, tmp_path: Path) -> None:
+    prepared = prepare(case, tmp_path)
+    history = None
+    if case.history is not None:
+        history = partial(of_member, [read_participation(row) for row in case.history])
+    plan = Plan.from_bytes(matcher.compile(prepared.surveys).to_bytes())
+    router = Router(plan, as_of=case.as_of, history=history)
+    name = survey_of(prepared).name
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for row in case.members:
+        routed = router.match(row)
+        offers = {each.survey: each.quota_ids for each in routed.eligible}
+        doubted = name in {each.survey for each in routed.uncertain}
+        verdict = "eligible" if name in offers else "uncertain" if doubted else "ineligible"
+        found[routed.member_id] = verdict, offers.get(name, ())
+    assert found == {member: (each.verdict, each.quota_ids) for member, each in case.expect.items()}
 
 
 @each_judged

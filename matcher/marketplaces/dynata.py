@@ -7,9 +7,11 @@ seats and a status.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import TypeAlias
 
+import orjson
 from pydantic import Field
 
 from matcher.diagnostic import Level
@@ -128,60 +130,86 @@ class Opportunity(Payload):
     notified: Json = None
 
 
+_Tagged: TypeAlias = tuple[str, Cell, bytes | None]
+"""The tag that a cell has in one opportunity, the cell, and what such as read alike share."""
+
+
 class _Cells:
     """The cells of one opportunity by tag, lowered when first used."""
 
-    def __init__(self, cells: list[Cell], lowering: Lowering) -> None:
+    def __init__(self, cells: list[_Tagged], lowering: Lowering) -> None:
         self._lowering = lowering
-        self._by_tag: dict[str, tuple[int, Cell]] = {}
-        self._ambiguous: dict[str, int] = {}
-        self._used: set[str] = set()
-        self._rules: dict[tuple[str, bool], Rule] = {}
-        for number, cell in enumerate(cells):
-            unknown_keys(cell, _NO_KEYS, f"/cells/{number}", lowering.findings)
-            first = self._by_tag.setdefault(cell.tag, (number, cell))
-            if first[1] is not cell:
-                self._second(first, number, cell)
+        self._cells = cells
+        self._by_tag: dict[str, int] = {}
+        self._ambiguous: set[str] = set()
+        for number, (tag, cell, _) in enumerate(cells):
+            if cell.__pydantic_extra__:
+                unknown_keys(cell, _NO_KEYS, f"/cells/{number}", lowering.findings)
+            first = self._by_tag.setdefault(tag, number)
+            if first != number:
+                self._second(tag, first, number)
+        self._rules = {in_quota: self._recalled(in_quota) for in_quota in (False, True)}
+        self._used: dict[bool, list[str]] = {False: [], True: []}
 
-    def _second(self, first: tuple[int, Cell], number: int, cell: Cell) -> None:
-        same = _content(first[1]) == _content(cell)
+    def _recalled(self, in_quota: bool) -> dict[str, Rule | None]:
+        """The rules, by tag, of cells that read like earlier ones; None for the others."""
+        if len(self._by_tag) < len(self._cells):
+            return {}
+        keys = [alike and (alike, in_quota) for _, _, alike in self._cells]
+        return dict(zip(self._by_tag, self._lowering.recalled(keys), strict=True))
+
+    def _second(self, tag: str, first: int, number: int) -> None:
+        same = _content(self._cells[first][1]) == _content(self._cells[number][1])
         if not same:
-            self._ambiguous.setdefault(cell.tag, number)
+            self._ambiguous.add(tag)
         self._lowering.findings.add(
             level=Level.INFO if same else Level.WARNING,
             code="duplicate-tag",
             pointer=f"/cells/{number}/tag",
-            message=f"the tag `{cell.tag}` already names cell {first[0]}, "
+            message=f"the tag `{tag}` already names cell {first}, "
             + ("of the same content" if same else "of different content"),
         )
 
-    def rule(self, tag: str, pointer: str, *, in_quota: bool) -> Rule:
-        """The rule that a tag stands for, where it is used; a finding where it is no one cell."""
-        key = (tag, in_quota)
-        if key not in self._rules:
-            self._rules[key] = self._find(tag, pointer, in_quota)
-            self._used.add(tag)
-        return self._rules[key]
+    def rules(self, tags: list[str], pointer: str, *, in_quota: bool) -> list[Rule]:
+        """The rules of an object's tags; a finding where one is no one cell."""
+        self._used[in_quota] += tags
+        known = self._rules[in_quota]
+        rules: list[Rule] = []
+        for place, tag in enumerate(tags):
+            rule = known.get(tag)
+            if rule is None:
+                rule = known[tag] = self._find(tag, f"{pointer}/cells/{place}", in_quota)
+            rules.append(rule)
+        return rules
 
     def _find(self, tag: str, pointer: str, in_quota: bool) -> Rule:
-        findings = self._lowering.findings
+        lowering = self._lowering
         if tag not in self._by_tag:
-            findings.error("undefined-tag", pointer, f"no cell has the tag `{tag}`")
+            lowering.findings.error("undefined-tag", pointer, f"no cell has the tag `{tag}`")
             return UNKNOWN
         if tag in self._ambiguous:
-            findings.error(
+            lowering.findings.error(
                 "ambiguous-tag", pointer, f"the tag `{tag}` names cells of different content"
             )
             return UNKNOWN
-        number, cell = self._by_tag[tag]
-        at = f"/cells/{number}"
-        rule = _lower_cell(cell, at, self._lowering, in_quota)
-        return rule if rule is TRUE else self._lowering.stands_at(rule, at)
+        number = self._by_tag[tag]
+        _, cell, alike = self._cells[number]
+        return lowering.remembered(
+            alike and (alike, in_quota),
+            lambda: _lower_cell(cell, f"/cells/{number}", lowering, in_quota),
+        )
 
-    def report_unused(self) -> None:
-        """Report the cells that no filter or quota uses."""
-        for tag, (number, _) in self._by_tag.items():
-            if tag not in self._used:
+    def conclude(self) -> None:
+        """Note where each rule comes from; report the cells that no filter or quota uses."""
+        for in_quota, tags in self._used.items():
+            rules = self._rules[in_quota]
+            for tag in tags:
+                rule = rules[tag]
+                if rule is not None and rule is not TRUE and tag in self._by_tag:
+                    self._lowering.stands_at(rule, f"/cells/{self._by_tag[tag]}")
+        used = {*self._used[False], *self._used[True]}
+        for tag, number in self._by_tag.items():
+            if tag not in used:
                 self._lowering.findings.info(
                     "unused-tag", f"/cells/{number}", f"no filter or quota uses the cell `{tag}`"
                 )
@@ -189,22 +217,8 @@ class _Cells:
 
 def _content(cell: Cell) -> dict[str, Json]:
     """What a cell says; the two spellings of "not negated" and of "any of" are the same."""
-    return cell.model_dump() | {"negate": bool(cell.negate), "operator": cell.operator or "OR"}
-
-
-def _content_key(cell: Cell) -> Hashable:
-    """What two cells that read alike, negated or not, have in common."""
-    bounds = cell.bounds and (cell.bounds.low, cell.bounds.high, *(cell.bounds.model_extra or ()))
-    values = None if cell.values is None else tuple(cell.values)
-    return (
-        cell.attribute_id,
-        cell.kind,
-        cell.operator,
-        cell.value,
-        bounds,
-        values,
-        cell.collection,
-    )
+    said = {"negate": bool(cell.negate), "operator": cell.operator or "OR", "tag": None}
+    return cell.model_dump() | said
 
 
 def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) -> Rule:
@@ -234,8 +248,7 @@ def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) ->
     mapped = lowering.attribute(as_code(cell.attribute_id or ""), f"{pointer}/attribute_id")
     if mapped is None:
         return UNKNOWN
-    key = _content_key(cell)
-    rule = lowering.remembered(key, lambda: _lower_answers(cell, mapped, pointer, lowering))
+    rule = _lower_answers(cell, mapped, pointer, lowering)
     usable = Not(Unusable(mapped.attribute.name, mapped.negative_codes()))
     if isinstance(rule, And | Or) and UNKNOWN in rule.rules:
         rule = And((rule, usable))  # whatever is not mapped is no negative code
@@ -350,11 +363,9 @@ def _lower_invites(cell: Cell, pointer: str, lowering: Lowering) -> Rule:
 
 def _lower_object(tags: list[str], cells: _Cells, pointer: str, *, in_quota: bool) -> Rule:
     """All of an object's cells; discarded ones leave an object that matches everyone."""
-    rules = [
-        cells.rule(tag, f"{pointer}/cells/{number}", in_quota=in_quota)
-        for number, tag in enumerate(tags)
-    ]
-    kept = tuple(rule for rule in rules if rule is not TRUE)
+    kept = tuple(
+        [rule for rule in cells.rules(tags, pointer, in_quota=in_quota) if rule is not TRUE]
+    )
     return kept[0] if len(kept) == 1 else And(kept)
 
 
@@ -427,17 +438,49 @@ def _check_status(status: str, pointer: str, lowering: Lowering) -> None:
         )
 
 
-def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+def _alike(cell: Json) -> bytes | None:
+    """What a cell says but for its tag; None: what cannot be a cell, or cannot be written."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("tag"), str):
+        return None
+    said = cell.copy()
+    del said["tag"]
+    try:
+        return orjson.dumps(said)
+    except TypeError:  # an integer of more than 64 bits
+        return None
+
+
+def _read(
+    raw: dict[str, Json], lowering: Lowering
+) -> tuple[Opportunity, list[_Tagged]] | tuple[None, None]:
+    """The opportunity, and its cells; one that reads like an earlier one is not read again."""
+    cells = raw.get("cells")
+    if not isinstance(cells, list):
+        cells = []
+    alike = list(map(_alike, cells))
+    if cells:
+        raw = {**raw, "cells": list(map(lowering.known.get, alike, cells))}
     opportunity = validate(Opportunity, raw, lowering.findings)
     if opportunity is None:
+        return None, None
+    read = list(zip(cells, opportunity.cells, alike, strict=True))
+    lowering.known.update((key, cell) for _, cell, key in read if key is not None)
+    return opportunity, [
+        (cell.tag if key is None else each["tag"], cell, key) for each, cell, key in read
+    ]
+
+
+def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    opportunity, tagged = _read(raw, lowering)
+    if opportunity is None or tagged is None:
         return None
     unknown_keys(opportunity, _OPPORTUNITY_KEYS, "", lowering.findings)
     _check_status(opportunity.status, "/status", lowering)
-    cells = _Cells(opportunity.cells, lowering)
+    cells = _Cells(tagged, lowering)
     gate = _lower_gate(opportunity, lowering) + list(_lower_filters(opportunity, cells, lowering))
     gate += _lower_history(opportunity, lowering)
     groups = tuple(_lower_quotas(opportunity, cells, lowering))
-    cells.report_unused()
+    cells.conclude()
     pay = pay_per_minute(
         (opportunity.cost_per_interview, "/cost_per_interview"),
         (opportunity.incidence_rate, "/incidence_rate"),

@@ -277,20 +277,29 @@ def _link(surveys: Sequence[Survey]) -> list[Survey]:
 
     def linked(clause: Clause) -> Clause:
         rule = _by_key(clause)
-        pids = {pid for key in rule.ids for pid in sharing[key]} if rule else set()
-        if rule is None or len(pids) == 1:
+        if rule is None:
             return clause
+        pids = {pid for key in rule.ids for pid in sharing[key]}
         others = took_part(rule.marketplace, "survey", pids, rule.outcomes)
-        return replace(clause, rule=Not(Or((rule, others))))
+        return replace(clause, rule=Not(rule if len(pids) == 1 else Or((rule, others))))
 
     return [replace(survey, gate=tuple(map(linked, survey.gate))) for survey in surveys]
 
 
 def _by_key(clause: Clause) -> TookPart | None:
+    """What a clause says of the keys a project shares, whether other projects were added or not."""
     match clause:
-        case Clause(Not(TookPart() as rule), Reason.EXCLUDED_PROJECT):
+        case Clause(
+            Not(TookPart() as rule) | Not(Or((TookPart() as rule, TookPart()))),
+            Reason.EXCLUDED_PROJECT,
+        ):
             return rule
     return None
+
+
+def _shares(survey: Survey) -> frozenset[str]:
+    rules = filter(None, map(_by_key, survey.gate))
+    return frozenset(key for rule in rules for key in rule.ids)
 
 
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
@@ -374,4 +383,4 @@ def _guess(value: Scalar | Value) -> Kind:
     return Kind.MULTI
 
 
-RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower, _asks, _link)
+RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower, _asks, _link, _shares)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
@@ -23,8 +24,10 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from matcher.json_input import escape
 from matcher.lowering import Findings, Lowering
 from matcher.survey import Survey
+from matcher.told import QuotaTold
 from profiles.errors import did_you_mean
 from profiles.schema import Kind
+from profiles.values import as_moment
 
 Json: TypeAlias = Any
 Scalar: TypeAlias = StrictStr | StrictInt | StrictFloat
@@ -40,9 +43,13 @@ _WANTED = {
     "list_type": "a list",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
+    "number": "a number",
 }
 _MANY = 100
 """An object with so many keys is not a misspelt one, and looking for hints would take long."""
+
+_BEFORE_OFFSET = re.compile(r"\s+(?=(?:[+-]\d\d:?\d\d|[Zz])\s*\Z)", re.ASCII)
+"""Toluna writes `2018-10-22 19:58:42.99 +00:00`, which no ISO form allows."""
 
 _TOO_LARGE = frozenset({"int_parsing_size", "less_than", "greater_than_equal", "finite_number"})
 
@@ -55,8 +62,15 @@ class Marketplace:
     objects in it, each with its JSON pointer; `name_of` a survey object's id, where it has one;
     `lower` makes a survey, or notes why not in the lowering's findings and gives None. `asks`
     gives the attribute id of each question of a survey object, and what kind of attribute the
-    question would be put to, as far as it shows; nothing for a malformed object. `link` gives back
-    all surveys that were loaded, in their order, with what the one has to do with the other.
+    question would be put to, as far as it shows; nothing for a malformed object.
+
+    `link` gives back the surveys, in their order, with what the one has to do with the other: for
+    surveys that were linked before, with whatever others, just what it gives for the unlinked.
+    `shares` gives the keys by which a survey hangs together with others: `link` changes nothing
+    between surveys that have no key in common.
+
+    `notifies` tells an object that is a notice of one quota from a survey; `notice` reads it, or
+    notes why not in the findings and gives None; `name_of` gives the id of its survey, too.
     """
 
     name: str
@@ -66,6 +80,9 @@ class Marketplace:
     lower: Callable[[dict[str, Json], Lowering], Survey | None]
     asks: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
     link: Callable[[Sequence[Survey]], Sequence[Survey]] = lambda surveys: surveys
+    shares: Callable[[Survey], frozenset[str]] = lambda _: frozenset()
+    notifies: Callable[[dict[str, Json]], bool] = lambda _: False
+    notice: Callable[[dict[str, Json], Findings], QuotaTold | None] = lambda _, __: None
 
 
 class Payload(BaseModel):
@@ -91,6 +108,13 @@ def _as_id(raw: Json) -> Json:
     return raw
 
 
+def _as_moment(raw: Json) -> Json:
+    moment = as_moment(_BEFORE_OFFSET.sub("", raw)) if isinstance(raw, str) else None
+    if moment is None:
+        raise PydanticCustomError("moment", "must be a date and time (2026-11-21T10:00:00Z)")
+    return moment
+
+
 def _no_truth(raw: Json) -> Json:
     if isinstance(raw, bool):
         raise PydanticCustomError("number", "must be a number")
@@ -100,11 +124,18 @@ def _no_truth(raw: Json) -> Json:
 Id: TypeAlias = Annotated[str, BeforeValidator(_as_id)]
 """What names a survey: text or a whole number, never blank."""
 
-Whole: TypeAlias = Annotated[int, BeforeValidator(_no_truth), Field(ge=-(1 << 63), lt=1 << 63)]
+_IN_64_BITS = Field(ge=-(1 << 63), lt=1 << 63)
+Whole: TypeAlias = Annotated[
+    Annotated[StrictInt, _IN_64_BITS] | Annotated[int, BeforeValidator(_no_truth), _IN_64_BITS],
+    Field(union_mode="left_to_right"),
+]
 """A whole number, or text that reads as one; neither true nor false."""
 
 Number: TypeAlias = Annotated[FiniteFloat, BeforeValidator(_no_truth)]
 """A finite number, or text that reads as one; neither true nor false."""
+
+Moment: TypeAlias = Annotated[float, BeforeValidator(_as_moment)]
+"""Seconds since 1970, from an ISO date and time; UTC where it does not say."""
 
 Item = TypeVar("Item")
 ListOrNone: TypeAlias = Annotated[

@@ -1,6 +1,7 @@
 """Toluna: surveys with quotas, layers of subquotas, questions and answers.
 
-Source: the GetQuotas answer of the External Sample documentation. One quota a survey; within it
+Source: the GetQuotas answer and the Quota Status notification of the External Sample
+documentation. One quota a survey; within it
 every layer must be matched, by one subquota with a seat left; within a subquota every question,
 by any of its answers.
 """
@@ -10,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from matcher.lowering import Lowering
+from matcher.lowering import Findings, Lowering
 from matcher.marketplaces.shape import (
     AnswersOrNone,
     Id,
     Json,
     ListOrNone,
     Marketplace,
+    Moment,
     Payload,
     Scalar,
     Whole,
@@ -27,6 +29,7 @@ from matcher.marketplaces.shape import (
 from matcher.pay import Part, pay_per_minute
 from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
 from matcher.survey import Clause, Group, Quota, Reason, Survey
+from matcher.told import QuotaTold
 from profiles.mapping import AttributeMapping, parse_range
 from profiles.schema import Kind
 from profiles.values import UnreadableError, as_code
@@ -110,6 +113,16 @@ class TolunaSurvey(Payload):
     Price: Json = None
     IR: Json = None
     LOI: Json = None
+
+
+class QuotaStatus(Payload):
+    """A notification that a quota has become open or closed; its time is when that was so."""
+
+    QuotaID: Id
+    SurveyID: Id | None = None
+    WaveID: Id | None = None
+    IsLive: bool
+    UpdateDateTimeUTC: Moment | None = None
 
 
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
@@ -345,6 +358,23 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return None
 
 
+def _notifies(document: dict[str, Json]) -> bool:
+    """A survey's quotas stand in it, and what was asked of one quota has layers."""
+    return "QuotaID" in document and not document.keys() & {"Quotas", "Layers"}
+
+
+def _notice(raw: dict[str, Json], findings: Findings) -> QuotaTold | None:
+    found = validate(QuotaStatus, raw, findings)
+    if found is None:
+        return None
+    unknown_keys(found, _NO_KEYS, "", findings)
+    survey = None
+    if found.SurveyID is not None and found.WaveID is not None:
+        survey = _wave(found.SurveyID, found.WaveID)
+    quota_ids = (as_code(found.QuotaID),)
+    return QuotaTold("toluna", survey, quota_ids, found.IsLive, None, found.UpdateDateTimeUTC)
+
+
 def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
     """Postal codes by prefix, numbers by range; answer ids may stand for anything."""
     found = read(TolunaSurvey, survey)
@@ -366,4 +396,13 @@ def _guess(question: Question) -> Kind | None:
     return Kind.NUMBER if ranges else Kind.MULTI
 
 
-TOLUNA = Marketplace("toluna", _recognises, _surveys, _name_of, _lower, _asks)
+TOLUNA = Marketplace(
+    "toluna",
+    _recognises,
+    _surveys,
+    _name_of,
+    _lower,
+    _asks,
+    notifies=_notifies,
+    notice=_notice,
+)

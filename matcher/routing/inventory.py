@@ -6,18 +6,21 @@ one shares with it all but what has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from matcher.routing.segment import Bits, Names, Segment
 from matcher.routing.ways import WayCompiler, walk
-from matcher.survey import Survey
+from matcher.survey import Group, Survey
 
 Rank: TypeAlias = tuple[bool, float, int]
 """Surveys in order of worth: whether it is unknown, its negative, and when it first came."""
 
 _PAGE = 1 << 8
+_RATIO = 4
+"""A layer is at least so many times as large as the next, or they are merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class Layer:
     ranks: Sequence[Rank]
     pages: tuple[tuple[Survey | None, ...], ...]
     live: tuple[Bits, ...]
+
+    @property
+    def size(self) -> int:
+        """How many surveys its segment has."""
+        return len(self.ranks)
 
     def survey(self, number: int) -> Survey | None:
         """A survey by its number in the segment."""
@@ -135,7 +143,67 @@ class Inventory:
         found = self.find(name)
         return None if found is None else self.layers[found[0]].survey(found[1])
 
+    def changed(
+        self, surveys: Mapping[str, Survey], rank: Callable[[Survey], Rank], maker: LayerMaker
+    ) -> Inventory:
+        """The inventory with some surveys new or otherwise.
+
+        Those of which only the seats or the status differ stay where they are; the others go into
+        a new layer, with which layers that are not much larger are merged.
+        """
+        edits: defaultdict[int, dict[int, Survey | None]] = defaultdict(dict)
+        fresh: list[tuple[Rank, Survey]] = []
+        for name, survey in surveys.items():
+            found = self.find(name)
+            if found is None:
+                fresh.append((rank(survey), survey))
+                continue
+            place, number = found
+            layer = self.layers[place]
+            before = layer.survey(number)
+            assert before is not None, "a survey that is found is there"
+            if _same_ways(before, survey):
+                edits[place][number] = survey
+            else:
+                edits[place][number] = None
+                fresh.append(((*rank(survey)[:2], layer.ranks[number][2]), survey))
+        layers = list(self.layers)
+        for place, edited in edits.items():
+            layers[place] = layers[place].changed(edited)
+        while fresh and len(layers) > 1 and layers[-1].size < _RATIO * len(fresh):
+            fresh += layers.pop().surveys()
+        if fresh:
+            layers.append(maker.layer(fresh))
+        return Inventory(tuple(layers))
+
     def surveys(self) -> tuple[Survey, ...]:
         """All surveys as they are now, in the order in which they first came."""
         found = [pair for layer in self.layers for pair in layer.surveys()]
         return tuple(survey for _, survey in sorted(found, key=lambda pair: pair[0][2]))
+
+
+def _same_ways(one: Survey, other: Survey) -> bool:
+    """Whether two versions of a survey differ in nothing but status, seats and time."""
+    return (
+        one.pay == other.pay
+        and one.gate == other.gate
+        and one.origins == other.origins
+        and _same_groups(one.groups, other.groups)
+    )
+
+
+def _same_groups(some: tuple[Group, ...], others: tuple[Group, ...]) -> bool:
+    return len(some) == len(others) and all(
+        one.regime is other.regime
+        and one.required is other.required
+        and one.pointer == other.pointer
+        and len(one.quotas) == len(other.quotas)
+        and all(
+            mine.id == its.id
+            and mine.rule is its.rule
+            and mine.pointer == its.pointer
+            and _same_groups(mine.groups, its.groups)
+            for mine, its in zip(one.quotas, other.quotas, strict=True)
+        )
+        for one, other in zip(some, others, strict=True)
+    )

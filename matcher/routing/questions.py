@@ -25,10 +25,10 @@ class Question:
 
 
 def unanswered(survey: Survey, member: Known) -> tuple[str, ...]:
-    """The attributes without an answer on which it depends whether a survey is for a member.
+    """The attributes without an answer on which it depends whether an uncertain survey is his.
 
-    In the order in which the survey asks for them. No answer to any other attribute changes the
-    verdict, and where none is left, none does.
+    In the order in which the survey asks for them. Where there is none, something else is not
+    known: a list of ids, say, or what an answer that is not mapped stands for.
     """
     unknown = (clause.rule for clause in survey.gate)
     found = [name for rule in unknown for name in _in_rule(rule, member)]

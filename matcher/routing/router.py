@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice
 from threading import Lock
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from matcher.choice import Choice, First, How, make_choice
 from matcher.evaluate import Judgement, Verdict, judge
 from matcher.plan import Plan
 from matcher.routing.inventory import Inventory, Layer, LayerMaker, Rank
+from matcher.routing.notes import Notes
 from matcher.routing.questions import Question, best_question, unanswered
 from matcher.routing.respondent import HistoryOf, Respondent, RespondentReader, Row
 from matcher.routing.seats import Ledger, Reservation
@@ -28,6 +29,9 @@ from matcher.routing.ways import Offer
 from matcher.rule import Truth
 from matcher.survey import Survey
 from profiles.errors import InputError
+
+if TYPE_CHECKING:
+    from matcher.routing.updating import Applied, Updater
 
 Worth: TypeAlias = Callable[[Survey], float | None]
 """What a survey is worth to whoever routes members to it; None: not known, which is least."""
@@ -96,6 +100,8 @@ class Router:
         self._reader = RespondentReader(plan.mapping, as_of or date.today(), history)
         self._midnight = _midnight(self._reader.as_of)
         self._ledger = Ledger()
+        self._notes = Notes()
+        self._updater: Updater | None = None
         self._maker = LayerMaker(self._reader.place)
         ranked = [(self._rank(survey, n), survey) for n, survey in enumerate(plan.surveys)]
         self._arrived = len(ranked)
@@ -120,6 +126,42 @@ class Router:
     def surveys(self) -> tuple[Survey, ...]:
         """The surveys as they are now, with the seats now left, in the order they came."""
         return self._inventory.surveys()
+
+    def apply(
+        self,
+        changes: object,
+        *,
+        marketplace: str | None = None,
+        refresh: Collection[str] = (),
+        at: float | None = None,
+    ) -> Applied:
+        """Take in a batch of changes, all of it in one step.
+
+        `changes`: one, or a list, of what marketplaces send: Dynata opportunities, Toluna GetQuotas
+        answers and quota notifications, RFG projects; and changes of seats (`{"survey":
+        "dynata:13231", "quota_ids": ["…"], "remaining": 5}`). JSON text, or what it holds.
+        `marketplace` overrides recognition by shape. `refresh` names marketplaces of which the
+        batch is the whole inventory: their other surveys are closed. `at`, in seconds since 1970,
+        is when the batch was so, as far as it does not say itself (default: now). What is malformed
+        is set aside. Raises InputError where there is no such marketplace.
+        """
+        with self._lock:
+            self._release_expired()
+            if self._updater is None:
+                # Imported here so that a router starts, and routes, without what reads payloads.
+                from matcher.routing.updating import Updater
+
+                self._updater = Updater(self._reader.mapping, self._inventory)
+            read = self._updater.read(changes, marketplace)
+            now = self._clock() if at is None else at
+            told, applied = self._updater.update(
+                read, refresh, self._inventory, self._ledger, self._notes, now
+            )
+            for survey in told.values():
+                self._ledger.told(survey)
+            left = {name: self._ledger.as_left(survey) for name, survey in told.items()}
+            self._inventory = self._inventory.changed(left, self._next_rank, self._maker)
+            return applied
 
     def reserve(
         self, member_id: str, survey: str, quota_ids: Sequence[str], ttl: float
@@ -216,6 +258,11 @@ class Router:
                 self._midnight = _midnight(self._reader.as_of)
         finally:
             self._lock.release()
+
+    def _next_rank(self, survey: Survey) -> Rank:
+        """The rank of a survey that comes now."""
+        self._arrived += 1
+        return self._rank(survey, self._arrived)
 
     def _rank(self, survey: Survey, number: int) -> Rank:
         worth = self._worth(survey)

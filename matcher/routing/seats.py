@@ -139,13 +139,17 @@ class Ledger:
         return self._expiring[0][0] if self._expiring else float("inf")
 
     def told(self, survey: Survey) -> None:
-        """Take what a marketplace has said anew: what was completed is counted in it."""
+        """Take what a marketplace has said anew.
+
+        Where the seats left are others than it said before, those used up since are counted in.
+        """
         counts = self.counts.get(survey.name)
         if counts is None:
             return
         told = dict(seats_of(survey))
         for seat, count in counts.items():
-            count.told, count.used = told.get(seat, 0), 0
+            if told.get(seat, 0) != count.told:
+                count.told, count.used = told.get(seat, 0), 0
 
     def as_told(self, survey: Survey) -> Survey:
         """A survey with the seats that the marketplace last said are left."""
@@ -219,17 +223,39 @@ def _take(groups: Iterable[Group], ids: list[str], within: Seat) -> list[Seat] |
     return seats
 
 
+def named_quota(survey: Survey, quota_ids: Sequence[str]) -> Seat | None:
+    """The first quota that a path of ids leads to, outermost first; None: there is none."""
+    wanted = tuple(quota_ids)
+    found = (seat for seat, _ in numbered(survey.groups) if tuple(id_ for id_, _ in seat) == wanted)
+    return next(found, None)
+
+
+def with_quota(survey: Survey, seat: Seat, live: bool | None, remaining: int | None) -> Survey:
+    """A survey with another status, or other seats, of a quota or of the survey itself."""
+    if seat:
+        return replace(survey, groups=_edited(survey.groups, {seat: (live, remaining)}, ()))
+    return replace(
+        survey,
+        live=survey.live if live is None else live,
+        remaining=survey.remaining if remaining is None else remaining,
+    )
+
+
 def with_seats(survey: Survey, left: Mapping[Seat, int]) -> Survey:
     """A survey with other numbers of seats left in some of its quotas."""
     if not left:
         return survey
     remaining = left.get((), survey.remaining)
-    return replace(survey, remaining=remaining, groups=_with_seats(survey.groups, left, ()))
+    edits = {seat: (None, number) for seat, number in left.items()}
+    return replace(survey, remaining=remaining, groups=_edited(survey.groups, edits, ()))
 
 
-def _with_seats(
-    groups: tuple[Group, ...], left: Mapping[Seat, int], within: Seat
-) -> tuple[Group, ...]:
+Edits: TypeAlias = Mapping[Seat, tuple[bool | None, int | None]]
+"""By quota, its status and the seats left; None: as they are."""
+
+
+def _edited(groups: tuple[Group, ...], edits: Edits, within: Seat) -> tuple[Group, ...]:
+    """Groups with some quotas edited; whatever is not concerned is the same object."""
     times: dict[str, int] = {}
     made = []
     for group in groups:
@@ -238,10 +264,18 @@ def _with_seats(
             number = times.get(quota.id, 0)
             times[quota.id] = number + 1
             seat = (*within, (quota.id, number))
-            nested = _with_seats(quota.groups, left, seat)
-            remaining = left.get(seat, quota.remaining)
-            same = remaining == quota.remaining and nested is quota.groups
-            quotas.append(quota if same else replace(quota, remaining=remaining, groups=nested))
+            nested = _edited(quota.groups, edits, seat) if quota.groups else ()
+            quotas.append(_edit(quota, nested, *edits.get(seat, (None, None))))
         same = all(new is old for new, old in zip(quotas, group.quotas, strict=True))
         made.append(group if same else replace(group, quotas=tuple(quotas)))
     return groups if all(n is o for n, o in zip(made, groups, strict=True)) else tuple(made)
+
+
+def _edit(
+    quota: Quota, nested: tuple[Group, ...], live: bool | None, remaining: int | None
+) -> Quota:
+    live = quota.live if live is None else live
+    remaining = quota.remaining if remaining is None else remaining
+    if live is quota.live and remaining == quota.remaining and nested == quota.groups:
+        return quota
+    return replace(quota, live=live, remaining=remaining, groups=nested)

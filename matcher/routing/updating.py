@@ -1,0 +1,216 @@
+"""What a batch of changes makes of the surveys: the newest that was said of each part stands.
+
+A survey stands as its marketplace last said, but for quotas (or the survey itself) of which
+something newer has been said alone. All of this is done beside the inventory; what comes out goes
+into it in one step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from matcher.diagnostic import Diagnostic
+from matcher.marketplaces import marketplaces
+from matcher.routing.changes import ChangeReader, Changes
+from matcher.routing.inventory import Inventory
+from matcher.routing.notes import Note, Notes
+from matcher.routing.seats import Ledger, Seat, named_quota, with_quota
+from matcher.survey import Survey
+from matcher.told import QuotaTold, SetAside, SurveySeats, SurveyTold
+from profiles.mapping import PanelMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a batch of changes.
+
+    Surveys that are now otherwise, by name: `added`, `changed`, and in `set_aside` those of which
+    something malformed was said, so that the old stands. Counted: what said nothing new
+    (`repeated`), what was older than what is known (`stale`), and notices of surveys and quotas
+    that are not in the inventory (`unknown`).
+    """
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
+    repeated: int = 0
+    stale: int = 0
+    unknown: int = 0
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class Updater:
+    """Reads batches of changes, and works out what the surveys are then. For one at a time."""
+
+    def __init__(self, mapping: PanelMapping, inventory: Inventory) -> None:
+        self._reader = ChangeReader(mapping)
+        self._sharing: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for survey in inventory.surveys():
+            self._share(survey)
+
+    def read(self, changes: object, marketplace: str | None) -> Changes:
+        """Read a batch; raises InputError where there is no such marketplace."""
+        return self._reader.read(changes, marketplace)
+
+    def update(
+        self,
+        changes: Changes,
+        refreshed: Collection[str],
+        inventory: Inventory,
+        ledger: Ledger,
+        notes: Notes,
+        at: float,
+    ) -> tuple[dict[str, Survey], Applied]:
+        """The surveys that are otherwise now, as they were said to be, and what became of all."""
+        batch = _Batch(inventory, ledger, notes, at)
+        for said in changes.said:
+            match said:
+                case SurveyTold(survey):
+                    batch.survey(survey)
+                case QuotaTold():
+                    batch.quota(said)
+                case SurveySeats():
+                    batch.seats(said)
+                case SetAside(name):
+                    batch.set_aside[name] = None
+        if not changes.unread:
+            batch.close_others(refreshed, changes)
+        self._link(batch)
+        told = {name: each for name, each in batch.staged.items() if each != batch.before[name]}
+        news = {
+            name: before
+            for name, each in told.items()
+            if (before := batch.before[name]) is None or _said(before) != _said(each)
+        }
+        return told, Applied(
+            tuple(name for name, before in news.items() if before is None),
+            tuple(name for name, before in news.items() if before is not None),
+            tuple(batch.set_aside),
+            batch.repeated,
+            batch.stale,
+            batch.unknown,
+            changes.diagnostics,
+        )
+
+    def _link(self, batch: _Batch) -> None:
+        """Link the surveys that changed, and those that hang together with them, anew."""
+        keys = {key for name in batch.staged for key in self._keys_of(batch.before[name])}
+        keys |= {key for survey in batch.staged.values() for key in self._share(survey)}
+        names = self._with_any(keys)
+        around = {key for name in names for key in self._keys_of(batch.known(name))}
+        found = (batch.known(name) for name in sorted(self._with_any(around)))
+        together = [survey for survey in found if survey is not None]
+        for marketplace in sorted({each.marketplace for each in together}):
+            mine = [each for each in together if each.marketplace == marketplace]
+            for linked in marketplaces()[marketplace].link(mine):
+                if linked.name in names:
+                    batch.staged[linked.name] = linked
+
+    def _with_any(self, keys: Iterable[tuple[str, str]]) -> set[str]:
+        return {name for key in keys for name in self._sharing[key]}
+
+    def _share(self, survey: Survey) -> list[tuple[str, str]]:
+        """Note the keys by which a survey hangs together with others."""
+        keys = self._keys_of(survey)
+        for key in keys:
+            self._sharing[key].add(survey.name)
+        return keys
+
+    def _keys_of(self, survey: Survey | None) -> list[tuple[str, str]]:
+        if survey is None:
+            return []
+        shared = marketplaces()[survey.marketplace].shares(survey)
+        return [(survey.marketplace, key) for key in shared]
+
+
+class _Batch:
+    """What one batch has made of the surveys so far; all of them as they were said to be."""
+
+    def __init__(self, inventory: Inventory, ledger: Ledger, notes: Notes, at: float) -> None:
+        self._inventory = inventory
+        self._ledger = ledger
+        self._notes = notes
+        self._at = at
+        self.before: dict[str, Survey | None] = {}
+        self.staged: dict[str, Survey] = {}
+        self.set_aside: dict[str, None] = {}
+        self.repeated = self.stale = self.unknown = 0
+
+    def survey(self, told: Survey) -> None:
+        """A survey was said anew."""
+        if told.told_at is None:
+            told = replace(told, told_at=self._at)
+        known = self.known(told.name)
+        before = None if known is None else known.told_at
+        if before is not None and told.told_at is not None and told.told_at < before:
+            self.stale += 1
+            return
+        told = self._notes.laid_over(told)
+        self.repeated += known is not None and _said(told) == _said(known)
+        self.staged[told.name] = told
+
+    def quota(self, told: QuotaTold) -> None:
+        """Something was said of one quota; without a survey's id, of the one that has it."""
+        names = [f"{told.marketplace}:{told.survey_id}"]
+        if told.survey_id is None:
+            mine = (s for s in self._inventory.surveys() if s.marketplace == told.marketplace)
+            names = [each.name for each in mine if named_quota(each, told.quota_ids)]
+        for name in names:
+            known = self.known(name)
+            seat = None if known is None else named_quota(known, told.quota_ids)
+            if known is None or seat is None:
+                self.unknown += 1
+            else:
+                self._note(known, seat, told.live, told.remaining, told.at)
+        self.unknown += not names
+
+    def seats(self, told: SurveySeats) -> None:
+        """Something was said of a survey's own status or seats."""
+        known = self.known(told.name)
+        if known is None:
+            self.unknown += 1
+        else:
+            self._note(known, (), told.live, told.remaining, told.at)
+
+    def close_others(self, refreshed: Collection[str], changes: Changes) -> None:
+        """Close the surveys of some marketplaces that the batch says nothing of."""
+        if not refreshed:
+            return
+        spoken = {said.survey.name for said in changes.said if isinstance(said, SurveyTold)}
+        spoken |= self.set_aside.keys()
+        for survey in self._inventory.surveys():
+            if survey.marketplace in refreshed and survey.live and survey.name not in spoken:
+                known = self.known(survey.name)
+                if known is not None:
+                    self._note(known, (), False, None, self._at)
+
+    def known(self, name: str) -> Survey | None:
+        """A survey as it was said to be up to now."""
+        if name not in self.before:
+            found = self._inventory.survey(name)
+            self.before[name] = None if found is None else self._ledger.as_told(found)
+        return self.staged.get(name) or self.before[name]
+
+    def _note(
+        self,
+        known: Survey,
+        seat: Seat,
+        live: bool | None,
+        remaining: int | None,
+        at: float | None,
+    ) -> None:
+        at = self._at if at is None else at
+        if at < self._notes.newest(known, seat):
+            self.stale += 1
+            return
+        self._notes.keep(known, seat, Note(live, remaining, at))
+        changed = with_quota(known, seat, live, remaining)
+        self.repeated += changed == known
+        self.staged[known.name] = changed
+
+
+def _said(survey: Survey) -> Survey:
+    """What was said of a survey, without when."""
+    return replace(survey, told_at=None)

@@ -1,0 +1,165 @@
+"""The router gives what the reference evaluator gives, for every member, of the whole inventory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import matcher
+from matcher.choice import Choice, How, make_choice
+from matcher.evaluate import Member, Verdict, judge, read_member
+from matcher.possible import leaves_of
+from matcher.routing import Router
+from matcher.routing.questions import unanswered
+from matcher.routing.ways import walk
+from matcher.rule import Answered, Unusable
+from matcher.survey import Survey
+from profiles.mapping import PanelMapping
+from profiles.panelfile import parse_panel
+from profiles.participation import Participation, read_participation
+from tests.reference import of_member
+from tests.strategies import (
+    AS_OF,
+    Json,
+    Members,
+    Variation,
+    members_with_history,
+    payload,
+    variations,
+    write_collections,
+)
+
+WHETHER = (Answered, Unusable)
+SIZES = {
+    "as they are": (64, 1 << 11, 128),
+    "small blocks": (64, 1, 128),
+    "small blocks, few ways": (3, 2, 1),
+}
+
+
+@pytest.fixture(scope="module", autouse=True, params=SIZES)
+def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Blocks of a way or two, surveys judged whole beyond three ways, no room for rows."""
+    ways, block, rows = SIZES[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matcher.routing.ways.MOST_WAYS", ways)
+        patch.setattr("matcher.routing.segment._FIRST_BLOCK", block)
+        patch.setattr("matcher.routing.segment._LARGEST_BLOCK", 2 * block)
+        patch.setattr("matcher.routing.segment._FEWEST", rows)
+        patch.setattr("matcher.routing.segment._ROOM", 1 << 21 if rows > 1 else 0)
+        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        write_collections(Path(name) / "collections")
+        yield Path(name)
+
+
+@dataclass
+class Loaded:
+    """What the program makes of a panel file and payloads, and members as the reference reads."""
+
+    mapping: PanelMapping
+    plan: matcher.Plan
+    members: list[tuple[Mapping[str, object], Member]]
+    history: list[Participation] | None
+
+    def router(self, how: How = How.FIRST, seed: int = 0) -> Router:
+        history = None if self.history is None else partial(of_member, self.history)
+        return Router(self.plan, choose=how, seed=seed, as_of=AS_OF, history=history)
+
+
+def load(
+    folder: Path, variation: Variation, surveys: Json, people: tuple[Members, Members]
+) -> Loaded:
+    of, took_part = people
+    file = parse_panel(variation.tables(), folder / "panel.toml")
+    (folder / "payload.json").write_bytes(orjson.dumps(surveys))
+    plan = matcher.compile(matcher.load_surveys([folder / "payload.json"], file.mapping))
+    history = [read_participation(row) for row in took_part.rows] if variation.history else None
+    rows = of.table().to_pylist()
+    members = [(row, read_member(file.mapping, row, AS_OF, history)) for row in rows]
+    return Loaded(file.mapping, plan, members, history)
+
+
+def best_first(surveys: Sequence[Survey]) -> list[Survey]:
+    """Surveys in the order of `Router.match`."""
+    return sorted(surveys, key=lambda each: (each.pay is None, -(each.pay or 0.0)))
+
+
+def eligible(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[object]:
+    """What the reference says that a member may be sent to."""
+    judged = [(survey.name, judge(survey, member, choice)) for survey in best_first(surveys)]
+    return [(name, j.quota_ids) for name, j in judged if j.verdict is Verdict.ELIGIBLE]
+
+
+def uncertain(surveys: Sequence[Survey], member: Member) -> list[str]:
+    """The surveys of which the reference does not know."""
+    judged = [(survey.name, judge(survey, member)) for survey in best_first(surveys)]
+    return [name for name, each in judged if each.verdict is Verdict.UNCERTAIN]
+
+
+@given(
+    how=st.sampled_from([How.FIRST, How.FIRST, How.MOST_OPEN, How.BALANCED]),
+    variation=variations,
+    surveys=payload(),
+    people=members_with_history(),
+    seed=st.integers(0, 3),
+    limit=st.sampled_from([None, 1, 2]),
+)
+def test_every_member_is_routed_as_the_reference_has_it(
+    folder: Path,
+    how: How,
+    variation: Variation,
+    surveys: Json,
+    people: tuple[Members, Members],
+    seed: int,
+    limit: int | None,
+) -> None:
+    loaded = load(folder, variation, surveys, people)
+    router = loaded.router(how, seed)
+    choice = make_choice(how, seed)
+    known = loaded.plan.surveys
+    for _ in range(2):  # once with nothing remembered, once with all
+        for row, member in loaded.members:
+            routed = router.match(row, limit=limit)
+            offers = [(each.survey, each.quota_ids) for each in routed.eligible]
+            assert offers == eligible(known, member, choice)[:limit]
+            assert [each.survey for each in routed.uncertain] == uncertain(known, member)[:limit]
+
+
+@given(variation=variations, surveys=payload(), people=members_with_history())
+def test_what_is_asked_is_what_the_verdict_depends_on(
+    folder: Path, variation: Variation, surveys: Json, people: tuple[Members, Members]
+) -> None:
+    """Answers of another member to all else leave the verdict.
+
+    But for attributes of which it counts whether there is an answer at all.
+    """
+    loaded = load(folder, variation, surveys, people)
+    for survey in loaded.plan.surveys:
+        rules = [clause.rule for clause in survey.gate]
+        rules += [quota.rule for quota in walk(survey.groups)]
+        counts = {leaf.attribute for leaf in leaves_of(rules) if isinstance(leaf, WHETHER)}
+        for _, member in loaded.members[:4]:
+            if judge(survey, member).verdict is not Verdict.UNCERTAIN:
+                continue
+            asked = unanswered(survey, member)
+            assert not set(asked) & set(member.answers)
+            for _, other in loaded.members[:8]:
+                more = {n: a for n, a in other.answers.items() if n not in {*asked, *counts}}
+                told = Member(
+                    member.id, more | dict(member.answers), member.on_list, member.took_part
+                )
+                assert judge(survey, told).verdict is Verdict.UNCERTAIN
