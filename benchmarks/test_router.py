@@ -65,7 +65,7 @@ def test_wait(
 ) -> None:
     if rules > pytestconfig.getoption("--rules"):
         pytest.skip(f"--rules {rules} asks for it")
-    options = ["--updates"] if rules == UPDATED and kind in ("broad", "narrow") else []
+    options = ["--updates"] if rules == UPDATED and kind == "broad" else []
     if kind == "payload":
         payload = pytestconfig.getoption("--toluna")
         if payload is None:
