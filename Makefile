@@ -1,6 +1,6 @@
 # make demo   match 46 surveys against a bundled panel of 20,000 members
 # make test   lint, types and tests
-# make bench  the benchmarks, against Polars and DuckDB
+# make bench  the benchmarks, against Polars, DuckDB and zen-engine
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -32,6 +32,9 @@ GIVEN = (0.10, 0.22, 0.24, 0.18, 0.12, 0.08, 0.06)
 
 NOTIFIED = "2021-11-05T12:29:33.004Z"
 
+FILTERS = (0.5, 1.0)
+"""Many members meet a filter, so that surveys keep members enough."""
+
 AS_OF = date(2026, 1, 1)
 """Any day will do: nothing in a case depends on it."""
 
@@ -100,12 +103,13 @@ def write_case(folder: Path, members: int = 1_000_000, surveys: int = 200, seed:
     folder.mkdir(parents=True, exist_ok=True)
     marker.unlink(missing_ok=True)
     attributes = _attributes()
-    case.panel.write_text(_panel_file(attributes), encoding="utf-8")
+    panel = panel_file() + '\n[constants]\ncountry = "US"\nlanguage = "en"\n'
+    case.panel.write_text(panel, encoding="utf-8")
     with pq.ParquetWriter(case.members, _members(attributes, 0, 1, seed).schema) as writer:
         for part, first in enumerate(range(0, members, AT_A_TIME)):
             count = min(AT_A_TIME, members - first)
             writer.write_table(_members(attributes, first, count, seed + part))
-    case.opportunities.write_bytes(_inventory(surveys, lambda rng: rng.choices((2, 3), k=8), seed))
+    case.opportunities.write_bytes(_dump(opportunities(surveys, seed)))
     marker.write_bytes(stamp)
     return case
 
@@ -119,7 +123,30 @@ def inventory(surveys: int, cells: int, seed: int) -> bytes:
         raise ValueError(f"a survey needs 5 cells or more: `{cells}`")
     sizes = [2] * ((cells - 3) // 2)
     sizes[-1] += (cells - 3) % 2
-    return _inventory(surveys, lambda _: sizes, seed)
+    rng = random.Random(seed)
+    pool = _pool(rng, FILTERS)
+    return _dump([_survey(rng, pool, number, sizes) for number in range(surveys)])
+
+
+def opportunities(
+    surveys: int, seed: int, filters: tuple[float, float] = FILTERS, first: int = 0
+) -> list[Body]:
+    """Return Dynata opportunities of 3 filters and 8 quotas of 2 or 3 cells.
+
+    A filter is a cell that a share of members between those of `filters` meets. The number of the
+    first one makes its id, and those of the others.
+    """
+    rng = random.Random(seed)
+    pool = _pool(rng, filters)
+    return [
+        _survey(rng, pool, number, rng.choices((2, 3), k=8))
+        for number in range(first, first + surveys)
+    ]
+
+
+def members(count: int, seed: int) -> pa.Table:
+    """Return members as a panel of the case has them, `m00000001` first."""
+    return _members(_attributes(), 0, count, seed)
 
 
 # The panel
@@ -262,11 +289,12 @@ def _multi(rng: np.random.Generator, attribute: Attribute, members: int) -> pa.A
     return pa.ListArray.from_arrays(pa.array(offsets), codes, mask=pa.array(missing))
 
 
-def _panel_file(attributes: tuple[Attribute, ...]) -> str:
+def panel_file() -> str:
+    """Return the panel file of a case, without country and language."""
+    attributes = _attributes()
     lines = ["[panel]", 'source = "members.parquet"', 'member_id = "member_id"']
     for attribute in attributes:
         lines += ["", f"[attributes.{attribute.name}]", f'type = "{attribute.kind}"']
-    lines += ["", "[constants]", 'country = "US"', 'language = "en"']
     lines += ["", "[marketplaces.dynata.attributes]"]
     for attribute in attributes:
         mapped = f'attribute = "{attribute.name}"'
@@ -281,15 +309,15 @@ def _panel_file(attributes: tuple[Attribute, ...]) -> str:
 # The pool of cells
 
 
-def _pool(rng: random.Random) -> Pool:
-    """Make the distinct cells that surveys draw from.
-
-    A filter is a cell that many meet, so that surveys keep members enough.
-    """
+def _pool(rng: random.Random, filters: tuple[float, float]) -> Pool:
+    """Make the distinct cells that surveys draw from; filters are those of some shares."""
+    low, high = filters
     cells = [cell for attribute in _attributes() for cell in _cells(rng, attribute)]
     return Pool(
         tuple(cells),
-        tuple(itertools.accumulate(cell.weight if cell.share > 0.5 else 0.0 for cell in cells)),
+        tuple(
+            itertools.accumulate(cell.weight if low < cell.share < high else 0.0 for cell in cells)
+        ),
         tuple(itertools.accumulate(cell.weight if cell.share < 0.8 else 0.0 for cell in cells)),
     )
 
@@ -400,12 +428,8 @@ def _any(share: float) -> float:
 # The surveys
 
 
-def _inventory(surveys: int, sizes: Callable[[random.Random], Sequence[int]], seed: int) -> bytes:
-    """Return the JSON of surveys whose quotas have the sizes that ``sizes`` draws."""
-    rng = random.Random(seed)
-    pool = _pool(rng)
-    drawn = [_survey(rng, pool, number, sizes(rng)) for number in range(surveys)]
-    return orjson.dumps(drawn, option=orjson.OPT_INDENT_2)
+def _dump(bodies: list[Body]) -> bytes:
+    return orjson.dumps(bodies, option=orjson.OPT_INDENT_2)
 
 
 def _survey(rng: random.Random, pool: Pool, number: int, sizes: Sequence[int]) -> Body:

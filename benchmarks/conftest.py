@@ -7,6 +7,7 @@ The first run writes the case into `.benchmarks/`, later ones reuse it.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -38,6 +39,8 @@ SUMMARY = pytest.StashKey[Summary]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--members", type=int, default=1_000_000, help="Members of the panel.")
     parser.addoption("--many", type=int, default=10_000_000, help="Members of a large panel.")
+    parser.addoption("--rules", type=int, default=100_000, help="Most rules to route on.")
+    parser.addoption("--toluna", type=Path, help="A GetQuotas answer to make an inventory of, too.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
