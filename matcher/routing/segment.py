@@ -66,7 +66,8 @@ _ROOM = 1 << 21
 _FEWEST = 128
 
 _SPARSE = 32
-"""Fewer ways than one in so many are listed by number rather than as bits."""
+_SMALL = 1 << 13
+"""In larger blocks than this, fewer ways than one in so many are listed by number, not as bits."""
 
 
 class Segment:
@@ -202,17 +203,24 @@ class Block:
         mine = [keys[place] for place in self._places]
         try:
             rows = [*map(dict.get, self._rows, mine)]
-        except TypeError:  # of something that can be no answer, which is told when it is read
+        except TypeError:  # of what can be no answer, which is told when it is read
             rows = [None] * len(mine)
         try:
             bits = reduce(and_, rows, mask)
-        except TypeError:  # some rows are still to be made
-            for number, row in enumerate(rows):
-                if row is None:
-                    asked = self._asked[number]
-                    rows[number] = asked.row(mine[number], self._places[number], reader)
-            bits = reduce(and_, rows, mask)
+        except TypeError:  # some are still to be made
+            bits = self._certain_slowly(mine, rows, reader, mask)
         return _pieces(self.first, bits, self.size) if bits else ()
+
+    def _certain_slowly(
+        self, mine: Sequence[Key], rows: Sequence[Bits | None], reader: Reader, bits: Bits
+    ) -> Bits:
+        """The same; rows that are there come first, since with luck no other is needed then."""
+        bits = reduce(and_, [row for row in rows if row is not None], bits)
+        for number, row in enumerate(rows):
+            # What is no text, and not read yet, may be no answer: that is always told.
+            if row is None and (bits or mine[number].__class__ not in (str, tuple)):
+                bits &= self._asked[number].row(mine[number], self._places[number], reader)
+        return bits
 
     def possible(
         self, keys: Sequence[Key], reader: Reader, mask: Bits
@@ -291,7 +299,7 @@ class _Asked:
                 wanted[plane] |= part[plane + 2]
         bits = reduce(and_, wanted, ~(vetoed | unusable))
         if packed.others:
-            decided = frozenset[AnyAnswer]().union(*map(self._index.decided, answers))
+            decided = [*map(self._index.decided, answers)]
             for rule, ways in packed.others.items():
                 if not _holds(rule, decided):
                     bits &= ~ways
@@ -319,8 +327,8 @@ Posting: TypeAlias = "Bits | array[int]"
 """Ways of a block: as bits, or by number where they are few."""
 
 
-def _holds(rule: Rule, decided: frozenset[AnyAnswer]) -> bool:
-    """Whether a rule holds for who has given answers, by the leaves that these decide."""
+def _holds(rule: Rule, decided: Sequence[frozenset[AnyAnswer]]) -> bool:
+    """Whether a rule holds for who has given answers, by the leaves that each of them decides."""
     match rule:
         case And(rules):
             return all(_holds(part, decided) for part in rules)
@@ -329,9 +337,9 @@ def _holds(rule: Rule, decided: frozenset[AnyAnswer]) -> bool:
         case Not(inner):
             return not _holds(inner, decided)
         case Unusable():
-            return rule not in decided
+            return all(rule not in leaves for leaves in decided)
         case _:
-            return rule in decided
+            return any(rule in leaves for leaves in decided)
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +431,7 @@ def _all_bits(lists: _Lists, size: int) -> Bits:
 
 def _postings(lists: _Lists, size: int) -> dict[AnyAnswer, Posting]:
     return {
-        leaf: ways if len(ways) * _SPARSE < size else _bits(ways, size)
+        leaf: ways if max(len(ways) * _SPARSE, _SMALL) < size else _bits(ways, size)
         for leaf, ways in lists.items()
     }
 

@@ -18,7 +18,7 @@ from matcher.rewrite import Simplifier
 from matcher.rule import FALSE, TRUE, And, Const, InIds, Not, Or, Rule, TookPart
 from matcher.survey import Group, Quota, Regime, Survey
 
-MOST_WAYS = 64
+MOST_WAYS = 512
 """A survey with more ways than this is judged whole."""
 
 
