@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, TypeAlias
 
 from matcher.diagnostic import Diagnostic, Level
@@ -25,7 +26,7 @@ from matcher.rule import (
     one_of,
     took_part,
 )
-from matcher.survey import Clause, Reason
+from matcher.survey import Clause, Reason, Survey
 from profiles.errors import did_you_mean
 from profiles.mapping import AttributeMapping, PanelMapping, Target
 from profiles.participation import OUTCOMES
@@ -73,7 +74,8 @@ class Lowering:
     """Lowers the parts of one survey after the other, for one marketplace and panel mapping.
 
     What does not depend on the survey is remembered: most surveys ask the same things. `known` is
-    for what a marketplace reads parts of its payloads as.
+    for what a marketplace reads parts of its payloads as, `surveys` for what it made of whole ones
+    and found in them, by a digest.
     """
 
     def __init__(self, marketplace: str, mapping: PanelMapping) -> None:
@@ -83,6 +85,7 @@ class Lowering:
         self.origins: dict[tuple[Rule, str], None] = {}
         self.once: dict[str, Diagnostic] = {}
         self.known: dict[Hashable, Any] = {}
+        self.surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = {}
         self._rules: dict[Hashable, Rule] = {}
         self._targets: dict[int, dict[object, Target | None]] = {}
 
@@ -90,14 +93,14 @@ class Lowering:
         """Begin a new survey; its findings are collected in what is given back."""
         self.findings = Findings(survey)
         self.origins = {}
-        for remembered in (self.known, self._rules, self._targets):
+        for remembered in (self.known, self.surveys, self._rules, self._targets):
             if len(remembered) > _MOST_REMEMBERED:
                 remembered.clear()
         return self.findings
 
     def stands_at(self, rule: Rule, pointer: str) -> Rule:
         """Note where a condition of the survey comes from; gives back its rule."""
-        self.origins[rule, pointer] = None
+        self.origins[rule, intern(pointer)] = None
         return rule
 
     def remembered(self, key: Hashable | None, lower: Callable[[], Rule]) -> Rule:

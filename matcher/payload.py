@@ -6,15 +6,14 @@ be read at all ends the work.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from matcher.diagnostic import Diagnostic, Level
+from matcher.garbage import no_garbage_collection
 from matcher.json_input import NotJsonError, parse_json
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace
@@ -40,7 +39,7 @@ def load_surveys(
     """
     loader = _Loader(mapping, named(marketplace))
     paths = list(paths)
-    with _no_garbage_collection():
+    with no_garbage_collection():
         for path in paths:
             for found in documents(path):
                 if isinstance(found, Diagnostic):
@@ -62,21 +61,6 @@ def _nothing_found(paths: Iterable[str | Path], findings: list[Diagnostic]) -> s
     hint = f" ({first.hint})" if first.hint else ""
     more = f" (and {len(findings) - 1:,} more)" if len(findings) > 1 else ""
     return f"{first.file}: no survey found: {at}{first.message}{hint}{more}"
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """What is read stays alive to the end; looking through it meanwhile takes a third of the time.
-
-    Reference counts still free what they can.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Loader:

@@ -6,6 +6,7 @@ JSON rather than pickle: a plan may come from another machine, and reading one m
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, TypeVar
 
 import orjson
@@ -204,14 +205,16 @@ def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
         _typed(str, id_),
         _typed(bool, live),
         tuple(
-            Clause(_rule_at(number, rules), Reason(reason), _typed(str, pointer))
+            Clause(_rule_at(number, rules), Reason(reason), intern(_typed(str, pointer)))
             for number, reason, pointer in gate
         ),
         tuple(_read_group(group, rules) for group in groups),
         None if pay is None else _typed(float, pay),
         None if remaining is None else _typed(int, remaining),
         None if told_at is None else _typed(float, told_at),
-        tuple((_rule_at(number, rules), _typed(str, pointer)) for number, pointer in origins),
+        tuple(
+            (_rule_at(number, rules), intern(_typed(str, pointer))) for number, pointer in origins
+        ),
     )
 
 
@@ -219,7 +222,7 @@ def _read_group(line: list[Any], rules: list[Rule]) -> Group:
     quotas, pointer, regime, required = line
     return Group(
         tuple(_read_quota(quota, rules) for quota in quotas),
-        _typed(str, pointer),
+        intern(_typed(str, pointer)),
         Regime(regime),
         _typed(bool, required),
     )
@@ -232,6 +235,6 @@ def _read_quota(line: list[Any], rules: list[Rule]) -> Quota:
         _rule_at(number, rules),
         _typed(bool, live),
         _typed(int, remaining),
-        _typed(str, pointer),
+        intern(_typed(str, pointer)),
         tuple(_read_group(nested, rules) for nested in groups),
     )

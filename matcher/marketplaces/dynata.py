@@ -8,9 +8,11 @@ seats and a status.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import repeat
+from sys import intern
 
 import orjson
 from pydantic import Field
@@ -50,6 +52,7 @@ from profiles.mapping import AttributeMapping
 from profiles.schema import Kind
 from profiles.values import as_code, as_moment, is_negative_code
 
+_STATUSES = ("OPEN", "PAUSED", "CLOSED")
 _INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})
 _NEEDS = {
     "VALUE": ("value", "value"),
@@ -223,7 +226,7 @@ class _Cells:
             for tag in tags:
                 rule = rules[tag]
                 if rule is not None and rule is not TRUE and tag in self._by_tag:
-                    origins[rule, f"/cells/{self._by_tag[tag]}"] = None
+                    origins[rule, intern(f"/cells/{self._by_tag[tag]}")] = None
         used = {*self._used[False], *self._used[True]}
         for tag, number in self._by_tag.items():
             if tag not in used:
@@ -439,7 +442,7 @@ def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -
             lowering.findings.warning("empty-group", pointer, "a quota group that nobody can meet")
         quotas = []
         for place, part in enumerate(group):
-            at = f"{pointer}/{place}"
+            at = intern(f"{pointer}/{place}")
             unknown_keys(part, _NO_KEYS, at, lowering.findings)
             _check_status(part.status, f"{at}/status", lowering)
             rule = _lower_object(part.cells, cells, at, in_quota=True)
@@ -449,7 +452,7 @@ def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -
 
 
 def _check_status(status: str, pointer: str, lowering: Lowering) -> None:
-    if status not in ("OPEN", "PAUSED", "CLOSED"):
+    if status not in _STATUSES:
         lowering.findings.warning(
             "unknown-status", pointer, f"the status `{status}` is not known and does not admit"
         )
@@ -491,7 +494,71 @@ def _read(
     return opportunity, _Tagged(tags, read, alike)
 
 
+_OF_THE_MOMENT = frozenset(
+    "status quotas notified modified created links completes days_in_field".split()
+)
+"""Keys of which nothing but status, seats and time is taken, once the quotas have been read."""
+
+
+def _but_for_seats(raw: dict[str, Json]) -> bytes | None:
+    """A digest of all that an opportunity says but for status, seats and time.
+
+    None: these do not read as they should, so that it must be read whole.
+    """
+    quotas = raw.get("quotas")
+    if raw.get("status") not in _STATUSES or not isinstance(quotas, list):
+        return None
+    said = {key: value for key, value in raw.items() if key not in _OF_THE_MOMENT}
+    parts = []
+    for group in quotas:
+        if not isinstance(group, list):
+            return None
+        for quota in group:
+            if not isinstance(quota, dict) or quota.get("status") not in _STATUSES:
+                return None
+            if type(quota.get("count")) is not int or abs(quota["count"]) >= 1 << 63:
+                return None
+            parts.append({**quota, "count": 0, "status": ""})
+        parts.append({})
+    try:
+        written = orjson.dumps([said, parts])
+    except TypeError:  # an integer of more than 64 bits
+        return None
+    return blake2b(written, digest_size=16).digest()
+
+
+def _with_seats_of(survey: Survey, raw: dict[str, Json]) -> Survey:
+    """An opportunity that was read before, with the status, the seats and the time of another."""
+    groups = []
+    for group, quotas in zip(survey.groups, raw["quotas"], strict=True):
+        told = [
+            Quota(old.id, old.rule, new["status"] == "OPEN", max(new["count"], 0), old.pointer)
+            for old, new in zip(group.quotas, quotas, strict=True)
+        ]
+        groups.append(Group(tuple(told), group.pointer))
+    return replace(
+        survey,
+        live=raw["status"] == "OPEN",
+        groups=tuple(groups),
+        told_at=as_moment(raw.get("notified")),
+    )
+
+
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    """Lower an opportunity; of one that differs in its seats alone, only these are read."""
+    digest = _but_for_seats(raw)
+    before = None if digest is None else lowering.surveys.get(digest)
+    if before is not None:
+        survey, findings = before
+        lowering.findings.all += findings
+        return _with_seats_of(survey, raw)
+    found = _lower_whole(raw, lowering)
+    if found is not None and digest is not None and not lowering.findings.fatal:
+        lowering.surveys[digest] = found, tuple(lowering.findings.all)
+    return found
+
+
+def _lower_whole(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     opportunity, tagged = _read(raw, lowering)
     if opportunity is None or tagged is None:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from sys import intern
 
 from matcher.lowering import Findings, Lowering
 from matcher.marketplaces.shape import (
@@ -237,7 +238,7 @@ def _lower_layer(layer: Layer, pointer: str, lowering: Lowering) -> Group:
     if not layer.SubQuotas:
         lowering.findings.warning("empty-group", pointer, "a layer that nobody can meet")
     quotas = tuple(
-        _lower_subquota(subquota, f"{pointer}/SubQuotas/{number}", lowering)
+        _lower_subquota(subquota, intern(f"{pointer}/SubQuotas/{number}"), lowering)
         for number, subquota in enumerate(layer.SubQuotas)
     )
     return Group(quotas, pointer)
@@ -246,7 +247,7 @@ def _lower_layer(layer: Layer, pointer: str, lowering: Lowering) -> Group:
 def _lower_quota(quota: TolunaQuota, pointer: str, lowering: Lowering, recontact: bool) -> Quota:
     unknown_keys(quota, _QUOTA_KEYS, pointer, lowering.findings)
     layers = tuple(
-        _lower_layer(layer, f"{pointer}/Layers/{number}", lowering)
+        _lower_layer(layer, intern(f"{pointer}/Layers/{number}"), lowering)
         for number, layer in enumerate(quota.Layers)
     )
     quota_id = as_code(quota.QuotaID)
@@ -314,7 +315,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     if not survey.Quotas:
         lowering.findings.warning("empty-group", "/Quotas", "a survey without quotas")
     quotas = tuple(
-        _lower_quota(quota, f"/Quotas/{number}", lowering, bool(survey.IsSurveyRecontact))
+        _lower_quota(quota, intern(f"/Quotas/{number}"), lowering, bool(survey.IsSurveyRecontact))
         for number, quota in enumerate(survey.Quotas)
     )
     left = survey.EstimatedCompletesRemaining

@@ -19,7 +19,7 @@ Rank: TypeAlias = tuple[bool, float, int]
 """Surveys in order of worth: whether it is unknown, its negative, and when it first came."""
 
 _PAGE = 1 << 8
-_RATIO = 4
+_RATIO = 2
 """A layer is at least so many times as large as the next, or they are merged."""
 
 

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from matcher.choice import Choice, How, make_choice
+from matcher.garbage import no_garbage_collection
 from matcher.plan import Plan
 from matcher.routing.inventory import Inventory, LayerMaker, Rank
 from matcher.routing.notes import Notes
@@ -68,9 +69,10 @@ class Router:
         self._notes = Notes()
         self._updater: Updater | None = None
         self._maker = LayerMaker(self._reader.place)
-        ranked = [(self._rank(survey, n), survey) for n, survey in enumerate(plan.surveys)]
-        self._arrived = len(ranked)
-        self._inventory = Inventory((self._maker.layer(ranked),))
+        with no_garbage_collection():
+            ranked = [(self._rank(survey, n), survey) for n, survey in enumerate(plan.surveys)]
+            self._arrived = len(ranked)
+            self._inventory = Inventory((self._maker.layer(ranked),))
 
     def match(self, member: Row, context: Row | None = None, *, limit: int | None = None) -> Routed:
         """The surveys that a member may be sent to, best first.
@@ -145,7 +147,7 @@ class Router:
         is when the batch was so, as far as it does not say itself (default: now). What is malformed
         is set aside. Raises InputError where there is no such marketplace.
         """
-        with self._lock:
+        with self._lock, no_garbage_collection():
             self._release_expired()
             if self._updater is None:
                 # Imported here so that a router starts, and routes, without what reads payloads.

@@ -15,6 +15,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import reduce
 from operator import and_
 from typing import Any, Protocol, TypeAlias
@@ -22,13 +23,14 @@ from typing import Any, Protocol, TypeAlias
 from matcher.evaluate import Member, evaluate
 from matcher.rewrite import Simplifier
 from matcher.routing.leaves import AnyAnswer, LeafIndex
-from matcher.routing.ways import Offer, Routable, Way
+from matcher.routing.ways import Asked, Offer, Routable
 from matcher.rule import (
     FALSE,
     TRUE,
     UNKNOWN,
     And,
     Answered,
+    Const,
     InRanges,
     Not,
     OneOf,
@@ -92,8 +94,8 @@ class Segment:
             if len(self.offers) - makers[-1].first >= largest:
                 largest = min(largest * _GROWTH, _LARGEST_BLOCK)
                 makers.append(_BlockMaker(len(self.offers), sorter))
+            makers[-1].add(survey)
             for way in survey.ways:
-                makers[-1].add(way)
                 if survey.whole or way.rest:
                     self.asking[len(self.offers)] = None if survey.whole else way.rest
                 self.offers.append(way.offer)
@@ -313,7 +315,7 @@ class _Asked:
             packed, size = self._packed, self._size
             leaves = self._index.decided(answer)
             found = self._parts[answer] = (
-                packed.never | _union(packed.forbidding, leaves, size),
+                _union(packed.forbidding, leaves, size),
                 packed.needing_usable & ~_union(packed.usable, leaves, size),
                 *(
                     free | _union(plane, leaves, size)
@@ -330,6 +332,8 @@ Posting: TypeAlias = "Bits | array[int]"
 def _holds(rule: Rule, decided: Sequence[frozenset[AnyAnswer]]) -> bool:
     """Whether a rule holds for who has given answers, by the leaves that each of them decides."""
     match rule:
+        case Const(truth):
+            return truth is Truth.TRUE
         case And(rules):
             return all(_holds(part, decided) for part in rules)
         case Or(rules):
@@ -348,8 +352,7 @@ class _Packed:
 
     `wanting`, by plane: the ways that want each leaf, and in `free` those that want none.
     `forbidding`: those that want a leaf not to hold; `usable`: those that want a usable answer,
-    by what is one, all of them in `needing_usable`; `never`: those that no answer suits; `others`:
-    those with any other condition.
+    by what is one, all of them in `needing_usable`; `others`: those with any other condition.
     """
 
     wanting: tuple[dict[AnyAnswer, Posting], ...]
@@ -357,7 +360,6 @@ class _Packed:
     forbidding: dict[AnyAnswer, Posting]
     usable: dict[AnyAnswer, Posting]
     needing_usable: Bits
-    never: Bits
     others: dict[Rule, Bits]
 
 
@@ -371,37 +373,34 @@ class _Conditions:
         self.wanting: list[_Lists] = []
         self.forbidding = _listed()
         self.usable = _listed()
-        self._never = array("L")
         self.others = _listed()
+        self._lists = {
+            _Kind.FORBIDDING: self.forbidding,
+            _Kind.USABLE: self.usable,
+            _Kind.OTHER: self.others,
+        }
         self.not_missing = array("L")
         self.never_missing = array("L")
         self.not_none = array("L")
         self.vague = array("L")
 
-    def add(self, way: int, condition: _Condition, wanted: int) -> int:
-        """Note a condition of a way that wants so many leaves already; gives how many then."""
+    def add(self, ways: range, condition: _Condition, wanted: int) -> int:
+        """Note a condition of ways that want so many leaves already; gives how many then."""
         if condition.missing is not Truth.TRUE:
-            self.not_missing.append(way)
+            self.not_missing.extend(ways)
         if condition.missing is Truth.FALSE:
-            self.never_missing.append(way)
+            self.never_missing.extend(ways)
         if condition.none is not Truth.TRUE:
-            self.not_none.append(way)
+            self.not_none.extend(ways)
         if condition.vague:
-            self.vague.append(way)
-        match condition.answered:
-            case OneOf() | StartsWith() | InRanges() as leaf:
-                if wanted == len(self.wanting):
-                    self.wanting.append(_listed())
-                self.wanting[wanted][leaf].append(way)
-                return wanted + 1
-            case Not(OneOf() | StartsWith() | InRanges() as leaf):
-                self.forbidding[leaf].append(way)
-            case Not(Unusable() as leaf):
-                self.usable[leaf].append(way)
-            case rule if rule is FALSE:
-                self._never.append(way)
-            case rule if rule is not TRUE:
-                self.others[rule].append(way)
+            self.vague.extend(ways)
+        if condition.kind is _Kind.WANTING:
+            if wanted == len(self.wanting):
+                self.wanting.append(_listed())
+            self.wanting[wanted][condition.answered].extend(ways)
+            return wanted + 1
+        if condition.kind is not _Kind.NOTHING:
+            self._lists[condition.kind][condition.answered].extend(ways)
         return wanted
 
     def packed(self, size: int) -> _Packed:
@@ -413,7 +412,6 @@ class _Conditions:
             _postings(self.forbidding, size),
             _postings(self.usable, size),
             _all_bits(self.usable, size),
-            _bits(self._never, size),
             {rule: _bits(ways, size) for rule, ways in self.others.items()},
         )
 
@@ -436,18 +434,43 @@ def _postings(lists: _Lists, size: int) -> dict[AnyAnswer, Posting]:
     }
 
 
+class _Kind(Enum):
+    """What a condition comes to for who has answered."""
+
+    NOTHING = auto()
+    WANTING = auto()
+    FORBIDDING = auto()
+    USABLE = auto()
+    OTHER = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class _Condition:
     """A rule on one attribute: what it comes to for who has answered, and for who has not.
 
-    `answered` is true for the answers for which the rule is; `vague`: it may be unknown for
-    others. `missing`: the rule's truth without an answer; `none`: with an empty list of them.
+    It is true for answers for which the leaf `answered` is (or is not, as `kind` says), or the
+    rule of another kind; `vague`: it may be unknown for others. `missing`: its truth without an
+    answer; `none`: with an empty list of them.
     """
 
-    answered: Rule
+    kind: _Kind
+    answered: Any
     missing: Truth
     none: Truth
     vague: bool
+
+
+def _kind_of(answered: Rule) -> tuple[_Kind, Rule]:
+    """The kind of a condition, by what it comes to for who has answered; and its leaf."""
+    match answered:
+        case OneOf() | StartsWith() | InRanges() as leaf:
+            return _Kind.WANTING, leaf
+        case Not(OneOf() | StartsWith() | InRanges() as leaf):
+            return _Kind.FORBIDDING, leaf
+        case Not(Unusable() as leaf):
+            return _Kind.USABLE, leaf
+        case _:
+            return (_Kind.NOTHING if answered is TRUE else _Kind.OTHER), answered
 
 
 class _Sorter:
@@ -462,7 +485,7 @@ class _Sorter:
         found = self._known.get(rule)
         if found is None:
             found = self._known[rule] = _Condition(
-                self._simplifier.simplify(_when_answered(rule)),
+                *_kind_of(self._simplifier.simplify(_when_answered(rule))),
                 evaluate(rule, Member("", {})),
                 evaluate(rule, Member("", {attribute: ()})),
                 _mentions_unknown(rule),
@@ -504,18 +527,24 @@ class _BlockMaker:
         self._size = 0
         self._unsure = array("L")
 
-    def add(self, way: Way) -> None:
-        """Add the next way."""
-        wanted: dict[str, int] = {}
-        for name, rule in way.conditions:
-            conditions = self.asked.get(name)
-            if conditions is None:
-                conditions = self.asked[name] = _Conditions()
+    def add(self, survey: Routable) -> None:
+        """Add the ways of the next survey."""
+        first, self._size = self._size, self._size + len(survey.ways)
+        shared: dict[str, int] = {}
+        self._add(range(first, self._size), survey.conditions, shared)
+        for number, way in enumerate(survey.ways, start=first):
+            self._add(range(number, number + 1), way.conditions, dict(shared))
+            if UNKNOWN in way.rest:
+                self._unsure.append(number)
+
+    def _add(self, ways: range, conditions: Sequence[Asked], wanted: dict[str, int]) -> None:
+        """Add conditions that ways have in common; `wanted` counts the leaves that they want."""
+        for name, rule in conditions:
+            asked = self.asked.get(name)
+            if asked is None:
+                asked = self.asked[name] = _Conditions()
             condition = self._sorter.condition(name, rule)
-            wanted[name] = conditions.add(self._size, condition, wanted.get(name, 0))
-        if UNKNOWN in way.rest:
-            self._unsure.append(self._size)
-        self._size += 1
+            wanted[name] = asked.add(ways, condition, wanted.get(name, 0))
 
     def block(self, names: Names, indexes: dict[str, LeafIndex]) -> Block:
         """The ways as bits."""

@@ -78,15 +78,12 @@ class Updater:
         if not changes.unread:
             batch.close_others(refreshed, changes)
         self._link(batch)
-        told = {name: each for name, each in batch.staged.items() if each != batch.before[name]}
-        news = {
-            name: before
-            for name, each in told.items()
-            if (before := batch.before[name]) is None or _said(before) != _said(each)
-        }
+        before = batch.before
+        told = {name: each for name, each in batch.staged.items() if each is not before[name]}
+        news = [name for name, each in told.items() if not _said_alike(before[name], each)]
         return told, Applied(
-            tuple(name for name, before in news.items() if before is None),
-            tuple(name for name, before in news.items() if before is not None),
+            tuple(name for name in news if before[name] is None),
+            tuple(name for name in news if before[name] is not None),
             tuple(batch.set_aside),
             batch.repeated,
             batch.stale,
@@ -148,7 +145,7 @@ class _Batch:
             self.stale += 1
             return
         told = self._notes.laid_over(told)
-        self.repeated += known is not None and _said(told) == _said(known)
+        self.repeated += _said_alike(known, told)
         self.staged[told.name] = told
 
     def quota(self, told: QuotaTold) -> None:
@@ -211,6 +208,14 @@ class _Batch:
         self.staged[known.name] = changed
 
 
-def _said(survey: Survey) -> Survey:
-    """What was said of a survey, without when."""
-    return replace(survey, told_at=None)
+def _said_alike(one: Survey | None, other: Survey) -> bool:
+    """Whether the same was said of a survey, but for when."""
+    return (
+        one is not None
+        and one.live is other.live
+        and one.remaining == other.remaining
+        and one.pay == other.pay
+        and one.gate == other.gate
+        and one.groups == other.groups
+        and one.origins == other.origins
+    )

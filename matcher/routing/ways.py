@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import count, product
 from math import prod
+from typing import TypeAlias
 
 from matcher.rewrite import Simplifier
 from matcher.rule import FALSE, TRUE, And, Const, InIds, Not, Or, Rule, TookPart
@@ -30,24 +32,32 @@ class Offer:
     quota_ids: tuple[str, ...]
 
 
+Asked: TypeAlias = tuple[str, Rule]
+"""A condition on one attribute: its name, and the rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way into a survey.
 
     `quotas` numbers the quotas on it, in the order of `walk`; all must be open. `conditions` ask
-    one attribute each, named with each; `rest` are the other rules that must hold.
+    one attribute each; `rest` are the other rules that must hold.
     """
 
     offer: Offer
     quotas: tuple[int, ...]
-    conditions: tuple[tuple[str, Rule], ...]
+    conditions: tuple[Asked, ...]
     rest: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Routable:
-    """A survey's ways. `whole`: the survey must be judged whole; if not, its ways say all."""
+    """A survey's ways, and the conditions that all of them have besides their own.
 
+    `whole`: the survey must be judged whole; if not, its ways say all.
+    """
+
+    conditions: tuple[Asked, ...]
     ways: tuple[Way, ...]
     whole: bool
 
@@ -79,33 +89,43 @@ class WayCompiler:
         self._simplifier = Simplifier()
         self._parts: dict[Rule, tuple[Rule, ...]] = {}
         self._asked: dict[Rule, frozenset[str | None]] = {}
+        self._attributes: dict[Rule, str | None] = {}
 
     def compile(self, survey: Survey) -> Routable:
         """The ways into a survey, be it open or not."""
-        gate = tuple(clause.rule for clause in survey.gate)
-        if not _passes_over(survey.groups) or _choices(survey.groups) > MOST_WAYS:
-            return Routable(tuple(self._ways(survey, _Path(rules=gate), 1)), whole=True)
-        paths = _paths(survey.groups, count())
-        most = MOST_WAYS // max(len(paths), 1)
-        before = _Path(rules=gate)
-        ways = (way for path in paths for way in self._ways(survey, before.then(path), most))
-        return Routable(tuple(ways), whole=False)
+        gate = self._split(clause.rule for clause in survey.gate)
+        shared = tuple((name, part) for part in gate if (name := self._attribute(part)) is not None)
+        others = [part for part in gate if self._attribute(part) is None]
+        whole = not _passes_over(survey.groups) or _choices(survey.groups) > MOST_WAYS
+        paths = [_Path()] if whole else _paths(survey.groups, count())
+        most = 1 if whole else MOST_WAYS // max(len(paths), 1)
+        ways: list[Way] = []
+        if FALSE not in gate:
+            known = frozenset(gate)
+            for path in paths:
+                parts = [part for part in self._split(path.rules) if part not in known]
+                ways += self._ways(Offer(survey.name, path.ids), path, [*others, *parts], most)
+        return Routable(shared, tuple(ways), whole)
 
-    def _ways(self, survey: Survey, path: _Path, most: int) -> Iterator[Way]:
+    def _ways(self, offer: Offer, path: _Path, parts: list[Rule], most: int) -> Iterator[Way]:
         """One way along a path, or one for each alternative where these are few."""
-        parts = self._split(path.rules)
         if FALSE in parts:
             return
-        offer = Offer(survey.name, path.ids)
         either = [part for part in parts if isinstance(part, Or) and self._attribute(part) is None]
         if prod(len(part.rules) for part in either) > most:
             either = []
         others = [part for part in parts if part not in either]
         for chosen in product(*(part.rules for part in either)):
-            named = [(self._attribute(part), part) for part in self._split((*others, *chosen))]
-            conditions = tuple((name, part) for name, part in named if name is not None)
-            rest = tuple(part for name, part in named if name is None)
-            yield Way(offer, path.quotas, conditions, rest)
+            found = self._split((*others, *chosen)) if chosen else others
+            conditions = []
+            rest = []
+            for part in found:
+                name = self._attribute(part)
+                if name is None:
+                    rest.append(part)
+                else:
+                    conditions.append((name, part))
+            yield Way(offer, path.quotas, tuple(conditions), tuple(rest))
 
     def _split(self, rules: Iterable[Rule]) -> list[Rule]:
         """The simplest rules that must all hold for these to hold."""
@@ -116,14 +136,19 @@ class WayCompiler:
                 simple = self._simplifier.simplify(rule)
                 parts = simple.rules if isinstance(simple, And) else (simple,)
                 self._parts[rule] = parts
-            found.update(dict.fromkeys(parts))
+            for part in parts:
+                found[part] = None
         found.pop(TRUE, None)
         return list(found)
 
     def _attribute(self, rule: Rule) -> str | None:
         """The attribute that a rule asks, where it asks one and nothing else."""
-        asked = self._all_asked(rule)
-        return next(iter(asked)) if len(asked) == 1 else None
+        try:
+            return self._attributes[rule]
+        except KeyError:
+            asked = self._all_asked(rule)
+            name = self._attributes[rule] = next(iter(asked)) if len(asked) == 1 else None
+            return name
 
     def _all_asked(self, rule: Rule) -> frozenset[str | None]:
         """The attributes that a rule asks; None stands for what is no attribute."""
@@ -152,16 +177,13 @@ def _paths(groups: Iterable[Group], numbers: Iterator[int]) -> list[_Path]:
     for group in groups:
         paths = []
         for quota in group.quotas:
-            first = _Path((quota.id,), (next(numbers),), (quota.rule,))
-            paths += [first.then(inner) for inner in _paths(quota.groups, numbers)]
+            path = _Path((quota.id,), (next(numbers),), (quota.rule,))
+            inner = _paths(quota.groups, numbers) if quota.groups else ()
+            paths += [path.then(each) for each in inner] if quota.groups else [path]
         choices.append(paths)
-    found = []
-    for chosen in product(*choices):
-        path = _Path()
-        for each in chosen:
-            path = path.then(each)
-        found.append(path)
-    return found
+    if len(choices) == 1:
+        return choices[0]
+    return [reduce(_Path.then, chosen, _Path()) for chosen in product(*choices)]
 
 
 def _passes_over(groups: Iterable[Group]) -> bool:
