@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import Any, Protocol, TypeAlias
 
 from matcher.evaluate import Member, evaluate
@@ -63,7 +63,7 @@ _FIRST_BLOCK = 1 << 11
 _GROWTH = 4
 _LARGEST_BLOCK = 1 << 17
 _PIECE = 1 << 11
-_ROOM = 1 << 21
+_ROOM = 1 << 22
 """Bytes of rows that a block keeps for each attribute, but always so many rows:"""
 _FEWEST = 128
 
@@ -218,9 +218,9 @@ class Block:
     ) -> Bits:
         """The same; rows that are there come first, since with luck no other is needed then."""
         bits = reduce(and_, [row for row in rows if row is not None], bits)
-        for number, row in enumerate(rows):
+        for number in [number for number, row in enumerate(rows) if row is None]:
             # What is no text, and not read yet, may be no answer: that is always told.
-            if row is None and (bits or mine[number].__class__ not in (str, tuple)):
+            if bits or mine[number].__class__ not in (str, tuple):
                 bits &= self._asked[number].row(mine[number], self._places[number], reader)
         return bits
 
@@ -292,14 +292,14 @@ class _Asked:
 
     def _make(self, answers: Answers) -> Bits:
         packed = self._packed
-        first, *others = map(self._part, answers)
-        vetoed, unusable, *wanted = first
-        for part in others:
-            vetoed |= part[0]
-            unusable &= part[1]
-            for plane in range(len(wanted)):
-                wanted[plane] |= part[plane + 2]
-        bits = reduce(and_, wanted, ~(vetoed | unusable))
+        try:
+            parts = [*map(self._parts.__getitem__, answers)]
+        except KeyError:
+            parts = [*map(self._part, answers)]
+        forbidding, not_usable, *planes = zip(*parts, strict=True)
+        bits: Bits = ~(reduce(or_, forbidding) | reduce(and_, not_usable))
+        for wanting in planes:
+            bits &= reduce(or_, wanting)
         if packed.others:
             decided = [*map(self._index.decided, answers)]
             for rule, ways in packed.others.items():
