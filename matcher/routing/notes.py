@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from matcher.routing.seats import Seat, with_quota
 from matcher.survey import Survey
 
+NEVER = float("-inf")
+"""When something was said that was not, in seconds since 1970."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What was said of a quota, or of a survey's own seats, alone."""
+    """The status and the seats that a part of a survey was said to have, and when each was so."""
 
-    live: bool | None
-    remaining: int | None
-    at: float
+    live: bool | None = None
+    live_at: float = NEVER
+    remaining: int | None = None
+    remaining_at: float = NEVER
+
+    def with_news(self, live: bool | None, remaining: int | None, at: float) -> Note:
+        """The note with what else is said; the same, where all of that is older."""
+        note = self
+        if live is not None and at >= self.live_at:
+            note = replace(note, live=live, live_at=at)
+        if remaining is not None and at >= self.remaining_at:
+            note = replace(note, remaining=remaining, remaining_at=at)
+        return note
+
+    def since(self, at: float) -> Note:
+        """What of it was said later than something else."""
+        note = self
+        if self.live_at <= at:
+            note = replace(note, live=None, live_at=NEVER)
+        if self.remaining_at <= at:
+            note = replace(note, remaining=None, remaining_at=NEVER)
+        return note
 
 
-@dataclass
-class Notes:
-    """By survey, what was said alone of parts of it, and later than of the whole."""
+NOTHING = Note()
 
-    by_survey: dict[str, dict[Seat, Note]] = field(default_factory=dict)
+Notes: TypeAlias = Mapping[Seat, Note]
+"""What was said of parts of a survey alone, and later than of the whole."""
 
-    def newest(self, survey: Survey, seat: Seat) -> float:
-        """When something was last said of a part of a survey."""
-        note = self.by_survey.get(survey.name, {}).get(seat)
-        told = float("-inf") if survey.told_at is None else survey.told_at
-        return told if note is None else max(told, note.at)
 
-    def keep(self, survey: Survey, seat: Seat, note: Note) -> None:
-        """Note what was said of a part; what the note leaves open stays as it was said before."""
-        notes = self.by_survey.setdefault(survey.name, {})
-        before = notes.get(seat)
-        if before is not None:
-            note = Note(
-                before.live if note.live is None else note.live,
-                before.remaining if note.remaining is None else note.remaining,
-                note.at,
-            )
-        notes[seat] = note
+def told_at(survey: Survey) -> float:
+    """When a survey was last said as a whole."""
+    return NEVER if survey.told_at is None else survey.told_at
 
-    def laid_over(self, survey: Survey) -> Survey:
-        """A survey that was said anew, with what was said later of parts; the rest is forgotten."""
-        told = float("-inf") if survey.told_at is None else survey.told_at
-        notes = self.by_survey.pop(survey.name, {})
-        newer = {seat: note for seat, note in notes.items() if note.at > told}
-        if newer:
-            self.by_survey[survey.name] = newer
-        for seat, note in newer.items():
-            survey = with_quota(survey, seat, note.live, note.remaining)
-        return survey
+
+def newer_notes(notes: Notes, survey: Survey) -> Notes:
+    """The notes that still stand beside a survey that was said anew."""
+    newer = {seat: note.since(told_at(survey)) for seat, note in notes.items()}
+    return {seat: note for seat, note in newer.items() if note != NOTHING}
+
+
+def with_notes(survey: Survey, notes: Notes) -> Survey:
+    """A survey as it was said, with what was said of parts of it since."""
+    for seat, note in notes.items():
+        survey = with_quota(survey, seat, note.live, note.remaining)
+    return survey

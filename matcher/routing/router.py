@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
+from math import inf, isfinite
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +21,7 @@ from matcher.routing.notes import Notes
 from matcher.routing.questions import Question, best_question
 from matcher.routing.respondent import HistoryOf, RespondentReader, Row
 from matcher.routing.routed import Routed
-from matcher.routing.seats import Ledger, Reservation
+from matcher.routing.seats import Ledger, Reservation, with_seats_left
 from matcher.routing.snapshot import read_router, write_router
 from matcher.survey import Survey
 from profiles.errors import InputError, did_you_mean
@@ -63,10 +64,10 @@ class Router:
         self._worth = worth or _pay
         self._clock = clock
         self._lock = Lock()
-        self._reader = RespondentReader(plan.mapping, as_of or date.today(), history)
-        self._midnight = _midnight(self._reader.as_of) if as_of is None else float("inf")
+        self._reader = RespondentReader(plan.mapping, as_of or self._today(), history)
+        self._midnight = _midnight(self._reader.as_of) if as_of is None else inf
         self._ledger = Ledger()
-        self._notes = Notes()
+        self._notes: dict[str, Notes] = {}
         self._updater: Updater | None = None
         self._maker = LayerMaker(self._reader.place)
         with no_garbage_collection():
@@ -82,8 +83,7 @@ class Router:
         panel's constants. `limit` is the most surveys of each list. Raises InputError where a
         value does not fit its attribute.
         """
-        if self._clock() >= min(self._ledger.next_expiry, self._midnight):
-            self._catch_up()
+        self._catch_up()
         return Routed(self._inventory, self._reader, member, context, self._choice, limit)
 
     def next_question(self, member: Row, context: Row | None = None) -> Question | None:
@@ -127,6 +127,7 @@ class Router:
     @property
     def surveys(self) -> tuple[Survey, ...]:
         """The surveys as they are now, with the seats now left, in the order they came."""
+        self._catch_up()
         return self._inventory.surveys()
 
     def apply(
@@ -145,8 +146,10 @@ class Router:
         `marketplace` overrides recognition by shape. `refresh` names marketplaces of which the
         batch is the whole inventory: their other surveys are closed. `at`, in seconds since 1970,
         is when the batch was so, as far as it does not say itself (default: now). What is malformed
-        is set aside. Raises InputError where there is no such marketplace.
+        is set aside. Raises InputError where there is no such marketplace, or `at` is no time.
         """
+        if at is not None and not isfinite(at):
+            raise InputError(f"`{at}` is no time, in seconds since 1970")
         with self._lock, no_garbage_collection():
             self._release_expired()
             if self._updater is None:
@@ -156,14 +159,20 @@ class Router:
                 self._updater = Updater(self._reader.mapping, self._inventory)
             read = self._updater.read(changes, marketplace)
             now = self._clock() if at is None else at
-            told, applied = self._updater.update(
+            update = self._updater.update(
                 read, refresh, self._inventory, self._ledger, self._notes, now
             )
-            for survey in told.values():
-                self._ledger.told(survey)
-            left = {name: self._ledger.as_left(survey) for name, survey in told.items()}
+            told = update.surveys
+            counts = {name: self._ledger.counts_when_told(each) for name, each in told.items()}
+            left = {name: with_seats_left(each, counts[name]) for name, each in told.items()}
             self._inventory = self._inventory.changed(left, self._next_rank, self._maker)
-            return applied
+            self._ledger.counts.update({name: each for name, each in counts.items() if each})
+            for name, notes in update.notes.items():
+                if notes:
+                    self._notes[name] = notes
+                else:
+                    self._notes.pop(name, None)
+            return update.applied
 
     def reserve(
         self, member_id: str, survey: str, quota_ids: Sequence[str], ttl: float
@@ -173,8 +182,8 @@ class Router:
         None where one of them is no longer open, or he has completed the survey here. A member
         who holds these seats already holds them longer; other seats of the survey are given back.
         """
-        if not ttl > 0:
-            raise InputError(f"seats are held for more than {ttl} seconds")
+        if not 0 < ttl < inf:
+            raise InputError(f"seats are held for more than 0 seconds, and not for ever: `{ttl}`")
         with self._lock:
             self._release_expired()
             ledger = self._ledger
@@ -189,8 +198,6 @@ class Router:
                 return None
             reservation = ledger.hold(now, member_id, quota_ids, expires)
             if reservation is not None:
-                if mine is not None:
-                    ledger.give_back(mine.reservation.id, completed=False)
                 self._settle([survey])
             return reservation
 
@@ -242,16 +249,21 @@ class Router:
 
     def _catch_up(self) -> None:
         """Do what time alone makes due, unless another thread is changing something."""
+        if self._clock() < min(self._ledger.next_expiry, self._midnight):
+            return
         if not self._lock.acquire(blocking=False):
             return
         try:
             self._release_expired()
             if self._clock() >= self._midnight:
                 old = self._reader
-                self._reader = RespondentReader(old.mapping, date.today(), old.history)
+                self._reader = RespondentReader(old.mapping, self._today(), old.history)
                 self._midnight = _midnight(self._reader.as_of)
         finally:
             self._lock.release()
+
+    def _today(self) -> date:
+        return date.fromtimestamp(self._clock())
 
     def _next_rank(self, survey: Survey) -> Rank:
         """The rank of a survey that comes now."""

@@ -71,20 +71,32 @@ class Ledger:
     def hold(
         self, survey: Survey, member_id: str, quota_ids: Sequence[str], expires: float
     ) -> Reservation | None:
-        """Hold a seat in every quota on a way; None where one has none, or is no way."""
+        """Hold a seat in every quota on a way; None where one has none, or is no way.
+
+        Other seats of the survey that he holds are given back for them.
+        """
+        mine = self.held_by(member_id, survey.name)
+        if mine is not None:
+            self.give_back(mine.reservation.id, completed=False)
+            survey = self.as_left(survey)
         seats = way_of(survey, quota_ids)
         if seats is None:
+            if mine is not None:
+                self._take(mine, survey)
             return None
         self.number += 1
         reservation = Reservation(
             str(self.number), member_id, survey.name, tuple(quota_ids), expires
         )
-        self.add(Session(reservation, seats))
+        self._take(Session(reservation, seats), survey)
+        return reservation
+
+    def _take(self, session: Session, survey: Survey) -> None:
+        self.add(session)
         counts = self.counts.setdefault(survey.name, {})
         told = dict(seats_of(survey))
-        for seat in seats:
-            counts.setdefault(seat, Count(told[seat])).held += 1
-        return reservation
+        for seat in session.seats:
+            counts.setdefault(seat, Count(told.get(seat, 0))).held += 1
 
     def add(self, session: Session) -> None:
         """Take in a session whose seats are counted already."""
@@ -95,8 +107,10 @@ class Ledger:
             heapq.heappush(self._expiring, (reservation.expires, reservation.id))
 
     def prolong(self, session: Session, expires: float) -> Reservation:
-        """Hold a session's seats until another time."""
-        reservation = replace(session.reservation, expires=expires)
+        """Hold a session's seats until another time, if that is later."""
+        reservation = replace(
+            session.reservation, expires=max(expires, session.reservation.expires)
+        )
         self.add(replace(session, reservation=reservation))
         return reservation
 
@@ -136,20 +150,21 @@ class Ledger:
     @property
     def next_expiry(self) -> float:
         """When a session may expire next, in seconds since 1970."""
-        return self._expiring[0][0] if self._expiring else float("inf")
+        first = self._expiring[:1]  # one look: another thread may take it out meanwhile
+        return first[0][0] if first else float("inf")
 
-    def told(self, survey: Survey) -> None:
-        """Take what a marketplace has said anew.
+    def counts_when_told(self, survey: Survey) -> dict[Seat, Count]:
+        """The counts of a survey once its marketplace has said it anew.
 
         Where the seats left are others than it said before, those used up since are counted in.
         """
-        counts = self.counts.get(survey.name)
-        if counts is None:
-            return
         told = dict(seats_of(survey))
-        for seat, count in counts.items():
-            if told.get(seat, 0) != count.told:
-                count.told, count.used = told.get(seat, 0), 0
+        return {
+            seat: replace(count)
+            if told.get(seat, 0) == count.told
+            else Count(told.get(seat, 0), count.held)
+            for seat, count in self.counts.get(survey.name, {}).items()
+        }
 
     def as_told(self, survey: Survey) -> Survey:
         """A survey with the seats that the marketplace last said are left."""
@@ -158,8 +173,7 @@ class Ledger:
 
     def as_left(self, survey: Survey) -> Survey:
         """A survey with the seats that sessions here leave."""
-        counts = self.counts.get(survey.name, {})
-        return with_seats(survey, {seat: count.left for seat, count in counts.items()})
+        return with_seats_left(survey, self.counts.get(survey.name, {}))
 
     def _counts(self, session: Session) -> Iterator[Count]:
         counts = self.counts[session.reservation.survey]
@@ -187,40 +201,40 @@ def seats_of(survey: Survey) -> Iterator[tuple[Seat, int]]:
 
 
 def way_of(survey: Survey, quota_ids: Sequence[str]) -> tuple[Seat, ...] | None:
-    """The seats that a session takes that was given these quotas; None where one is not open."""
+    """The seats that a session takes that was given these quotas; None where one is not open.
+
+    Of several ways of the same ids it is the first.
+    """
     if not survey.open:
         return None
-    left = list(quota_ids)
-    seats = _take(survey.groups, left, ())
-    if seats is None or left:
-        return None
-    return (*([()] if survey.remaining is not None else []), *seats)
+    seats = _ways(survey.groups, tuple(quota_ids), 0, ()).get(len(quota_ids))
+    return None if seats is None else (*([()] if survey.remaining is not None else []), *seats)
 
 
-def _take(groups: Iterable[Group], ids: list[str], within: Seat) -> list[Seat] | None:
-    """One quota a group, by the ids that come next; a group that admits without one may have none.
+def _ways(
+    groups: Iterable[Group], ids: tuple[str, ...], start: int, within: Seat
+) -> dict[int, tuple[Seat, ...]]:
+    """One open quota a group, by the ids from `start` on; by where the ids go on, their seats.
 
-    Of several with one id it is the first that is open.
+    A group that may admit without a quota may have none.
     """
-    seats: list[Seat] = []
+    ways: dict[int, tuple[Seat, ...]] = {start: ()}
     times: dict[str, int] = {}
     for group in groups:
-        found: tuple[Seat, Quota] | None = None
+        longer: dict[int, tuple[Seat, ...]] = {}
         for quota in group.quotas:
             number = times.get(quota.id, 0)
             times[quota.id] = number + 1
-            if found is None and ids and quota.id == ids[0] and quota.open:
-                found = (*within, (quota.id, number)), quota
-        if found is None:
-            if group.regime is Regime.ALL_OPEN and not group.required:
-                continue
-            return None
-        del ids[0]
-        nested = _take(found[1].groups, ids, found[0])
-        if nested is None:
-            return None
-        seats += [found[0], *nested]
-    return seats
+            seat = (*within, (quota.id, number))
+            for at, seats in ways.items():
+                if quota.open and ids[at : at + 1] == (quota.id,):
+                    for end, nested in _ways(quota.groups, ids, at + 1, seat).items():
+                        longer.setdefault(end, (*seats, seat, *nested))
+        if group.regime is Regime.ALL_OPEN and not group.required:
+            for at, seats in ways.items():
+                longer.setdefault(at, seats)
+        ways = longer
+    return ways
 
 
 def named_quota(survey: Survey, quota_ids: Sequence[str]) -> Seat | None:
@@ -241,11 +255,18 @@ def with_quota(survey: Survey, seat: Seat, live: bool | None, remaining: int | N
     )
 
 
+def with_seats_left(survey: Survey, counts: Mapping[Seat, Count]) -> Survey:
+    """A survey with the seats that are left of those counted."""
+    return with_seats(survey, {seat: count.left for seat, count in counts.items()})
+
+
 def with_seats(survey: Survey, left: Mapping[Seat, int]) -> Survey:
     """A survey with other numbers of seats left in some of its quotas."""
     if not left:
         return survey
-    remaining = left.get((), survey.remaining)
+    remaining = survey.remaining
+    if remaining is not None:
+        remaining = left.get((), remaining)
     edits = {seat: (None, number) for seat, number in left.items()}
     return replace(survey, remaining=remaining, groups=_edited(survey.groups, edits, ()))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from matcher.plan import Plan
-from matcher.routing.notes import Note, Notes
+from matcher.routing.notes import NEVER, Note, Notes
 from matcher.routing.seats import Count, Ledger, Reservation, Seat, Session
 from profiles.errors import InputError
 
@@ -15,7 +16,7 @@ FORMAT = "quota-matcher router"
 VERSION = 1
 
 
-def write_router(plan: Plan, ledger: Ledger, notes: Notes) -> bytes:
+def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Notes]) -> bytes:
     """A router as bytes that `read_router` reads back; surveys as marketplaces said they are."""
     return orjson.dumps(
         {
@@ -30,12 +31,23 @@ def write_router(plan: Plan, ledger: Ledger, notes: Notes) -> bytes:
                 for seat, count in counts.items()
             ],
             "notes": [
-                [name, seat, note.live, note.remaining, note.at]
-                for name, noted in notes.by_survey.items()
+                [name, seat, *_note_line(note)]
+                for name, noted in notes.items()
                 for seat, note in noted.items()
             ],
         }
     )
+
+
+def _note_line(note: Note) -> list[Any]:
+    """A note, without times where nothing was said."""
+    live_at = None if note.live is None else note.live_at
+    return [
+        note.live,
+        live_at,
+        note.remaining,
+        None if note.remaining is None else note.remaining_at,
+    ]
 
 
 def _session_line(session: Session) -> list[Any]:
@@ -51,7 +63,7 @@ def _session_line(session: Session) -> list[Any]:
     ]
 
 
-def read_router(data: bytes) -> tuple[Plan, Ledger, Notes]:
+def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Notes]]:
     """What `write_router` wrote; raises InputError for anything else."""
     try:
         document = orjson.loads(data)
@@ -66,17 +78,12 @@ def read_router(data: bytes) -> tuple[Plan, Ledger, Notes]:
             counts[_seat(seat)] = Count(int(told), int(held), int(used))
         for line in document["sessions"]:
             ledger.add(_session(line, ledger))
-        notes = Notes()
-        for name, seat, live, remaining, at in document["notes"]:
-            note = Note(
-                None if live is None else bool(live),
-                None if remaining is None else int(remaining),
-                float(at),
-            )
-            notes.by_survey.setdefault(str(name), {})[_seat(seat)] = note
+        notes: dict[str, dict[Seat, Note]] = {}
+        for name, seat, *note in document["notes"]:
+            notes.setdefault(str(name), {})[_seat(seat)] = _note(*note)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("not a router") from None
-    return plan, ledger, notes
+    return plan, ledger, dict(notes)
 
 
 def _session(line: list[Any], ledger: Ledger) -> Session:
@@ -95,3 +102,12 @@ def _session(line: list[Any], ledger: Ledger) -> Session:
 
 def _seat(raw: list[Any]) -> Seat:
     return tuple((str(id_), int(number)) for id_, number in raw)
+
+
+def _note(live: Any, live_at: Any, remaining: Any, remaining_at: Any) -> Note:
+    return Note(
+        None if live is None else bool(live),
+        NEVER if live_at is None else float(live_at),
+        None if remaining is None else int(remaining),
+        NEVER if remaining_at is None else float(remaining_at),
+    )

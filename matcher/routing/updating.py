@@ -8,15 +8,15 @@ into it in one step.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from matcher.diagnostic import Diagnostic
 from matcher.marketplaces import marketplaces
 from matcher.routing.changes import ChangeReader, Changes
 from matcher.routing.inventory import Inventory
-from matcher.routing.notes import Note, Notes
-from matcher.routing.seats import Ledger, Seat, named_quota, with_quota
+from matcher.routing.notes import NOTHING, Notes, newer_notes, told_at, with_notes
+from matcher.routing.seats import Ledger, Seat, named_quota
 from matcher.survey import Survey
 from matcher.told import QuotaTold, SetAside, SurveySeats, SurveyTold
 from profiles.mapping import PanelMapping
@@ -41,6 +41,15 @@ class Applied:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What is otherwise after a batch: surveys, as they were said to be, and notes, by survey."""
+
+    surveys: Mapping[str, Survey]
+    notes: Mapping[str, Notes]
+    applied: Applied
+
+
 class Updater:
     """Reads batches of changes, and works out what the surveys are then. For one at a time."""
 
@@ -60,10 +69,10 @@ class Updater:
         refreshed: Collection[str],
         inventory: Inventory,
         ledger: Ledger,
-        notes: Notes,
+        notes: Mapping[str, Notes],
         at: float,
-    ) -> tuple[dict[str, Survey], Applied]:
-        """The surveys that are otherwise now, as they were said to be, and what became of all."""
+    ) -> Update:
+        """What a batch makes of an inventory, of which nothing is touched."""
         batch = _Batch(inventory, ledger, notes, at)
         for said in changes.said:
             match said:
@@ -81,7 +90,7 @@ class Updater:
         before = batch.before
         told = {name: each for name, each in batch.staged.items() if each is not before[name]}
         news = [name for name, each in told.items() if not _said_alike(before[name], each)]
-        return told, Applied(
+        applied = Applied(
             tuple(name for name in news if before[name] is None),
             tuple(name for name in news if before[name] is not None),
             tuple(batch.set_aside),
@@ -90,6 +99,7 @@ class Updater:
             batch.unknown,
             changes.diagnostics,
         )
+        return Update(told, batch.notes, applied)
 
     def _link(self, batch: _Batch) -> None:
         """Link the surveys that changed, and those that hang together with them, anew."""
@@ -125,11 +135,14 @@ class Updater:
 class _Batch:
     """What one batch has made of the surveys so far; all of them as they were said to be."""
 
-    def __init__(self, inventory: Inventory, ledger: Ledger, notes: Notes, at: float) -> None:
+    def __init__(
+        self, inventory: Inventory, ledger: Ledger, notes: Mapping[str, Notes], at: float
+    ) -> None:
         self._inventory = inventory
         self._ledger = ledger
         self._notes = notes
         self._at = at
+        self.notes: dict[str, Notes] = {}
         self.before: dict[str, Survey | None] = {}
         self.staged: dict[str, Survey] = {}
         self.set_aside: dict[str, None] = {}
@@ -140,19 +153,19 @@ class _Batch:
         if told.told_at is None:
             told = replace(told, told_at=self._at)
         known = self.known(told.name)
-        before = None if known is None else known.told_at
-        if before is not None and told.told_at is not None and told.told_at < before:
+        if known is not None and told_at(told) < told_at(known):
             self.stale += 1
             return
-        told = self._notes.laid_over(told)
-        self.repeated += _said_alike(known, told)
+        notes = self.notes[told.name] = newer_notes(self._noted(told.name), told)
+        told = with_notes(told, notes)
+        self.repeated += known is not None and _said_alike(_unlinked(known), told)
         self.staged[told.name] = told
 
     def quota(self, told: QuotaTold) -> None:
         """Something was said of one quota; without a survey's id, of the one that has it."""
         names = [f"{told.marketplace}:{told.survey_id}"]
         if told.survey_id is None:
-            mine = (s for s in self._inventory.surveys() if s.marketplace == told.marketplace)
+            mine = (s for s in self._all() if s.marketplace == told.marketplace)
             names = [each.name for each in mine if named_quota(each, told.quota_ids)]
         for name in names:
             known = self.known(name)
@@ -177,11 +190,15 @@ class _Batch:
             return
         spoken = {said.survey.name for said in changes.said if isinstance(said, SurveyTold)}
         spoken |= self.set_aside.keys()
-        for survey in self._inventory.surveys():
+        for survey in self._all():
             if survey.marketplace in refreshed and survey.live and survey.name not in spoken:
-                known = self.known(survey.name)
-                if known is not None:
-                    self._note(known, (), False, None, self._at)
+                self._note(survey, (), False, None, self._at)
+
+    def _all(self) -> list[Survey]:
+        """All surveys as they were said to be up to now."""
+        names = dict.fromkeys(each.name for each in self._inventory.surveys())
+        known = map(self.known, names | self.staged)
+        return [survey for survey in known if survey is not None]
 
     def known(self, name: str) -> Survey | None:
         """A survey as it was said to be up to now."""
@@ -199,13 +216,21 @@ class _Batch:
         at: float | None,
     ) -> None:
         at = self._at if at is None else at
-        if at < self._notes.newest(known, seat):
+        notes = self._noted(known.name)
+        before = notes.get(seat, NOTHING)
+        note = before if at < told_at(known) else before.with_news(live, remaining, at)
+        if note is before:
             self.stale += 1
             return
-        self._notes.keep(known, seat, Note(live, remaining, at))
-        changed = with_quota(known, seat, live, remaining)
+        self.notes[known.name] = {**notes, seat: note}
+        changed = with_notes(known, {seat: note})
         self.repeated += changed == known
         self.staged[known.name] = changed
+
+    def _noted(self, name: str) -> Notes:
+        """What was said of parts of a survey alone up to now."""
+        found = self.notes.get(name)
+        return self._notes.get(name, {}) if found is None else found
 
 
 def _said_alike(one: Survey | None, other: Survey) -> bool:
@@ -219,3 +244,8 @@ def _said_alike(one: Survey | None, other: Survey) -> bool:
         and one.groups == other.groups
         and one.origins == other.origins
     )
+
+
+def _unlinked(survey: Survey) -> Survey:
+    """A survey as it is read, without what it has to do with others."""
+    return marketplaces()[survey.marketplace].link([survey])[0]
