@@ -140,7 +140,9 @@ LIGHT = (
 )
 
 
-@pytest.mark.parametrize("statement", ["from matcher import Plan, Router", *map("import {}".format, LIGHT)])
+@pytest.mark.parametrize(
+    "statement", ["from matcher import Plan, Router", *map("import {}".format, LIGHT)]
+)
 def test_what_a_plan_is_read_with_is_light(statement: str) -> None:
     """Design: what routes one member at a time starts in a moment."""
     loaded = loaded_by(statement)

@@ -128,10 +128,13 @@ class Router:
         look = self._look(member, context)
         return best_question(look.uncertain(None), look.respondent)
 
-    def explain(self, member: Row, survey: str, context: Row | None = None) -> Explanation:
+    def explain(
+        self, member: Row, survey: str, context: Row | None = None, *, uncertain: bool = False
+    ) -> Explanation:
         """Why a member may or may not take a survey, clause by clause.
 
-        Raises InputError where there is no survey of that name.
+        With `uncertain` a member who only may be eligible is given quotas, too. Raises InputError
+        where there is no survey of that name.
         """
         # Imported here so that a router starts, and routes, without what reads payloads.
         from matcher.explain import explain
@@ -141,7 +144,8 @@ class Router:
         if found is None:
             hint = did_you_mean(survey, [each.name for each in self.surveys])
             raise InputError(f"no survey `{survey}`" + (f"; {hint}" if hint else ""))
-        return explain(found, look.respondent, look.reader.mapping, self._choice)
+        mapping = look.reader.mapping
+        return explain(found, look.respondent, mapping, self._choice, uncertain=uncertain)
 
     def to_bytes(self) -> bytes:
         """The inventory, its seats and sessions as bytes, for `Router.from_bytes`."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from matcher.diagnostic import Diagnostic
 from matcher.marketplaces import marketplaces
+from matcher.reader import named
 from matcher.routing.changes import ChangeReader, Changes
 from matcher.routing.inventory import Inventory
 from matcher.routing.notes import Note, Notes
@@ -63,7 +64,12 @@ class Updater:
         notes: Notes,
         at: float,
     ) -> tuple[dict[str, Survey], Applied]:
-        """The surveys that are otherwise now, as they were said to be, and what became of all."""
+        """The surveys that are otherwise now, as they were said to be, and what became of all.
+
+        Raises InputError where there is no marketplace of a name in `refreshed`.
+        """
+        for name in refreshed:
+            named(name)
         batch = _Batch(inventory, ledger, notes, at)
         for said in changes.said:
             match said:
