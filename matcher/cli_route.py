@@ -219,14 +219,26 @@ class _Lines:
     def _match(self, row: dict[str, Json]) -> dict[str, Json]:
         member_id, context = self.read_member(row)
         routed = self.router.match(row, context, limit=self._limit)
-        uncertain = []
-        for doubt in routed.uncertain:
-            uncertain.append(asdict(doubt))
-            if self._options.uncertain:
-                why = self.router.explain(row, doubt.survey, context, uncertain=True)
-                uncertain[-1]["quota_ids"] = why.quota_ids
-        eligible = [asdict(offer) for offer in routed.eligible]
-        return {"member_id": member_id, "eligible": eligible, "uncertain": uncertain}
+        return {
+            "member_id": member_id,
+            "eligible": [
+                {"survey": offer.survey, "quota_ids": offer.quota_ids} for offer in routed.eligible
+            ],
+            "uncertain": [
+                {"survey": doubt.survey, "ask": doubt.ask}
+                | self._quotas_of(row, context, doubt.survey)
+                for doubt in routed.uncertain
+            ],
+        }
+
+    def _quotas_of(
+        self, row: dict[str, Json], context: dict[str, Json] | None, survey: str
+    ) -> dict[str, Json]:
+        """With --uncertain, the quotas that a member is given of a survey that may be his."""
+        if not self._options.uncertain:
+            return {}
+        why = self.router.explain(row, survey, context, uncertain=True)
+        return {"quota_ids": why.quota_ids}
 
     def read_member(self, row: dict[str, Json]) -> tuple[str | int, dict[str, Json] | None]:
         """The id of a member, and the context that stands beside his columns.
@@ -266,7 +278,7 @@ class _Lines:
 def _parse(line: bytes) -> dict[str, Json]:
     """The object that a line holds; raises InputError where it is none, or a malformed one."""
     try:
-        value, suspicious = parse_json(line)
+        value, suspicious = parse_json(line.rstrip())
     except NotJsonError as error:
         place = f"column {error.column}: " if error.column else ""
         raise InputError(f"not JSON: {place}{error.why}") from None

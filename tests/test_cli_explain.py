@@ -253,7 +253,8 @@ def test_a_value_that_does_not_fit_is_said(here: Path) -> None:
     put(here, "history.csv", "member_id,marketplace,survey_id,outcome\nm2,dynata,1,won\n")
     result = explain("m2", "dynata:1")
     assert result.status == 2
-    assert result.err.startswith("matcher: history.csv: member `m2`: `won` is not an outcome")
+    told = "matcher: history.csv: row 1, column `outcome`: `won` is not an outcome"
+    assert result.err.startswith(told)
 
 
 @pytest.mark.parametrize("flag", ["--member", "--survey"])
