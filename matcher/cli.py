@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import matcher
 from matcher.cli_explain import explain
+from matcher.cli_route import route
 from matcher.destination import Destination, choose_destination
 from matcher.diagnostic import Diagnostic, Level
 from matcher.lint import (
@@ -75,13 +76,6 @@ app = App(
 )
 
 _MOMENT = 0.2
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @app.command
@@ -145,7 +139,7 @@ def _count(
         seed=options.seed,
         uncertain=options.uncertain,
         max_surveys=max_surveys,
-        workers=options.workers or _processors(),
+        workers=options.threads,
         progress=progress,
     )
     try:
@@ -245,6 +239,7 @@ def lint(
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0
 
 
+app.command(route)
 app.command(explain)
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
-import pyarrow.compute as pc
 from cyclopts import Parameter
 
-import matcher
 from matcher.diagnostic import Level
-from matcher.evaluate import Known, read_member
-from matcher.explain import explain as explain_survey
 from matcher.explain_report import explanation_json, print_explanation
+from matcher.explanation import Explanation
 from matcher.json_input import Json
 from matcher.lint import raw_surveys
 from matcher.options import (
@@ -22,16 +19,13 @@ from matcher.options import (
     Payloads,
     load_inputs,
     make_console,
+    open_router,
     write_document,
 )
 from matcher.report import print_finding
 from matcher.survey import Survey, Surveys
-from profiles.codes import trimmed
 from profiles.errors import InputError, did_you_mean
 from profiles.panel import Panel
-from profiles.participation import Participation, read_participation
-from profiles.sources import Source
-from profiles.values import UnreadableError
 
 
 def explain(
@@ -52,12 +46,7 @@ def explain(
             print_finding(console, finding)
         raise InputError(f"`{survey}` is set aside because of its errors; it takes nobody")
     asked = _survey(surveys, survey)
-    choice = (
-        matcher.compile([asked]).match(opened, choose=options.choose, seed=options.seed).choice()
-    )
-    found = explain_survey(
-        asked, _respondent(opened, member), opened.mapping, choice, uncertain=options.uncertain
-    )
+    found = _explain(opened, replace(surveys, surveys=(asked,)), member, options)
     if options.json:
         write_document(explanation_json(opened.as_of, found, findings))
     elif not options.quiet:
@@ -89,38 +78,14 @@ def _payload(paths: tuple[str, ...], name: str, marketplace: str | None) -> Json
     return payload
 
 
-def _respondent(panel: Panel, member_id: str) -> Known:
-    """The member of that id, read with all that the panel knows of him."""
-    schema = panel.schema
-    columns = [schema.member_id, *(each.column for each in schema.attributes.values())]
-    columns += [
-        each.respondent_id for each in panel.mapping.marketplaces.values() if each.respondent_id
-    ]
-    rows = _rows_of(panel.source, columns, schema.member_id, member_id)
-    row = next(rows, None)
+def _explain(panel: Panel, of: Surveys, member_id: str, options: Options) -> Explanation:
+    """The verdict on the member of that id for the one survey."""
+    router = open_router(panel, of, options)
+    row = panel.find(member_id)
     if row is None:
         raise InputError(f"{panel.source.name}: no member `{member_id}`")
+    (survey,) = of.surveys
     try:
-        return read_member(panel.mapping, row, panel.as_of, _history(panel, member_id))
-    except UnreadableError as error:
+        return router.explain(row, survey.name, uncertain=options.uncertain)
+    except InputError as error:
         raise InputError(f"{panel.source.name}: member `{member_id}`: {error}") from None
-
-
-def _history(panel: Panel, member_id: str) -> list[Participation] | None:
-    if panel.history is None:
-        return None
-    source = panel.history.source
-    rows = _rows_of(source, source.schema().names, "member_id", member_id)
-    try:
-        return [read_participation(row) for row in rows]
-    except UnreadableError as error:
-        raise InputError(f"{source.name}: member `{member_id}`: {error}") from None
-
-
-def _rows_of(
-    source: Source, columns: list[str], id_column: str, member_id: str
-) -> Iterator[dict[str, Any]]:
-    """The rows of a member; ids compare as text after trimming."""
-    for batch in source.batches(list(dict.fromkeys(columns))):
-        same = pc.equal(trimmed(batch.data[id_column]), member_id.strip())
-        yield from batch.data.filter(same).to_pylist()

@@ -17,10 +17,13 @@ from matcher.choice import How
 from matcher.diagnostic import Diagnostic, Level
 from matcher.lint import history_diagnostics, panel_diagnostics
 from matcher.payload import load_surveys
+from matcher.plan import compile as compile_plan
+from matcher.routing import Router
 from matcher.survey import Surveys
 from matcher.usage import at_least_one, read_payloads, read_whole
 from profiles.errors import InputError, system_reason
 from profiles.panel import Panel, open_panel
+from profiles.participants import Participants
 
 Payloads = Annotated[
     tuple[str, ...],
@@ -70,6 +73,13 @@ class Options:
         """The as-of day."""
         return self.as_of or date.today()
 
+    @property
+    def threads(self) -> int:
+        """How many threads to evaluate with: as many as processors, where it is not given."""
+        if self.workers is None and hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return self.workers or os.cpu_count() or 1
+
 
 DEFAULTS = Options()
 _FILE_WIDTH = 200
@@ -90,6 +100,22 @@ def load_inputs(payloads: tuple[str, ...], panel: Path, options: Options) -> tup
     surveys = load_surveys(payloads, opened.mapping, options.marketplace)
     of_panel = panel_diagnostics(opened.findings()) + history_diagnostics(opened, surveys.surveys)
     return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
+
+
+def open_router(panel: Panel, surveys: Surveys, options: Options) -> Router:
+    """A router of surveys for members of a panel; its history is read, where it names one.
+
+    The panel is counted first where the choice of a quota rests on it.
+    """
+    plan = compile_plan(surveys)
+    matches = plan.match(panel, choose=options.choose, seed=options.seed, workers=options.threads)
+    named = panel.file.history
+    return Router(
+        plan,
+        choose=matches.choice(),
+        as_of=options.as_of,
+        history=Participants(named, panel.file.path.parent).of if named else None,
+    )
 
 
 def worth_saying(

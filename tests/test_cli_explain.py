@@ -247,13 +247,14 @@ def test_what_is_not_there_is_said(member: str, survey: str, told: str) -> None:
 def test_a_value_that_does_not_fit_is_said(here: Path) -> None:
     put_panel(here, members={**MEMBERS, "dob": ["soon", None, None, None]})
     result = explain("m1", "dynata:1")
-    told = "matcher: members.parquet: member `m1`: `soon` is not a date (YYYY-MM-DD)\n"
+    told = "matcher: members.parquet: member `m1`: dob: `soon` is not a date (YYYY-MM-DD)\n"
     assert (result.status, result.err) == (2, told)
     put(here, "panel.toml", HISTORY + PANEL)
     put(here, "history.csv", "member_id,marketplace,survey_id,outcome\nm2,dynata,1,won\n")
     result = explain("m2", "dynata:1")
     assert result.status == 2
-    assert result.err.startswith("matcher: history.csv: member `m2`: `won` is not an outcome")
+    told = "matcher: history.csv: row 1, column `outcome`: `won` is not an outcome"
+    assert result.err.startswith(told)
 
 
 @pytest.mark.parametrize("flag", ["--member", "--survey"])

@@ -208,6 +208,8 @@ def _message(found: list[ErrorDetails]) -> str:
     first = found[0]
     if first["type"] == "missing":
         return "missing"
+    if first["type"] == "extra_forbidden":
+        return "a key that is not known"
     if first["type"] in _TOO_LARGE:
         return "a number too large to read"
     wanted = list(dict.fromkeys(_WANTED.get(fault["type"], "") for fault in found))

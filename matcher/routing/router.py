@@ -91,10 +91,13 @@ class Router:
         routed = self.match(member, context, limit=0)
         return best_question(routed.in_doubt(None), routed.respondent)
 
-    def explain(self, member: Row, survey: str, context: Row | None = None) -> Explanation:
+    def explain(
+        self, member: Row, survey: str, context: Row | None = None, *, uncertain: bool = False
+    ) -> Explanation:
         """Why a member may or may not take a survey, clause by clause.
 
-        Raises InputError where there is no survey of that name.
+        With `uncertain` a member who only may be eligible is given quotas, too. Raises InputError
+        where there is no survey of that name.
         """
         # Imported here so that a router starts, and routes, without what reads payloads.
         from matcher.explain import explain
@@ -104,7 +107,8 @@ class Router:
         if found is None:
             hint = did_you_mean(survey, [each.name for each in self.surveys])
             raise InputError(f"no survey `{survey}`" + (f"; {hint}" if hint else ""))
-        return explain(found, routed.respondent, self._reader.mapping, self._choice)
+        mapping = self._reader.mapping
+        return explain(found, routed.respondent, mapping, self._choice, uncertain=uncertain)
 
     def to_bytes(self) -> bytes:
         """The inventory, its seats and sessions as bytes, for `Router.from_bytes`."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from matcher.diagnostic import Diagnostic
 from matcher.marketplaces import marketplaces
+from matcher.reader import named
 from matcher.routing.changes import ChangeReader, Changes
 from matcher.routing.inventory import Inventory
 from matcher.routing.notes import NOTHING, Notes, newer_notes, told_at, with_notes
@@ -72,7 +73,12 @@ class Updater:
         notes: Mapping[str, Notes],
         at: float,
     ) -> Update:
-        """What a batch makes of an inventory, of which nothing is touched."""
+        """What a batch makes of an inventory, of which nothing is touched.
+
+        Raises InputError where there is no marketplace of a name in `refreshed`.
+        """
+        for name in refreshed:
+            named(name)
         batch = _Batch(inventory, ledger, notes, at)
         for said in changes.said:
             match said:
