@@ -213,7 +213,7 @@ MALFORMED: dict[str, str] = {
         "/reserve/quota_ids: missing"
     ),
     '{"reserve": {"member_id": "m1", "survey": "dynata:1", "quota_ids": [], "ttl": 0}}': (
-        "seats are held for more than 0.0 seconds"
+        "seats are held for more than 0 seconds, and not for ever: `0.0`"
     ),
     '{"release": null}': "/release: must be text or a whole number",
     '{"complete": "1", "release": "1"}': "/release: a key that is not known",

@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from itertools import product
+from typing import TypeAlias, cast
 
 from matcher.routing.segment import Bits, Names, Segment
 from matcher.routing.ways import WayCompiler, walk
-from matcher.survey import Group, Survey
+from matcher.rule import OneOf
+from matcher.survey import Group, Reason, Survey
+from profiles.values import Answers
 
 Rank: TypeAlias = tuple[bool, float, int]
 """Surveys in order of worth: whether it is unknown, its negative, and when it first came."""
+
+Locale: TypeAlias = tuple[str | None, str | None]
+"""The one country and the one language that a survey's gate asks for; None: any, or several."""
 
 _PAGE = 1 << 8
 _RATIO = 2
@@ -27,9 +33,11 @@ _RATIO = 2
 class Layer:
     """A segment with its surveys as they are now; None stands for one that has been replaced.
 
-    `live`: by block, the ways whose survey and quotas are open. `ranks` by survey.
+    All of them are of one `locale`. `live`: by block, the ways whose survey and quotas are open.
+    `ranks`: by survey.
     """
 
+    locale: Locale
     segment: Segment
     numbers: Mapping[str, int]
     ranks: Sequence[Rank]
@@ -103,8 +111,8 @@ class LayerMaker:
         self._names = names
         self._compiler = WayCompiler()
 
-    def layer(self, surveys: Iterable[tuple[Rank, Survey]]) -> Layer:
-        """A layer of surveys, in the order of their ranks; their names must differ."""
+    def layer(self, locale: Locale, surveys: Iterable[tuple[Rank, Survey]]) -> Layer:
+        """A layer of surveys of one locale, in the order of their ranks."""
         ordered = sorted(surveys, key=lambda pair: pair[0])
         found = [survey for _, survey in ordered]
         segment = Segment([self._compiler.compile(each) for each in found], self._names)
@@ -116,6 +124,7 @@ class LayerMaker:
                 _write_live(segment, number, survey, segment.blocks[place].first, rows[place])
         pages = (tuple(found[at : at + _PAGE]) for at in range(0, len(found), _PAGE))
         return Layer(
+            locale,
             segment,
             {survey.name: number for number, survey in enumerate(found)},
             [rank for rank, _ in ordered],
@@ -124,11 +133,43 @@ class LayerMaker:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """Layers, the oldest first; every survey stands in one of them."""
+def locale_of(survey: Survey) -> Locale:
+    """The country and the language that a survey's gate asks for."""
+    found: dict[Reason, str] = {}
+    for clause in survey.gate:
+        match clause.rule:
+            case OneOf(_, (value,)):
+                found[clause.reason] = value
+    return found.get(Reason.COUNTRY), found.get(Reason.LANGUAGE)
 
-    layers: tuple[Layer, ...]
+
+class Inventory:
+    """Layers, the oldest of each locale first; every survey stands in one of them."""
+
+    __slots__ = ("_by_locale", "layers")
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = tuple(layers)
+        self._by_locale: defaultdict[Locale, list[Layer]] = defaultdict(list)
+        for layer in self.layers:
+            self._by_locale[layer.locale].append(layer)
+
+    def near(self, countries: Answers | None, languages: Answers | None) -> Sequence[Layer]:
+        """The layers that may be open to who has given these answers; None: he has given none."""
+        if len(self._by_locale) == 1:
+            return self.layers
+        if countries is None or languages is None:
+            return [
+                layer
+                for (country, language), layers in self._by_locale.items()
+                if _may_be(country, countries) and _may_be(language, languages)
+                for layer in layers
+            ]
+        return [
+            layer
+            for locale in product((None, *countries), (None, *languages))
+            for layer in self._by_locale.get(cast("Locale", locale), ())
+        ]
 
     def find(self, name: str) -> tuple[int, int] | None:
         """The layer of a survey, and its number in it."""
@@ -170,16 +211,26 @@ class Inventory:
         layers = list(self.layers)
         for place, edited in edits.items():
             layers[place] = layers[place].changed(edited)
-        while fresh and len(layers) > 1 and layers[-1].size < _RATIO * len(fresh):
-            fresh += layers.pop().surveys()
-        if fresh:
-            layers.append(maker.layer(fresh))
-        return Inventory(tuple(layers))
+        by_locale: defaultdict[Locale, list[tuple[Rank, Survey]]] = defaultdict(list)
+        for each in fresh:
+            by_locale[locale_of(each[1])].append(each)
+        for locale, mine in by_locale.items():
+            for place in reversed(range(len(layers))):
+                if layers[place].locale == locale:
+                    if layers[place].size >= _RATIO * len(mine):
+                        break
+                    mine += layers.pop(place).surveys()
+            layers.append(maker.layer(locale, mine))
+        return Inventory(layers)
 
     def surveys(self) -> tuple[Survey, ...]:
         """All surveys as they are now, in the order in which they first came."""
         found = [pair for layer in self.layers for pair in layer.surveys()]
         return tuple(survey for _, survey in sorted(found, key=lambda pair: pair[0][2]))
+
+
+def _may_be(wanted: str | None, answers: Answers | None) -> bool:
+    return wanted is None or answers is None or wanted in answers
 
 
 def _same_ways(one: Survey, other: Survey) -> bool:

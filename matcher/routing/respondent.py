@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias, cast
 
@@ -42,6 +42,7 @@ class RespondentReader:
             schema.attribute(name) for name in (*schema.attributes, *schema.constants)
         ]
         self._places = {each.name: place for place, each in enumerate(self._attributes)}
+        self._locale = self._places.get("country"), self._places.get("language")
         self._columns = [each.column for each in schema.attributes.values()]
         self._constants: list[Key] = [
             schema.attribute(name).fold(as_code(value)) for name, value in schema.constants.items()
@@ -89,6 +90,14 @@ class RespondentReader:
         if key is None or place in self._read_first:
             return cast("Answers | None", key)
         return self._read(place, key)
+
+    def locale(self, keys: Sequence[Key]) -> tuple[Answers | None, Answers | None]:
+        """The answers to country and language; None: there is none, or the panel asks for none."""
+        country, language = self._locale
+        return (
+            None if country is None else self.answers(country, keys[country]),
+            None if language is None else self.answers(language, keys[language]),
+        )
 
     def respondent(self, row: Row, keys: list[Key]) -> Respondent:
         """The member whose keys these are."""

@@ -77,8 +77,9 @@ class Routed:
 
     def in_doubt(self, limit: int | None) -> list[Survey]:
         """The surveys he may be eligible for, best first, as they were."""
-        layers = (islice(self._doubtful(layer), limit) for layer in self._inventory.layers)
-        found = heapq.merge(*layers, key=lambda pair: pair[0])
+        near = self._inventory.near(*self._reader.locale(self._keys))
+        doubtful = (islice(self._doubtful(layer), limit) for layer in near)
+        found = heapq.merge(*doubtful, key=lambda pair: pair[0])
         return [survey for _, survey in islice(found, limit)]
 
     def _doubtful(self, layer: Layer) -> Iterator[tuple[Rank, Survey]]:
@@ -96,7 +97,8 @@ class Routed:
     def _eligible(self) -> list[Offer]:
         """The surveys he is eligible for, best first."""
         found: list[tuple[Rank, Offer]] = []
-        for layer in self._inventory.layers:
+        near = self._inventory.near(*self._reader.locale(self._keys))
+        for layer in near:
             segment = layer.segment
             judged: dict[int, Judgement] = {}
             holds = partial(self._holds, layer, judged)
@@ -105,7 +107,7 @@ class Routed:
                 offers = [self._offer(layer, judged, way) for way in ways]
             else:
                 offers = [segment.offers[way] for way in ways]
-            if len(self._inventory.layers) == 1:
+            if len(near) == 1:
                 return offers
             ranks = [layer.ranks[segment.numbers[way]] for way in ways]
             found += zip(ranks, offers, strict=True)

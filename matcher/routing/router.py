@@ -71,9 +71,9 @@ class Router:
         self._updater: Updater | None = None
         self._maker = LayerMaker(self._reader.place)
         with no_garbage_collection():
-            ranked = [(self._rank(survey, n), survey) for n, survey in enumerate(plan.surveys)]
-            self._arrived = len(ranked)
-            self._inventory = Inventory((self._maker.layer(ranked),))
+            self._arrived = 0
+            surveys = {survey.name: survey for survey in plan.surveys}
+            self._inventory = Inventory(()).changed(surveys, self._next_rank, self._maker)
 
     def match(self, member: Row, context: Row | None = None, *, limit: int | None = None) -> Routed:
         """The surveys that a member may be sent to, best first.
@@ -249,7 +249,7 @@ class Router:
         layers = list(self._inventory.layers)
         for place, surveys in changed.items():
             layers[place] = layers[place].changed(surveys)
-        self._inventory = Inventory(tuple(layers))
+        self._inventory = Inventory(layers)
 
     def _catch_up(self) -> None:
         """Do what time alone makes due, unless another thread is changing something."""
