@@ -255,9 +255,15 @@ NESTED = st.dictionaries(
     KEYS | st.sampled_from(["survey", "quota_ids", "ttl", "remaining"]), JSON, max_size=4
 )
 
+MEMBER = st.fixed_dictionaries(
+    {"member_id": st.sampled_from(["m1", 7])},
+    optional={name: JSON for name in (*MEMBERS, "context") if name != "member_id"},
+)
+LINE = MEMBER | st.dictionaries(KEYS, JSON | NESTED | MEMBER, max_size=4)
+
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(lines=st.lists(st.dictionaries(KEYS, JSON | NESTED, max_size=4), max_size=20))
+@given(lines=st.lists(LINE, max_size=20))
 @pytest.mark.usefixtures("here")
 def test_every_line_has_one_answer_whatever_is_in_it(lines: list[Any]) -> None:
     result = route(*lines)
