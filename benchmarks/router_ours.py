@@ -15,7 +15,7 @@ from profiles.mapping import PanelMapping
 LIMIT = 10
 """Surveys a member is offered."""
 
-WARM_UP = 500
+WARM_UP = 20_000
 """Members who come before any is timed."""
 
 MEASURED = 2_000

@@ -24,6 +24,9 @@ Rank: TypeAlias = tuple[bool, float, int]
 Locale: TypeAlias = tuple[str | None, str | None]
 """The one country and the one language that a survey's gate asks for; None: any, or several."""
 
+Given: TypeAlias = Answers | None
+"""Answers to one attribute; None: there is none."""
+
 _PAGE = 1 << 8
 _RATIO = 2
 """A layer is at least so many times as large as the next, or they are merged."""
@@ -154,10 +157,11 @@ class Inventory:
         for layer in self.layers:
             self._by_locale[layer.locale].append(layer)
 
-    def near(self, countries: Answers | None, languages: Answers | None) -> Sequence[Layer]:
-        """The layers that may be open to who has given these answers; None: he has given none."""
+    def near(self, locale: Callable[[], tuple[Given, Given]]) -> Sequence[Layer]:
+        """The layers that may be open to a member whose country and language are given so."""
         if len(self._by_locale) == 1:
             return self.layers
+        countries, languages = locale()
         if countries is None or languages is None:
             return [
                 layer
@@ -167,8 +171,8 @@ class Inventory:
             ]
         return [
             layer
-            for locale in product((None, *countries), (None, *languages))
-            for layer in self._by_locale.get(cast("Locale", locale), ())
+            for each in product((None, *countries), (None, *languages))
+            for layer in self._by_locale.get(cast("Locale", each), ())
         ]
 
     def find(self, name: str) -> tuple[int, int] | None:
@@ -229,7 +233,7 @@ class Inventory:
         return tuple(survey for _, survey in sorted(found, key=lambda pair: pair[0][2]))
 
 
-def _may_be(wanted: str | None, answers: Answers | None) -> bool:
+def _may_be(wanted: str | None, answers: Given) -> bool:
     return wanted is None or answers is None or wanted in answers
 
 

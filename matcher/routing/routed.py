@@ -77,7 +77,7 @@ class Routed:
 
     def in_doubt(self, limit: int | None) -> list[Survey]:
         """The surveys he may be eligible for, best first, as they were."""
-        near = self._inventory.near(*self._reader.locale(self._keys))
+        near = self._inventory.near(partial(self._reader.locale, self._keys))
         doubtful = (islice(self._doubtful(layer), limit) for layer in near)
         found = heapq.merge(*doubtful, key=lambda pair: pair[0])
         return [survey for _, survey in islice(found, limit)]
@@ -97,13 +97,13 @@ class Routed:
     def _eligible(self) -> list[Offer]:
         """The surveys he is eligible for, best first."""
         found: list[tuple[Rank, Offer]] = []
-        near = self._inventory.near(*self._reader.locale(self._keys))
+        near = self._inventory.near(partial(self._reader.locale, self._keys))
         for layer in near:
             segment = layer.segment
             judged: dict[int, Judgement] = {}
-            holds = partial(self._holds, layer, judged)
+            holds = partial(self._holds, layer, judged) if segment.asking else None
             ways = segment.admitted(self._keys, self._reader, layer.live, holds, self._limit)
-            if judged or not isinstance(self._choice, First):
+            if judged or self._choice.__class__ is not First:
                 offers = [self._offer(layer, judged, way) for way in ways]
             else:
                 offers = [segment.offers[way] for way in ways]

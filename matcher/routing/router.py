@@ -139,7 +139,7 @@ class Router:
         changes: object,
         *,
         marketplace: str | None = None,
-        refresh: Collection[str] = (),
+        refresh: str | Collection[str] = (),
         at: float | None = None,
     ) -> Applied:
         """Take in a batch of changes, all of it in one step.
@@ -163,8 +163,9 @@ class Router:
                 self._updater = Updater(self._reader.mapping, self._inventory)
             read = self._updater.read(changes, marketplace)
             now = self._clock() if at is None else at
+            refreshed = {refresh} if isinstance(refresh, str) else refresh
             update = self._updater.update(
-                read, refresh, self._inventory, self._ledger, self._notes, now
+                read, refreshed, self._inventory, self._ledger, self._notes, now
             )
             told = update.surveys
             counts = {name: self._ledger.counts_when_told(each) for name, each in told.items()}

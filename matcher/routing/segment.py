@@ -115,28 +115,32 @@ class Segment:
         keys: Sequence[Key],
         reader: Reader,
         live: Sequence[Bits],
-        holds: Callable[[int], bool],
+        holds: Callable[[int], bool] | None,
         limit: int | None,
     ) -> list[int]:
         """The first way into each survey that is open for certain, up to a limit of surveys.
 
-        `holds` is asked of ways that stand in `asking`.
+        `holds` is asked of ways that stand in `asking`; None: there are none.
         """
         found: list[int] = []
         ends, asking = self.ends, self.asking
+        most = len(ends) if limit is None else limit
         done = 0
-        for block, mask in zip(self.blocks, live, strict=True):
-            for first, bits in block.certain(keys, reader, mask):
+        for place, block in enumerate(self.blocks):
+            if most <= 0:
+                break
+            for first, bits in block.certain(keys, reader, live[place]):
                 if first < done:
                     bits >>= done - first
                     first = done
                 while bits:
                     way = first + (bits & -bits).bit_length() - 1
-                    if way in asking and not holds(way):
+                    if holds and way in asking and not holds(way):
                         bits &= bits - 1
                         continue
                     found.append(way)
-                    if len(found) == limit:
+                    most -= 1
+                    if not most:
                         return found
                     done = ends[way]
                     bits >>= done - first
