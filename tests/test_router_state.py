@@ -338,7 +338,6 @@ class Routing(RuleBasedStateMachine):
     @rule(data=st.data(), refresh=st.sampled_from([(), (), (), ("toluna",), ("rfg", "dynata")]))
     def apply(self, data: st.DataObject, refresh: tuple[str, ...]) -> None:
         at = data.draw(st.sampled_from([None, None, self.now - 30, self.now - 5, self.now]), "at")
-        self.model.expire(self.now)
         before = self.model.all_told()
         counts, said = Counts(), _Said(set(), unread=False)
         batch = []
@@ -538,7 +537,6 @@ class Routing(RuleBasedStateMachine):
 
     def _reserve(self, member: str, name: str, ids: tuple[str, ...], data: st.DataObject) -> None:
         ttl = data.draw(st.sampled_from([1.0, 5.0, 60.0]), "ttl")
-        self.model.expire(self.now)
         expected = self._expected(member, name, ids, ttl)
         got = self.router.reserve(member, name, ids, ttl)
         if expected is None:
@@ -586,7 +584,6 @@ class Routing(RuleBasedStateMachine):
         fitting = [s.id for s in self.model.sessions.values() if s.completed is (what == "reverse")]
         rarely = data.draw(st.integers(0, 4)) == 0
         id_ = data.draw(st.sampled_from(others if rarely else fitting or others), "session")
-        self.model.expire(self.now)
         session = self.model.sessions.get(id_)
         possible = session is not None and session.completed is (what == "reverse")
         assert getattr(self.router, what)(id_) is possible
@@ -604,12 +601,12 @@ class Routing(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 2.0, 10.0, 61.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
+        self.model.expire(self.now)
 
     @rule()
     def restart(self) -> None:
         saved = self.router.to_bytes()
         self.router = Router.from_bytes(saved, **self.options)
-        self.model.expire(self.now)
         for row, _ in self.members[:1]:
             self.router.match(row)
         assert Router.from_bytes(self.router.to_bytes(), **self.options).surveys
@@ -620,7 +617,6 @@ class Routing(RuleBasedStateMachine):
     def as_told(self) -> None:
         if not hasattr(self, "router"):
             return
-        self.model.expire(self.now)
         assert list(self.router.surveys) == self.model.surveys()
 
     @invariant()
