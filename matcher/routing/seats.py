@@ -176,7 +176,7 @@ class Ledger:
         return with_seats_left(survey, self.counts.get(survey.name, {}))
 
     def _counts(self, session: Session) -> Iterator[Count]:
-        counts = self.counts[session.reservation.survey]
+        counts = self.counts.get(session.reservation.survey, {})
         return (counts[seat] for seat in session.seats)
 
 
