@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias, cast
 
-from matcher.routing.segment import Bits, Names, Segment
-from matcher.routing.ways import WayCompiler, walk
+from matcher.routing.segment import Bits, Names, Segment, Sorter
+from matcher.routing.ways import Routable, WayCompiler, walk
 from matcher.rule import OneOf
 from matcher.survey import Group, Reason, Survey
 from profiles.values import Answers
 
 Rank: TypeAlias = tuple[bool, float, int]
 """Surveys in order of worth: whether it is unknown, its negative, and when it first came."""
+
+_MOST_RECENT = 1 << 11
 
 Locale: TypeAlias = tuple[str | None, str | None]
 """The one country and the one language that a survey's gate asks for; None: any, or several."""
@@ -108,17 +110,19 @@ def _write_live(
 
 
 class LayerMaker:
-    """Makes layers of surveys."""
+    """Makes layers of surveys, remembering what rules and recent surveys were made into."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._sorter = Sorter()
         self._compiler = WayCompiler()
+        self._recent: dict[str, tuple[Survey, Routable]] = {}
 
     def layer(self, locale: Locale, surveys: Iterable[tuple[Rank, Survey]]) -> Layer:
         """A layer of surveys of one locale, in the order of their ranks."""
         ordered = sorted(surveys, key=lambda pair: pair[0])
         found = [survey for _, survey in ordered]
-        segment = Segment([self._compiler.compile(each) for each in found], self._names)
+        segment = Segment([self._compiled(each) for each in found], self._names, self._sorter)
         rows = [bytearray((block.size + 7) // 8) for block in segment.blocks]
         for number, survey in enumerate(found):
             first = segment.firsts[number]
@@ -134,6 +138,17 @@ class LayerMaker:
             tuple(pages),
             tuple(int.from_bytes(row, "little") for row in rows),
         )
+
+    def _compiled(self, survey: Survey) -> Routable:
+        """The ways into a survey; those of recent ones are at hand when small layers are merged."""
+        known = self._recent.get(survey.name)
+        if known is not None and _same_ways(known[0], survey):
+            return known[1]
+        found = self._compiler.compile(survey)
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        self._recent[survey.name] = survey, found
+        return found
 
 
 def locale_of(survey: Survey) -> Locale:

@@ -80,14 +80,13 @@ class Segment:
     whole. By survey: `firsts`, its first way, and one more for the end.
     """
 
-    def __init__(self, surveys: Sequence[Routable], names: Names) -> None:
+    def __init__(self, surveys: Sequence[Routable], names: Names, sorter: Sorter) -> None:
         self.offers: list[Offer] = []
         self.quotas: list[tuple[int, ...]] = []
         self.ends = array("L")
         self.numbers = array("L")
         self.firsts = array("L", [0])
         self.asking: dict[int, tuple[Rule, ...] | None] = {}
-        sorter = _Sorter()
         makers = [_BlockMaker(0, sorter)]
         largest = _FIRST_BLOCK
         for number, survey in enumerate(surveys):
@@ -477,7 +476,7 @@ def _kind_of(answered: Rule) -> tuple[_Kind, Rule]:
             return (_Kind.NOTHING if answered is TRUE else _Kind.OTHER), answered
 
 
-class _Sorter:
+class Sorter:
     """Says of each rule on one attribute what kind of condition it is."""
 
     def __init__(self) -> None:
@@ -524,7 +523,7 @@ def _mentions_unknown(rule: Rule) -> bool:
 class _BlockMaker:
     """Collects the ways of one block."""
 
-    def __init__(self, first: int, sorter: _Sorter) -> None:
+    def __init__(self, first: int, sorter: Sorter) -> None:
         self.first = first
         self.asked: dict[str, _Conditions] = {}
         self._sorter = sorter
