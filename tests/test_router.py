@@ -19,12 +19,14 @@ from matcher.evaluate import Member, Verdict, judge, read_member
 from matcher.possible import leaves_of
 from matcher.routing import Router
 from matcher.routing.ways import walk
-from matcher.rule import Answered, Unusable
-from matcher.survey import Survey
+from matcher.rule import UNKNOWN, And, Answered, Not, Or, Rule, Unusable, in_ranges, one_of
+from matcher.survey import Clause, Group, Quota, Reason, Survey
 from matcher.unanswered import unanswered
+from profiles.idlists import Collections
 from profiles.mapping import PanelMapping
 from profiles.panelfile import parse_panel
 from profiles.participation import Participation, read_participation
+from profiles.schema import Attribute, Kind, Schema
 from tests.reference import of_member
 from tests.strategies import (
     AS_OF,
@@ -53,8 +55,8 @@ def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr("matcher.routing.ways.MOST_WAYS", ways)
         patch.setattr("matcher.routing.segment._FIRST_BLOCK", block)
         patch.setattr("matcher.routing.segment._LARGEST_BLOCK", 2 * block)
-        patch.setattr("matcher.routing.segment._FEWEST", rows)
-        patch.setattr("matcher.routing.segment._ROOM", 1 << 21 if rows > 1 else 0)
+        patch.setattr("matcher.routing.conditions._FEWEST", rows)
+        patch.setattr("matcher.routing.conditions._ROOM", 1 << 21 if rows > 1 else 0)
         patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
 
@@ -163,3 +165,36 @@ def test_what_is_asked_is_what_the_verdict_depends_on(
                     member.id, more | dict(member.answers), member.on_list, member.took_part
                 )
                 assert judge(survey, told).verdict is Verdict.UNCERTAIN
+
+
+RANGED = in_ranges("hobbies", [(3, 5)])
+USABLE = [Not(Unusable("hobbies", (code,))) for code in ("a", "b")]
+CHOSEN = [one_of("hobbies", [code]) for code in ("a", "b", "c")]
+WHETHER_ANY = [Answered("hobbies"), Not(Answered("hobbies"))]
+
+
+@given(
+    gate=st.lists(st.sampled_from([*USABLE, *CHOSEN, *map(Not, CHOSEN), RANGED, *WHETHER_ANY])),
+    rule=st.recursive(
+        st.sampled_from([*USABLE, *CHOSEN, *map(Not, CHOSEN), RANGED, *WHETHER_ANY, UNKNOWN]),
+        lambda rules: (
+            st.builds(And, st.tuples(rules, rules)) | st.builds(Or, st.tuples(rules, rules))
+        ),
+        max_leaves=5,
+    ),
+    given_=st.none() | st.lists(st.sampled_from(["a", "b", "c", "4", "-5"]), max_size=3),
+)
+def test_conditions_on_one_attribute_may_be_any(
+    gate: list[Rule], rule: Rule, given_: list[str] | None
+) -> None:
+    """Rules that no marketplace lowers today, but a package of another may."""
+    schema = Schema({"hobbies": Attribute("hobbies", Kind.MULTI, "hobbies")}, {})
+    mapping = PanelMapping(schema, {}, Collections())
+    clauses = tuple(Clause(each, Reason.FILTER, "/filters/0") for each in gate)
+    group = Group((Quota("q", rule, True, 1, "/quotas/0/0"),), "/quotas/0")
+    survey = Survey("dynata", "1", True, clauses, (group,))
+    row = {"member_id": "m", "hobbies": given_}
+    verdict = judge(survey, read_member(mapping, row, AS_OF)).verdict
+    routed = Router(matcher.Plan((survey,), mapping), as_of=AS_OF).match(row)
+    assert bool(routed.eligible) == (verdict is Verdict.ELIGIBLE)
+    assert bool(routed.uncertain) == (verdict is Verdict.UNCERTAIN)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias, cast
 
-from matcher.routing.segment import Bits, Names, Segment, Sorter
+from matcher.routing.conditions import Bits, Sorter
+from matcher.routing.segment import Names, Segment
 from matcher.routing.ways import Routable, WayCompiler, walk
 from matcher.rule import OneOf
 from matcher.survey import Group, Reason, Survey

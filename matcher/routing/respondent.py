@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, TypeAlias, cast
 
 from matcher.evaluate import evaluate
-from matcher.routing.segment import Key
+from matcher.routing.conditions import Key
 from matcher.rule import And, Const, Not, Or, Rule, Truth
 from profiles.errors import InputError, did_you_mean
 from profiles.mapping import PanelMapping
