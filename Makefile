@@ -1,5 +1,5 @@
 # make demo   match 46 surveys against a bundled panel of 20,000 members
-# make test   lint, types and tests
+# make test   lint, types and tests; ROUTER_STRESS_SECONDS=60 for the nightly run (else 5)
 # make bench  the benchmarks, against Polars, DuckDB and zen-engine
 
 PYTHON ?= python3

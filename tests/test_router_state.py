@@ -543,11 +543,13 @@ class Routing(RuleBasedStateMachine):
             assert got is None
         else:
             assert got is not None
+            new = not expected.id
             expected.id = expected.id or got.id
             assert expected.id == got.id
             assert got == Reservation(got.id, member, name, ids, expected.expires)
             self.model.sessions[got.id] = expected
-            self._no_more_taken_than_there_are(expected)
+            if new:
+                self._no_more_taken_than_there_are(expected)
 
     def _no_more_taken_than_there_are(self, session: Session) -> None:
         told = next(each for each in self.model.all_told() if each.name == session.survey)
