@@ -57,8 +57,8 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads take turns often, layers merge often, and rows are forgotten often."""
     monkeypatch.setattr("matcher.routing.inventory._PAGE", 8)
     monkeypatch.setattr("matcher.routing.segment._FIRST_BLOCK", 8)
-    monkeypatch.setattr("matcher.routing.segment._ROOM", 0)
-    monkeypatch.setattr("matcher.routing.segment._FEWEST", 2)
+    monkeypatch.setattr("matcher.routing.conditions._ROOM", 0)
+    monkeypatch.setattr("matcher.routing.conditions._FEWEST", 2)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield

@@ -28,7 +28,7 @@ from profiles.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from matcher.explanation import Explanation
-    from matcher.routing.updating import Applied, Updater
+    from matcher.routing.updating import Applied, Update, Updater
 
 Worth: TypeAlias = Callable[[Survey], float | None]
 """What a survey is worth to whoever routes members to it; None: not known, which is least."""
@@ -63,6 +63,7 @@ class Router:
         self._choice = _choice(How(choose), seed) if isinstance(choose, str) else choose
         self._worth = worth or _pay
         self._clock = clock
+        self._applying = Lock()
         self._lock = Lock()
         self._reader = RespondentReader(plan.mapping, as_of or self._today(), history)
         self._midnight = _midnight(self._reader.as_of) if as_of is None else inf
@@ -154,30 +155,36 @@ class Router:
         """
         if at is not None and not isfinite(at):
             raise InputError(f"`{at}` is no time, in seconds since 1970")
-        with self._lock, no_garbage_collection():
-            self._release_expired()
+        refreshed = {refresh} if isinstance(refresh, str) else refresh
+        with self._applying, no_garbage_collection():
             if self._updater is None:
                 # Imported here so that a router starts, and routes, without what reads payloads.
                 from matcher.routing.updating import Updater
 
                 self._updater = Updater(self._reader.mapping, self._inventory)
             read = self._updater.read(changes, marketplace)
-            now = self._clock() if at is None else at
-            refreshed = {refresh} if isinstance(refresh, str) else refresh
-            update = self._updater.update(
-                read, refreshed, self._inventory, self._ledger, self._notes, now
-            )
-            told = update.surveys
-            counts = {name: self._ledger.counts_when_told(each) for name, each in told.items()}
-            left = {name: with_seats_left(each, counts[name]) for name, each in told.items()}
-            self._inventory = self._inventory.changed(left, self._next_rank, self._maker)
-            self._ledger.counts.update({name: each for name, each in counts.items() if each})
-            for name, notes in update.notes.items():
-                if notes:
-                    self._notes[name] = notes
-                else:
-                    self._notes.pop(name, None)
-            return update.applied
+            with self._lock:
+                self._release_expired()
+                now = self._clock() if at is None else at
+                return self._take_in(
+                    self._updater.update(
+                        read, refreshed, self._inventory, self._ledger, self._notes, now
+                    )
+                )
+
+    def _take_in(self, update: Update) -> Applied:
+        """Put what a batch makes of the inventory in its place; the lock is held."""
+        told = update.surveys
+        counts = {name: self._ledger.counts_when_told(each) for name, each in told.items()}
+        left = {name: with_seats_left(each, counts[name]) for name, each in told.items()}
+        self._inventory = self._inventory.changed(left, self._next_rank, self._maker)
+        self._ledger.counts.update({name: each for name, each in counts.items() if each})
+        for name, notes in update.notes.items():
+            if notes:
+                self._notes[name] = notes
+            else:
+                self._notes.pop(name, None)
+        return update.applied
 
     def reserve(
         self, member_id: str, survey: str, quota_ids: Sequence[str], ttl: float
@@ -277,7 +284,9 @@ class Router:
 
     def _rank(self, survey: Survey, number: int) -> Rank:
         worth = self._worth(survey)
-        return worth is None, -(worth or 0.0), number
+        if worth is None or worth != worth:
+            return True, 0.0, number
+        return False, -worth, number
 
 
 def _pay(survey: Survey) -> float | None:
