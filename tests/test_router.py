@@ -19,9 +19,10 @@ from matcher.evaluate import Member, Verdict, judge, read_member
 from matcher.possible import leaves_of
 from matcher.routing import Router
 from matcher.routing.ways import walk
-from matcher.rule import UNKNOWN, And, Answered, Not, Or, Rule, Unusable, in_ranges, one_of
+from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, in_ranges, one_of
 from matcher.survey import Clause, Group, Quota, Reason, Survey
 from matcher.unanswered import unanswered
+from profiles.errors import InputError
 from profiles.idlists import Collections
 from profiles.mapping import PanelMapping
 from profiles.panelfile import parse_panel
@@ -198,3 +199,23 @@ def test_conditions_on_one_attribute_may_be_any(
     routed = Router(matcher.Plan((survey,), mapping), as_of=AS_OF).match(row)
     assert bool(routed.eligible) == (verdict is Verdict.ELIGIBLE)
     assert bool(routed.uncertain) == (verdict is Verdict.UNCERTAIN)
+
+
+def test_a_plan_of_another_panel_is_refused() -> None:
+    mapping = PanelMapping(Schema({}, {}), {}, Collections())
+    clause = Clause(one_of("hobbies", ["a"]), Reason.FILTER, "/filters/0")
+    group = Group((Quota("q", TRUE, True, 1, "/quotas/0/0"),), "/quotas/0")
+    plan = matcher.Plan((Survey("dynata", "1", True, (clause,), (group,)),), mapping)
+    with pytest.raises(InputError, match="no attribute `hobbies`, which the plan asks for"):
+        Router(plan)
+
+
+def test_a_plan_without_a_mapping_is_refused() -> None:
+    with pytest.raises(InputError, match="needs a plan that knows the panel's mapping"):
+        Router(matcher.Plan(()))
+
+
+def test_a_panel_with_a_history_needs_one() -> None:
+    mapping = PanelMapping(Schema({}, {}), {}, Collections(), history=True)
+    with pytest.raises(InputError, match="a router needs `history`, too"):
+        Router(matcher.Plan((), mapping))

@@ -59,7 +59,9 @@ class RespondentReader:
         ]
 
     def place(self, name: str) -> int:
-        """The place of an attribute among the keys; raises KeyError for one of another panel."""
+        """The place of an attribute among the keys; raises InputError where there is none."""
+        if name not in self._places:
+            raise InputError(f"the panel declares no attribute `{name}`, which the plan asks for")
         return self._places[name]
 
     def keys(self, row: Row, context: Row | None) -> list[Key]:
