@@ -55,7 +55,8 @@ class RespondentReader:
         self._known: list[dict[object, Answers | None]] = [{} for _ in self._attributes]
         self._items: list[dict[str, str]] = [{} for _ in self._attributes]
         self._to_read = [
-            (place, self._known[place], self._items[place]) for place in sorted(self._read_first)
+            (place, self._known[place], self._items[place].__getitem__)
+            for place in sorted(self._read_first)
         ]
 
     def place(self, name: str) -> int:
@@ -74,13 +75,13 @@ class RespondentReader:
         keys: list[Any] = [*map(row.get, self._columns), *self._constants]
         for name, raw in (context or {}).items():
             keys[self._context_place(name)] = raw
-        for place, known, items in self._to_read:
+        for place, known, code_of in self._to_read:
             raw = keys[place]
             if raw is None:
                 continue
             try:
                 if raw.__class__ is list:
-                    keys[place] = tuple(map(items.__getitem__, raw))
+                    keys[place] = tuple(map(code_of, raw))
                 else:
                     keys[place] = known[raw if raw.__class__ is str else (raw.__class__, raw)]
             except (KeyError, TypeError):

@@ -69,6 +69,7 @@ class Router:
         self._midnight = _midnight(self._reader.as_of) if as_of is None else inf
         self._ledger = Ledger()
         self._notes: dict[str, Notes] = {}
+        self._set_due()
         self._updater: Updater | None = None
         self._maker = LayerMaker(self._reader.place)
         with no_garbage_collection():
@@ -127,6 +128,7 @@ class Router:
         router = cls(plan, **options)
         router._ledger, router._notes = ledger, notes
         router._settle(list(ledger.counts))
+        router._set_due()
         return router
 
     @property
@@ -204,13 +206,14 @@ class Router:
             if mine is not None and mine.completed:
                 return None
             if mine is not None and mine.reservation.quota_ids == tuple(quota_ids):
-                return ledger.prolong(mine, expires)
+                return ledger.prolong(mine, expires)  # nothing is due sooner
             now = self._inventory.survey(survey)
             if now is None:
                 return None
             reservation = ledger.hold(now, member_id, quota_ids, expires)
             if reservation is not None:
                 self._settle([survey])
+                self._set_due()
             return reservation
 
     def complete(self, reservation_id: str) -> bool:
@@ -261,9 +264,7 @@ class Router:
 
     def _catch_up(self) -> None:
         """Do what time alone makes due, unless another thread is changing something."""
-        if self._clock() < min(self._ledger.next_expiry, self._midnight):
-            return
-        if not self._lock.acquire(blocking=False):
+        if self._clock() < self._due or not self._lock.acquire(blocking=False):
             return
         try:
             self._release_expired()
@@ -271,8 +272,13 @@ class Router:
                 old = self._reader
                 self._reader = RespondentReader(old.mapping, self._today(), old.history)
                 self._midnight = _midnight(self._reader.as_of)
+            self._set_due()
         finally:
             self._lock.release()
+
+    def _set_due(self) -> None:
+        """Note when time alone makes something due next; the lock is held."""
+        self._due = min(self._ledger.next_expiry, self._midnight)
 
     def _today(self) -> date:
         return date.fromtimestamp(self._clock())

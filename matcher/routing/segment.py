@@ -15,7 +15,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
-from operator import and_
+from operator import and_, itemgetter
 from typing import TypeAlias
 
 from matcher.routing.conditions import (
@@ -125,6 +125,13 @@ class Segment:
                     bits &= bits - 1
 
 
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Key]], Sequence[Key]]:
+    """Picks the keys at some places; of one place `itemgetter` would give the bare key."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda keys: [keys[place] for place in places]
+
+
 def _indexes(makers: Iterable[_BlockMaker]) -> dict[str, LeafIndex]:
     """An index of its leaves for each attribute."""
     leaves: defaultdict[str, dict[AnyAnswer, None]] = defaultdict(dict)
@@ -158,13 +165,14 @@ class Block:
         self._places = [place for place, _ in asked]
         self._asked = [each for _, each in asked]
         self._rows = [each.rows for each in self._asked]
+        self._mine = _picker(self._places)
 
     def certain(
         self, keys: Sequence[Key], reader: Reader, mask: Bits
     ) -> Iterable[tuple[int, Bits]]:
         """Ways of a mask of which every condition is true, in pieces."""
         mask &= self._sure
-        mine = [keys[place] for place in self._places]
+        mine = self._mine(keys)
         try:
             rows = [*map(dict.get, self._rows, mine)]
         except TypeError:  # of what can be no answer, which is told when it is read
