@@ -100,11 +100,13 @@ def _write_live(
     segment: Segment, number: int, survey: Survey | None, first: int, row: bytearray
 ) -> None:
     """Set the bits of a survey's ways, in the row of a block that begins with way `first`."""
-    takes = survey is not None and survey.open
-    opens = [quota.open for quota in walk(survey.groups)] if survey and takes else []
+    closed: frozenset[int] | None = None
+    if survey is not None and survey.open:
+        quotas = enumerate(walk(survey.groups))
+        closed = frozenset(number for number, quota in quotas if not quota.open)
     for way in range(segment.firsts[number], segment.firsts[number + 1]):
         at, bit = (way - first) >> 3, 1 << ((way - first) & 7)
-        if takes and all(opens[quota] for quota in segment.quotas[way]):
+        if closed is not None and closed.isdisjoint(segment.quotas[way]):
             row[at] |= bit
         else:
             row[at] &= ~bit
@@ -264,6 +266,8 @@ def _same_ways(one: Survey, other: Survey) -> bool:
 
 
 def _same_groups(some: tuple[Group, ...], others: tuple[Group, ...]) -> bool:
+    if some is others:
+        return True
     return len(some) == len(others) and all(
         one.regime is other.regime
         and one.required is other.required

@@ -158,12 +158,15 @@ class Ledger:
 
         Where the seats left are others than it said before, those used up since are counted in.
         """
+        counts = self.counts.get(survey.name)
+        if counts is None:
+            return {}
         told = dict(seats_of(survey))
         return {
             seat: replace(count)
             if told.get(seat, 0) == count.told
             else Count(told.get(seat, 0), count.held)
-            for seat, count in self.counts.get(survey.name, {}).items()
+            for seat, count in counts.items()
         }
 
     def as_told(self, survey: Survey) -> Survey:
