@@ -18,6 +18,7 @@ from matcher.choice import Choice, How, make_choice
 from matcher.evaluate import Member, Verdict, judge, read_member
 from matcher.possible import leaves_of
 from matcher.routing import Router
+from matcher.routing.questions import Question
 from matcher.routing.ways import walk
 from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, in_ranges, one_of
 from matcher.survey import Clause, Group, Quota, Reason, Survey
@@ -166,6 +167,50 @@ def test_what_is_asked_is_what_the_verdict_depends_on(
                     member.id, more | dict(member.answers), member.on_list, member.took_part
                 )
                 assert judge(survey, told).verdict is Verdict.UNCERTAIN
+
+
+def asking(id_: str, pay: float, seats: int, *attributes: str) -> Survey:
+    """A survey for who answers "a" to each of some attributes."""
+    rules = [one_of(name, ["a"]) for name in attributes]
+    clauses = tuple(Clause(rule, Reason.FILTER, "/filters/0") for rule in rules)
+    group = Group((Quota("q", TRUE, True, seats, "/quotas/0/0"),), "/quotas/0")
+    return Survey("dynata", id_, True, clauses, (group,), pay)
+
+
+@pytest.mark.parametrize(
+    ("surveys", "question"),
+    [
+        ([asking("1", 2.0, 10, "x"), asking("2", 1.0, 19, "y")], ("x", 20.0, ["1"])),
+        ([asking("1", 2.0, 10, "x"), asking("2", 1.0, 21, "y")], ("y", 21.0, ["2"])),
+        (
+            [asking("1", 2.0, 10, "x"), asking("2", 1.0, 11, "y"), asking("3", 1.0, 11, "y")],
+            ("y", 22.0, ["2", "3"]),
+        ),
+        # One that settles a survey by itself goes before one that does not, and counts its part.
+        ([asking("1", 9.0, 99, "x", "y"), asking("2", 1.0, 1, "z")], ("z", 1.0, ["2"])),
+        ([asking("1", 9.0, 2, "x", "y"), asking("2", 1.0, 1, "y")], ("y", 10.0, ["1", "2"])),
+        ([asking("1", 2.0, 10, "known")], None),
+        ([asking("1", 2.0, 0, "x")], None),
+    ],
+)
+def test_the_question_is_asked_that_may_open_most_value(
+    surveys: list[Survey], question: tuple[str, float, list[str]] | None
+) -> None:
+    """Seats times price, over the surveys that it may settle."""
+    names = ("x", "y", "z", "known")
+    schema = Schema({name: Attribute(name, Kind.SINGLE, name) for name in names}, {})
+    mapping = PanelMapping(schema, {}, Collections())
+    router = Router(matcher.Plan(tuple(surveys), mapping), as_of=AS_OF)
+    member = {"member_id": "m", "known": "b"}
+    found = router.next_question(member)
+    if question is None:
+        assert found is None
+        return
+    attribute, value, asked = question
+    assert found == Question(attribute, value, tuple(f"dynata:{each}" for each in asked))
+    answered = router.match({**member, attribute: "a"})
+    assert bool(answered.eligible)
+    assert router.next_question({**member, **dict.fromkeys(names, "b")}) is None
 
 
 RANGED = in_ranges("hobbies", [(3, 5)])

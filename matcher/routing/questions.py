@@ -47,11 +47,8 @@ def best_question(surveys: Iterable[Survey], member: Known) -> Question | None:
 
 
 def _value(survey: Survey) -> float:
-    """Seats that are left times what a survey pays."""
-    seats = max(
-        (sum(quota.remaining for quota in group.quotas if quota.open) for group in survey.groups),
-        default=1,
-    )
+    """Seats that are left times what a survey pays; a session takes a seat in every group."""
+    seats = [sum(each.remaining for each in group.quotas if each.open) for group in survey.groups]
     if survey.remaining is not None:
-        seats = min(seats, survey.remaining)
-    return seats * (survey.pay or 0.0)
+        seats.append(survey.remaining)
+    return min(seats, default=1) * (survey.pay or 0.0)
