@@ -29,7 +29,7 @@ from benchmarks.router_ours import (
     make_router,
     percentile,
 )
-from benchmarks.router_updates import watch_updates
+from benchmarks.router_updates import watch_notices, watch_updates
 from matcher import Survey
 from profiles.mapping import PanelMapping
 
@@ -57,7 +57,9 @@ def main() -> None:
     taken = latencies(lambda row: router.match(row, limit=LIMIT).eligible, rows)[WARM_UP:]
     found |= {"p50": percentile(taken, 50), "p99": percentile(taken, 99)}
     found["eligible"] = fmean(len(router.match(row).eligible) for row in rows[:100])
-    if asked.updates:
+    if asked.updates and asked.kind == "toluna":
+        found |= watch_notices(router)
+    elif asked.updates:
         found |= watch_updates(router, asked.kind, asked.folder, mapping, rows)
         check(router, router.surveys, some, mapping)
     print(json.dumps(found))

@@ -15,7 +15,8 @@ import orjson
 from benchmarks.case import NOTIFIED, Body
 from benchmarks.router_case import LOWERED, Kind, Row, dynata_bodies, lower
 from benchmarks.router_ours import LIMIT, percentile
-from matcher import Router
+from matcher import Router, Survey
+from matcher.survey import Quota
 from profiles.mapping import PanelMapping
 
 BATCHES = 40
@@ -117,6 +118,37 @@ def watch_updates(
         found |= {f"{name}_rest": percentile(rest, 99), f"{name}_moved": percentile(moved, 99)}
     _check(router, notifier, folder, mapping)
     return found
+
+
+def watch_notices(router: Router) -> dict[str, float]:
+    """Apply batches of 50 Toluna quota notifications; the quotas are as they were told in the end.
+
+    Seconds of a batch are in milliseconds.
+    """
+    rng = random.Random(19)
+    surveys = router.surveys
+    _apply(router, b"[]")
+    live: dict[tuple[str, str], bool] = {}
+    taken = []
+    for number in range(BATCHES):
+        told = {(each.id, each.groups[0].quotas[0].id) for each in rng.sample(surveys, 50)}
+        live |= {key: rng.random() < 0.5 for key in sorted(told)}
+        at = f"2030-01-01T00:{number:02}:00Z"
+        batch = [_notice(*key, live=live[key], at=at) for key in sorted(told)]
+        taken.append(_apply(router, orjson.dumps(batch)))
+    found = {(each.id, quota.id): quota.live for each in router.surveys for quota in _outer(each)}
+    assert live.items() <= found.items()
+    return {"notices_p50": percentile(taken, 50) / 1e3, "notices_max": max(taken) / 1e6}
+
+
+def _outer(survey: Survey) -> Sequence[Quota]:
+    return survey.groups[0].quotas
+
+
+def _notice(survey_id: str, quota_id: str, *, live: bool, at: str) -> Body:
+    survey, _, wave = survey_id.partition("/")
+    ids = {"QuotaID": quota_id, "SurveyID": survey, "WaveID": wave}
+    return ids | {"IsLive": live, "UpdateDateTimeUTC": at}
 
 
 def _apply(router: Router, batch: bytes) -> int:

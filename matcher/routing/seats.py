@@ -8,7 +8,7 @@ counts what was completed before.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -250,7 +250,7 @@ def named_quota(survey: Survey, quota_ids: Sequence[str]) -> Seat | None:
 def with_quota(survey: Survey, seat: Seat, live: bool | None, remaining: int | None) -> Survey:
     """A survey with another status, or other seats, of a quota or of the survey itself."""
     if seat:
-        return replace(survey, groups=_edited(survey.groups, {seat: (live, remaining)}, ()))
+        return replace(survey, groups=_with_edits(survey.groups, {seat: (live, remaining)}))
     return replace(
         survey,
         live=survey.live if live is None else live,
@@ -271,15 +271,22 @@ def with_seats(survey: Survey, left: Mapping[Seat, int]) -> Survey:
     if remaining is not None:
         remaining = left.get((), remaining)
     edits = {seat: (None, number) for seat, number in left.items()}
-    return replace(survey, remaining=remaining, groups=_edited(survey.groups, edits, ()))
+    return replace(survey, remaining=remaining, groups=_with_edits(survey.groups, edits))
 
 
 Edits: TypeAlias = Mapping[Seat, tuple[bool | None, int | None]]
 """By quota, its status and the seats left; None: as they are."""
 
 
-def _edited(groups: tuple[Group, ...], edits: Edits, within: Seat) -> tuple[Group, ...]:
+def _with_edits(groups: tuple[Group, ...], edits: Edits) -> tuple[Group, ...]:
     """Groups with some quotas edited; whatever is not concerned is the same object."""
+    around = {seat[:depth] for seat in edits for depth in range(1, len(seat) + 1)}
+    return _edited(groups, edits, around, ())
+
+
+def _edited(
+    groups: tuple[Group, ...], edits: Edits, around: Set[Seat], within: Seat
+) -> tuple[Group, ...]:
     times: dict[str, int] = {}
     made = []
     for group in groups:
@@ -288,7 +295,10 @@ def _edited(groups: tuple[Group, ...], edits: Edits, within: Seat) -> tuple[Grou
             number = times.get(quota.id, 0)
             times[quota.id] = number + 1
             seat = (*within, (quota.id, number))
-            nested = _edited(quota.groups, edits, seat) if quota.groups else ()
+            if seat not in around:
+                quotas.append(quota)
+                continue
+            nested = _edited(quota.groups, edits, around, seat)
             quotas.append(_edit(quota, nested, *edits.get(seat, (None, None))))
         same = all(new is old for new, old in zip(quotas, group.quotas, strict=True))
         made.append(group if same else replace(group, quotas=tuple(quotas)))
