@@ -7,6 +7,7 @@ read: a member by panel columns, or an operation on the router.
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -84,14 +85,14 @@ def _read_lines() -> Iterator[tuple[int, bytes]]:
         raise InputError(f"standard input cannot be read: {system_reason(error)}") from None
 
 
-class _Operation(Payload):
+class _Operation(Payload, ABC):
     """A line that is not a member; a key that it does not know is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
+    @abstractmethod
     def run(self, lines: _Lines) -> Json:
         """Do it; gives what it is answered with."""
-        raise NotImplementedError
 
 
 class _Apply(_Operation):

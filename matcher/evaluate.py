@@ -34,8 +34,6 @@ from profiles.mapping import PanelMapping
 from profiles.participation import Participation, took_part_in
 from profiles.values import (
     Answers,
-    as_code,
-    is_missing,
     is_negative_code,
     number_in,
     read_row,
@@ -116,13 +114,7 @@ def read_member(
     member_id = str(row[mapping.schema.member_id])
 
     def on_list(marketplace: str, name: str) -> bool | None:
-        listed = mapping.collections.ids(name, as_of)
-        column = mapping.marketplace(marketplace).respondent_id
-        known = row.get(column) if column else member_id
-        if listed is None or is_missing(known):
-            return None
-        found = as_code(known) in listed.ids
-        return found if found or listed.complete else None
+        return mapping.is_listed(row, member_id, marketplace, name, as_of)
 
     answers = read_row(mapping.schema, row, as_of)
     if history is None:

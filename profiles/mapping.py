@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TypeAlias
 
 from profiles.idlists import Collections
 from profiles.schema import Attribute, Schema
-from profiles.values import UnreadableError, as_code, as_number, as_text, is_negative_code
+from profiles.values import (
+    UnreadableError,
+    as_code,
+    as_number,
+    as_text,
+    is_missing,
+    is_negative_code,
+)
 
 Range: TypeAlias = tuple[float, float]
 Target: TypeAlias = tuple[str, ...] | tuple[Range, ...]
@@ -111,3 +119,19 @@ class PanelMapping:
     def marketplace(self, name: str) -> MarketplaceMapping:
         """The mapping of one marketplace; an empty one where the panel file is silent."""
         return self.marketplaces.get(name) or MarketplaceMapping(name)
+
+    def is_listed(
+        self, row: Mapping[str, object], member_id: str, marketplace: str, name: str, as_of: date
+    ) -> bool | None:
+        """Whether a member, given by panel columns, is on a marketplace's list of ids.
+
+        None: the list has not been downloaded, ends before he was found, or the marketplace's id
+        of him is not known.
+        """
+        listed = self.collections.ids(name, as_of)
+        column = self.marketplace(marketplace).respondent_id
+        known = row.get(column) if column else member_id
+        if listed is None or is_missing(known):
+            return None
+        found = as_code(known) in listed.ids
+        return found if found or listed.complete else None

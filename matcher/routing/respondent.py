@@ -102,10 +102,6 @@ class RespondentReader:
             None if language is None else self.answers(language, keys[language]),
         )
 
-    def respondent(self, row: Row, keys: list[Key]) -> Respondent:
-        """The member whose keys these are."""
-        return Respondent(self, row, keys)
-
     def all_answers(self, keys: list[Key]) -> dict[str, Answers]:
         """The answers to every attribute that has one."""
         found = {}
@@ -206,14 +202,8 @@ class Respondent:
 
     def on_list(self, marketplace: str, name: str) -> bool | None:
         """Whether he is on a list of ids; None: not known."""
-        mapping = self._reader.mapping
-        column = mapping.marketplace(marketplace).respondent_id
-        known = self._row.get(column) if column else self.id
-        listed = mapping.collections.ids(name, self._reader.as_of)
-        if listed is None or is_missing(known):
-            return None
-        found = as_code(known) in listed.ids
-        return found if found or listed.complete else None
+        reader = self._reader
+        return reader.mapping.is_listed(self._row, self.id, marketplace, name, reader.as_of)
 
     def took_part(
         self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]

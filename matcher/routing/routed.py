@@ -64,7 +64,7 @@ class Routed:
     def respondent(self) -> Respondent:
         """The member, of whom more may be asked."""
         if self._respondent is None:
-            self._respondent = self._reader.respondent(self._member, self._keys)
+            self._respondent = Respondent(self._reader, self._member, self._keys)
         return self._respondent
 
     @property

@@ -254,9 +254,12 @@ class Router:
         changed: dict[int, dict[int, Survey | None]] = {}
         for name in names:
             found = self._inventory.find(name)
-            survey = self._inventory.survey(name)
-            if found is not None and survey is not None:
-                changed.setdefault(found[0], {})[found[1]] = self._ledger.as_left(survey)
+            if found is None:
+                continue
+            place, number = found
+            survey = self._inventory.layers[place].survey(number)
+            assert survey is not None, "a survey that is found is there"
+            changed.setdefault(place, {})[number] = self._ledger.as_left(survey)
         layers = list(self._inventory.layers)
         for place, surveys in changed.items():
             layers[place] = layers[place].changed(surveys)

@@ -185,14 +185,24 @@ class Ledger:
 
 def numbered(groups: Iterable[Group], within: Seat = ()) -> Iterator[tuple[Seat, Quota]]:
     """Every quota of some groups with what names it, each before those nested in it."""
+    for _, quotas in _named(groups, within):
+        for seat, quota in quotas:
+            yield seat, quota
+            yield from numbered(quota.groups, seat)
+
+
+def _named(
+    groups: Iterable[Group], within: Seat
+) -> Iterator[tuple[Group, list[tuple[Seat, Quota]]]]:
+    """Every group with its own quotas, and what names each."""
     times: dict[str, int] = {}
     for group in groups:
+        quotas = []
         for quota in group.quotas:
             number = times.get(quota.id, 0)
             times[quota.id] = number + 1
-            seat = (*within, (quota.id, number))
-            yield seat, quota
-            yield from numbered(quota.groups, seat)
+            quotas.append(((*within, (quota.id, number)), quota))
+        yield group, quotas
 
 
 def seats_of(survey: Survey) -> Iterator[tuple[Seat, int]]:
@@ -222,13 +232,9 @@ def _ways(
     A group that may admit without a quota may have none.
     """
     ways: dict[int, tuple[Seat, ...]] = {start: ()}
-    times: dict[str, int] = {}
-    for group in groups:
+    for group, quotas in _named(groups, within):
         longer: dict[int, tuple[Seat, ...]] = {}
-        for quota in group.quotas:
-            number = times.get(quota.id, 0)
-            times[quota.id] = number + 1
-            seat = (*within, (quota.id, number))
+        for seat, quota in quotas:
             for at, seats in ways.items():
                 if quota.open and ids[at : at + 1] == (quota.id,):
                     for end, nested in _ways(quota.groups, ids, at + 1, seat).items():
@@ -287,14 +293,10 @@ def _with_edits(groups: tuple[Group, ...], edits: Edits) -> tuple[Group, ...]:
 def _edited(
     groups: tuple[Group, ...], edits: Edits, around: Set[Seat], within: Seat
 ) -> tuple[Group, ...]:
-    times: dict[str, int] = {}
     made = []
-    for group in groups:
+    for group, named in _named(groups, within):
         quotas = []
-        for quota in group.quotas:
-            number = times.get(quota.id, 0)
-            times[quota.id] = number + 1
-            seat = (*within, (quota.id, number))
+        for seat, quota in named:
             if seat not in around:
                 quotas.append(quota)
                 continue
