@@ -227,19 +227,10 @@ class _Lines:
             ],
             "uncertain": [
                 {"survey": doubt.survey, "ask": doubt.ask}
-                | self._quotas_of(row, context, doubt.survey)
+                | ({"quota_ids": doubt.quota_ids} if self._options.uncertain else {})
                 for doubt in routed.uncertain
             ],
         }
-
-    def _quotas_of(
-        self, row: dict[str, Json], context: dict[str, Json] | None, survey: str
-    ) -> dict[str, Json]:
-        """With --uncertain, the quotas that a member is given of a survey that may be his."""
-        if not self._options.uncertain:
-            return {}
-        why = self.router.explain(row, survey, context, uncertain=True)
-        return {"quota_ids": why.quota_ids}
 
     def read_member(self, row: dict[str, Json]) -> tuple[str | int, dict[str, Json] | None]:
         """The id of a member, and the context that stands beside his columns.

@@ -108,10 +108,13 @@ def eligible(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[
     return [(name, j.quota_ids) for name, j in judged if j.verdict is Verdict.ELIGIBLE]
 
 
-def uncertain(surveys: Sequence[Survey], member: Member) -> list[str]:
-    """The surveys of which the reference does not know."""
-    judged = [(survey.name, judge(survey, member)) for survey in best_first(surveys)]
-    return [name for name, each in judged if each.verdict is Verdict.UNCERTAIN]
+def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[object]:
+    """The surveys of which the reference does not know, with the quotas he is given all the same."""
+    judged = [
+        (survey.name, judge(survey, member, choice, uncertain=True))
+        for survey in best_first(surveys)
+    ]
+    return [(name, j.quota_ids) for name, j in judged if j.verdict is Verdict.UNCERTAIN]
 
 
 @given(
@@ -140,7 +143,8 @@ def test_every_member_is_routed_as_the_reference_has_it(
             routed = router.match(row, limit=limit)
             offers = [(each.survey, each.quota_ids) for each in routed.eligible]
             assert offers == eligible(known, member, choice)[:limit]
-            assert [each.survey for each in routed.uncertain] == uncertain(known, member)[:limit]
+            doubts = [(each.survey, each.quota_ids) for each in routed.uncertain]
+            assert doubts == uncertain(known, member, choice)[:limit]
 
 
 @given(variation=variations, surveys=payload(), people=members_with_history())

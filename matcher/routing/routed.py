@@ -20,10 +20,14 @@ from matcher.unanswered import unanswered
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A survey that a member may be eligible for, and the unanswered attributes in between."""
+    """A survey that a member may be eligible for, and the unanswered attributes in between.
+
+    `quota_ids`: the quotas he is given if he may go all the same.
+    """
 
     survey: str
     ask: tuple[str, ...]
+    quota_ids: tuple[str, ...]
 
 
 class Routed:
@@ -71,18 +75,18 @@ class Routed:
     def uncertain(self) -> list[Doubt]:
         """The surveys he may be eligible for, best first; worked out each time it is asked."""
         return [
-            Doubt(survey.name, unanswered(survey, self.respondent))
-            for survey in self.in_doubt(self._limit)
+            Doubt(survey.name, unanswered(survey, self.respondent), judged.quota_ids)
+            for survey, judged in self.in_doubt(self._limit)
         ]
 
-    def in_doubt(self, limit: int | None) -> list[Survey]:
-        """The surveys he may be eligible for, best first, as they were."""
+    def in_doubt(self, limit: int | None) -> list[tuple[Survey, Judgement]]:
+        """The surveys he may be eligible for, best first, as they were, each with its judgement."""
         near = self._inventory.near(partial(self._reader.locale, self._keys))
         doubtful = (islice(self._doubtful(layer), limit) for layer in near)
         found = heapq.merge(*doubtful, key=lambda pair: pair[0])
-        return [survey for _, survey in islice(found, limit)]
+        return [doubt for _, doubt in islice(found, limit)]
 
-    def _doubtful(self, layer: Layer) -> Iterator[tuple[Rank, Survey]]:
+    def _doubtful(self, layer: Layer) -> Iterator[tuple[Rank, tuple[Survey, Judgement]]]:
         segment = layer.segment
         last = -1
         for way in segment.possible(self._keys, self._reader, layer.live):
@@ -91,8 +95,9 @@ class Routed:
                 continue
             last = number
             survey = _survey_of(layer, way)
-            if judge(survey, self.respondent).verdict is Verdict.UNCERTAIN:
-                yield layer.ranks[number], survey
+            judged = judge(survey, self.respondent, self._choice, uncertain=True)
+            if judged.verdict is Verdict.UNCERTAIN:
+                yield layer.ranks[number], (survey, judged)
 
     def _eligible(self) -> list[Offer]:
         """The surveys he is eligible for, best first."""

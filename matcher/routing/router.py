@@ -91,7 +91,8 @@ class Router:
     def next_question(self, member: Row, context: Row | None = None) -> Question | None:
         """The attribute whose answer may open most value to a member; None: nothing is to ask."""
         routed = self.match(member, context, limit=0)
-        return best_question(routed.in_doubt(None), routed.respondent)
+        surveys = (survey for survey, _ in routed.in_doubt(None))
+        return best_question(surveys, routed.respondent)
 
     def explain(
         self, member: Row, survey: str, context: Row | None = None, *, uncertain: bool = False
