@@ -109,7 +109,7 @@ def eligible(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[
 
 
 def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[object]:
-    """The surveys of which the reference does not know, with the quotas he is given all the same."""
+    """The surveys of which the reference does not know, with the quotas he is given even so."""
     judged = [
         (survey.name, judge(survey, member, choice, uncertain=True))
         for survey in best_first(surveys)
