@@ -1,0 +1,1 @@
+"""What a change of rules, mapping or panel does to whom: `compare`."""
