@@ -7,13 +7,12 @@ counts add up, rows stream out in member order and then survey order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -36,22 +35,17 @@ from matcher.evaluate import Verdict
 from matcher.limit import Limit
 from matcher.plan import Plan
 from matcher.rows import RowMaker, schema_for, write_parquet
+from matcher.sharding import in_order, shard_members
 from matcher.tables import write_table
 from profiles.bits import WORD, Row, Rows, positions
 from profiles.errors import InputError
 from profiles.fast import Engine, kernels
 from profiles.panel import Panel, Shard
-from profiles.shards import SHARD_MEMBERS
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told after every shard how many members are done, and how many there are where that is known."""
 
-_BUDGET = 512 << 20
 _KEPT = 1 << 30
-_SMALLEST = 1 << 14
-_LINE = 8 * WORD
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +152,7 @@ class Matches:
         maker = RowMaker(self.plan.program, schema_for(self.panel))
         for shard, exact, maybe in self._run():
             make = partial(maker.batch, shard, exact, maybe)
-            for _, batch in _in_order(make, maker.tiles(shard), self._workers):
+            for _, batch in in_order(make, maker.tiles(shard), self._workers):
                 if batch is not None:
                     yield batch
 
@@ -218,18 +212,9 @@ class Matches:
         return members
 
     def _shard_members(self) -> int:
-        """As many members as keep all rows of a shard within the budget, and all workers busy.
-
-        Rows whose length is an odd number of cache lines do not push each other out of the cache.
-        """
         program = self.plan.program
         rows = len(program.registers) + len(program.slots) + len(program.surveys)
-        members = min(SHARD_MEMBERS, max(_BUDGET * 8 // max(rows, 1), _SMALLEST))
-        total = self.panel.known_members
-        if self._workers > 1 and total is not None:
-            members = min(members, max(-(-total // self._workers), _SMALLEST))
-        lines = -(-members // _LINE)
-        return min((lines | 1) * _LINE, SHARD_MEMBERS)
+        return shard_members(rows, self.panel, self._workers)
 
     def _work(self) -> int:
         """How many words all results take, where the number of members is known."""
@@ -258,7 +243,7 @@ class Matches:
 
         shards = self.panel.shards(self.plan.attributes, size, self.plan.history)
         total = self.panel.known_members
-        for shard, (counts, room) in _in_order(work, shards, self._workers):
+        for shard, (counts, room) in in_order(work, shards, self._workers):
             exact, *maybe = (each.room_for(shard.size) for each in room)
             yield shard, exact, maybe[0] if maybe else None
             rooms.append(room)
@@ -322,7 +307,7 @@ class Matches:
                 return count_eligible(program, bound, shard, self._engine)
 
         shards = self.panel.shards(self.plan.attributes, self._shard_members(), self.plan.history)
-        for _, counted in _in_order(work, shards, self._workers):
+        for _, counted in in_order(work, shards, self._workers):
             totals += counted
         return {
             (compiled.survey.name, slot.quota.pointer): int(totals[slot.number])
@@ -365,23 +350,3 @@ def _places(row: Row, shard: Shard) -> NDArray[np.int64]:
     if shard.members < shard.size:
         places = np.searchsorted(positions(shard.everyone), places)
     return places + shard.first
-
-
-def _in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[tuple[Item, Result]]:
-    """Do the work on every item, by several threads, and give the results in order."""
-    if workers == 1:
-        for item in items:
-            yield item, work(item)
-        return
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > workers:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()

@@ -62,8 +62,8 @@ def members(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups and tiles end within shards, and shards within them."""
-    monkeypatch.setattr("matcher.matches._SMALLEST", 64)
-    monkeypatch.setattr("matcher.matches._LINE", 64)
+    monkeypatch.setattr("matcher.sharding._SMALLEST", 64)
+    monkeypatch.setattr("matcher.sharding._LINE", 64)
     monkeypatch.setattr("matcher.rows.ROW_GROUP", 1000)
     monkeypatch.setattr("matcher.rows.TILE_MEMBERS", 192)
 
@@ -123,7 +123,7 @@ def test_a_small_budget_makes_small_shards_and_changes_nothing(
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path)
     told: list[tuple[int, int | None]] = []
-    monkeypatch.setattr("matcher.matches._BUDGET", 1 << 13)
+    monkeypatch.setattr("matcher.sharding._BUDGET", 1 << 13)
     panel = open_members(file, members, AS_OF)
     found = result_of(plan, panel, tmp_path, progress=lambda *done: told.append(done))
     assert found == expected

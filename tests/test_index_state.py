@@ -96,7 +96,7 @@ class Indexing(RuleBasedStateMachine):
         for name, value in {
             "profiles.indexing.SHARD_MEMBERS": 128,
             "matcher.matches.SHARD_MEMBERS": 64,
-            "matcher.matches._SMALLEST": 64,
+            "matcher.sharding._SMALLEST": 64,
             "matcher.marketplaces.toluna.CUT_OFF": 4,
         }.items():
             self.patch.setattr(name, value)

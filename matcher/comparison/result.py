@@ -160,7 +160,8 @@ class ClauseChange:
 class MappingChange:
     """One thing that the panel file says otherwise of a marketplace, or of the panel.
 
-    `place` is a dotted key of the panel file; `before` and `after` what stands there, None: nothing.
+    `place` is a dotted key of the panel file; `before` and `after` are what stands there, None:
+    nothing.
     """
 
     place: str

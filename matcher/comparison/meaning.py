@@ -1,0 +1,129 @@
+"""What decides a survey's result, in a form in which two versions of it can be compared.
+
+Order, where it changes nothing, names of quotas that are only renamed, pointers, and the names of
+the panel's attributes are no part of it. Two surveys of one form give every member the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeAlias
+
+from matcher.choice import How
+from matcher.rewrite import Simplifier
+from matcher.rule import And, Const, InIds, Leaf, Not, Or, Rule, TookPart
+from matcher.survey import Group, Quota, Regime, Survey
+from profiles.panel import Panel
+
+Numbers: TypeAlias = dict[Hashable, int]
+"""Numbers things; equal ones have one number."""
+
+Label: TypeAlias = Callable[[Quota], Hashable]
+"""What a quota goes by."""
+
+
+class Meanings:
+    """The meaning of rules on one panel, as numbers: equal where the rules hold for the same.
+
+    Two panels share `numbers`, so that rules on the one can be compared with rules on the other.
+    """
+
+    def __init__(self, panel: Panel, numbers: Numbers) -> None:
+        self._panel = panel
+        self._numbers = numbers
+        self._simplifier = Simplifier()
+        self._of: dict[Rule, int] = {}
+
+    def of(self, rule: Rule) -> int:
+        """The meaning of a rule, whatever the order of what it is made of."""
+        found = self._of.get(rule)
+        if found is None:
+            found = self._of[rule] = self._simplified(self._simplifier.simplify(rule))
+        return found
+
+    def _simplified(self, rule: Rule) -> int:
+        match rule:
+            case And(rules) | Or(rules):
+                parts = frozenset(map(self._simplified, rules))
+                return self._number((isinstance(rule, Or), parts))
+            case Not(inner):
+                return self._number(("not", self._simplified(inner)))
+            case Const(truth):
+                return self._number(truth)
+            case _:
+                return self._number(self._leaf(rule))
+
+    def _number(self, thing: Hashable) -> int:
+        return self._numbers.setdefault(thing, len(self._numbers))
+
+    def _leaf(self, leaf: Leaf) -> Hashable:
+        """A leaf, with what the panel says of the thing it asks for in place of its name."""
+        kind = type(leaf)
+        match leaf:
+            case InIds(marketplace, name):
+                mapping = self._panel.mapping
+                column = mapping.marketplace(marketplace).respondent_id
+                return kind, marketplace, name, column, mapping.collections.folder
+            case TookPart(marketplace, scope, ids, outcomes):
+                file = self._panel.file
+                return kind, marketplace, scope, ids, outcomes, file.history, file.path.parent
+        asked = tuple(getattr(leaf, name) for name in leaf.__slots__ if name != "attribute")
+        return kind, self._definition(leaf.attribute), asked
+
+    def _definition(self, name: str) -> Hashable:
+        """What the answers to an attribute are, whatever it is called."""
+        schema = self._panel.schema
+        if name not in schema:
+            return name
+        attribute = schema.attribute(name)
+        where = (schema.constants.get(name), attribute.column, attribute.separator)
+        folded = attribute.fold("Aa")
+        return where if name in schema.constants else (*where[1:], attribute.kind, folded)
+
+
+def form(survey: Survey, meanings: Meanings, how: How, label: Label) -> Hashable:
+    """What decides a survey's result, with quotas chosen so, and quotas going by their label."""
+    if not survey.open:
+        return None
+    gate = meanings.of(And(tuple(clause.rule for clause in survey.gate)))
+    return gate, _groups(survey.groups, meanings, how, label)
+
+
+def asked_of(quota: Quota, meanings: Meanings) -> Hashable:
+    """What a quota asks, open or not, with all that is nested in it."""
+    nested = (
+        (group.regime, group.required, _multiset(asked_of(each, meanings) for each in group.quotas))
+        for group in quota.groups
+    )
+    return meanings.of(quota.rule), _multiset(nested)
+
+
+def _multiset(things: Iterable[Hashable]) -> Hashable:
+    return frozenset(Counter(things).items())
+
+
+def _groups(groups: tuple[Group, ...], meanings: Meanings, how: How, label: Label) -> Hashable:
+    return _multiset(_group(group, meanings, how, label) for group in groups)
+
+
+def _group(group: Group, meanings: Meanings, how: How, label: Label) -> Hashable:
+    """A group, in which quotas stand in the order in which they take members.
+
+    Where a closed quota has no say, it is left out; the draws of `balanced` are about all.
+    """
+    quotas = [*group.quotas]
+    if how is not How.BALANCED and group.regime is Regime.ANY_OPEN:
+        quotas = [quota for quota in quotas if quota.open]
+    if how is How.MOST_OPEN:
+        quotas.sort(key=lambda quota: -quota.remaining)
+    forms = tuple(_quota(quota, meanings, how, label) for quota in quotas)
+    salt = group.pointer if how is How.BALANCED else None
+    return group.regime, group.required, forms, salt
+
+
+def _quota(quota: Quota, meanings: Meanings, how: How, label: Label) -> Hashable:
+    counted = how in (How.SCARCEST, How.BALANCED)
+    seats = quota.remaining if counted else None
+    nested = _groups(quota.groups, meanings, how, label)
+    return label(quota), meanings.of(quota.rule), quota.open, seats, nested
