@@ -87,7 +87,7 @@ def test_shards_and_workers_change_nothing(
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose=how)
     assert sum(survey.eligible for survey in expected[1].surveys) > MEMBERS
     for run in RUNS:
-        monkeypatch.setattr("matcher.matches.SHARD_MEMBERS", run.shard)
+        monkeypatch.setattr("matcher.sharding.SHARD_MEMBERS", run.shard)
         panel = open_members(file, members, AS_OF)
         found = result_of(plan, panel, tmp_path, choose=how, workers=run.workers)
         assert found == expected, run
@@ -112,7 +112,7 @@ def test_with_a_history_and_a_limit_shards_and_workers_change_nothing(
     assert sum(survey.given for survey in unlimited.surveys) > given
     for engine in ("numpy", "numba"):
         for run in RUNS:
-            monkeypatch.setattr("matcher.matches.SHARD_MEMBERS", run.shard)
+            monkeypatch.setattr("matcher.sharding.SHARD_MEMBERS", run.shard)
             panel = open_members(with_history, members, AS_OF)
             how = {"max_surveys": 3, "workers": run.workers, "engine": engine}
             assert result_of(plan, panel, tmp_path, **how) == expected, (run, engine)
@@ -147,7 +147,7 @@ def test_a_panel_too_large_to_keep_is_read_again_and_gives_the_same(
     plan: Plan, file: PanelFile, members: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose="scarcest")
-    monkeypatch.setattr("matcher.matches.SHARD_MEMBERS", 256)
+    monkeypatch.setattr("matcher.sharding.SHARD_MEMBERS", 256)
     monkeypatch.setattr("profiles.panel.RESIDENT_MEMBERS", 300)
     panel = open_members(file, members, AS_OF)
     assert result_of(plan, panel, tmp_path, choose="scarcest") == expected

@@ -43,7 +43,7 @@ def _small_shards_and_lists() -> Iterator[None]:
     """Shards of one word, and postal lists that count as cut off at four values."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matcher.sharding._SMALLEST", 64)
-        patch.setattr("matcher.matches.SHARD_MEMBERS", 128)
+        patch.setattr("matcher.sharding.SHARD_MEMBERS", 128)
         patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
 

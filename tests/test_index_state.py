@@ -95,7 +95,7 @@ class Indexing(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         for name, value in {
             "profiles.indexing.SHARD_MEMBERS": 128,
-            "matcher.matches.SHARD_MEMBERS": 64,
+            "matcher.sharding.SHARD_MEMBERS": 64,
             "matcher.sharding._SMALLEST": 64,
             "matcher.marketplaces.toluna.CUT_OFF": 4,
         }.items():
