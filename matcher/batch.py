@@ -19,7 +19,7 @@ from matcher.bind import Bound, Rows, possible_rows
 from matcher.choice import Balanced, Choice
 from matcher.draw import draw_all
 from matcher.plan import Compiled, Conjunction, Program, Slot, Step
-from profiles.bits import WORD, Row, popcount, positions, row_of, words
+from profiles.bits import WORD, Row, bits_at, popcount, positions, row_of, words
 from profiles.fast import Engine, kernels
 from profiles.panel import Shard
 
@@ -234,18 +234,13 @@ class Executor:
         some = positions(np.bitwise_or.reduce(mine, axis=0))
         if not len(some):
             return
-        takes = np.array([_bits_at(row, some) for row in mine])
+        takes = np.array([bits_at(row, some) for row in mine])
         hashes = shard.id_hashes[some]
         given = draw_all(self.choice, compiled.survey, step.group, takes, hashes)
         for place, slot in enumerate(step.slots):
             row = row_of(some[given == place], shard.size)
             np.bitwise_or(taken[slot.number], row, out=taken[slot.number])
             np.bitwise_xor(left, row, out=left)
-
-
-def _bits_at(row: Row, members: NDArray[np.int64]) -> NDArray[np.bool_]:
-    bits = row[members >> 6] >> (members & 63).astype(np.uint64)
-    return np.asarray(bits & np.uint64(1), np.bool_)
 
 
 def count_rows(rows: Rows) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from matcher.batch import Assigned
 from matcher.evaluate import Verdict
-from matcher.plan import Compiled, Program, Step
+from matcher.plan import Program, Step
 from profiles.bits import WORD, Row, words
 from profiles.errors import InputError, system_reason
 from profiles.ids import id_type
@@ -93,7 +93,8 @@ class RowMaker:
             admitted = digits[0] if compiled.sole else _bits(next(others)[tile])
             members = np.flatnonzero(admitted)
             if len(members):
-                chosen, paths = _choices(compiled, digits, members)
+                mine = [digit[members] for digit in digits]
+                chosen, paths = choices(compiled.steps, mine, len(members))
                 yield _Part(members.astype(np.uint16), number, verdict, chosen, paths)
 
     def _paths(self, paths: list[tuple[str, ...]]) -> pa.ListArray:
@@ -145,15 +146,18 @@ def _digits(step: Step, assigned: Assigned, tile: slice) -> NDArray[np.uint16]:
     return digits
 
 
-def _choices(
-    compiled: Compiled, digits: list[NDArray[np.uint16]], members: NDArray[np.int64]
+def choices(
+    steps: Sequence[Step], digits: Sequence[NDArray[np.uint16]], members: int
 ) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
-    """The distinct paths of quota ids that members are given, and the number of each one's."""
-    chosen: NDArray[np.int64] = np.zeros(len(members), np.int64)
+    """The distinct paths of quota ids that members are given, and the number of each one's.
+
+    `digits`: by step and member, the place, from 1, of the slot that he is given; 0: none.
+    """
+    chosen: NDArray[np.int64] = np.zeros(members, np.int64)
     paths: list[tuple[str, ...]] = [()]
-    for step, digit in zip(compiled.steps, digits, strict=True):
+    for step, digit in zip(steps, digits, strict=True):
         base = len(step.slots) + 1
-        pairs, chosen = np.unique(chosen * base + digit[members], return_inverse=True)
+        pairs, chosen = np.unique(chosen * base + digit, return_inverse=True)
         added = [(), *((slot.quota.id,) for slot in step.slots)]
         paths = [paths[pair // base] + added[pair % base] for pair in pairs.tolist()]
     return chosen, paths
@@ -183,9 +187,10 @@ def _plain_lists(schema: pa.Schema) -> bytes:
 
     In memory, and so in the making of the file, they are numbers into a dictionary.
     """
-    place = schema.get_field_index("quota_ids")
-    plain = schema.set(place, pa.field("quota_ids", pa.list_(pa.string())))
-    return base64.b64encode(plain.serialize().to_pybytes())
+    for place, field in enumerate(schema):
+        if pa.types.is_list(field.type):
+            schema = schema.set(place, pa.field(field.name, pa.list_(pa.string())))
+    return base64.b64encode(schema.serialize().to_pybytes())
 
 
 def row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -52,6 +52,12 @@ def positions(row: Row) -> NDArray[np.int64]:
     return np.flatnonzero(flags_of(row, WORD * len(row)))
 
 
+def bits_at(row: Row, members: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the bit of each of some members is set."""
+    bits = row[members >> 6] >> (members & 63).astype(np.uint64)
+    return np.asarray(bits & np.uint64(1), np.bool_)
+
+
 def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> Row:
     """The row, for a shard of `size` members, in which these positions are set.
 

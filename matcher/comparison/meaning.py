@@ -7,7 +7,7 @@ the panel's attributes are no part of it. Two surveys of one form give every mem
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeAlias
 
 from matcher.choice import How
@@ -19,8 +19,8 @@ from profiles.panel import Panel
 Numbers: TypeAlias = dict[Hashable, int]
 """Numbers things; equal ones have one number."""
 
-Label: TypeAlias = Callable[[Quota], Hashable]
-"""What a quota goes by."""
+Labels: TypeAlias = Mapping[str, Hashable]
+"""What each quota goes by, by its pointer."""
 
 
 class Meanings:
@@ -82,12 +82,12 @@ class Meanings:
         return where if name in schema.constants else (*where[1:], attribute.kind, folded)
 
 
-def form(survey: Survey, meanings: Meanings, how: How, label: Label) -> Hashable:
-    """What decides a survey's result, with quotas chosen so, and quotas going by their label."""
+def form(survey: Survey, meanings: Meanings, how: How, labels: Labels) -> Hashable:
+    """What decides a survey's result, with quotas chosen so, and quotas going by their labels."""
     if not survey.open:
         return None
     gate = meanings.of(And(tuple(clause.rule for clause in survey.gate)))
-    return gate, _groups(survey.groups, meanings, how, label)
+    return gate, _groups(survey.groups, meanings, how, labels)
 
 
 def asked_of(quota: Quota, meanings: Meanings) -> Hashable:
@@ -103,11 +103,11 @@ def _multiset(things: Iterable[Hashable]) -> Hashable:
     return frozenset(Counter(things).items())
 
 
-def _groups(groups: tuple[Group, ...], meanings: Meanings, how: How, label: Label) -> Hashable:
-    return _multiset(_group(group, meanings, how, label) for group in groups)
+def _groups(groups: tuple[Group, ...], meanings: Meanings, how: How, labels: Labels) -> Hashable:
+    return _multiset(_group(group, meanings, how, labels) for group in groups)
 
 
-def _group(group: Group, meanings: Meanings, how: How, label: Label) -> Hashable:
+def _group(group: Group, meanings: Meanings, how: How, labels: Labels) -> Hashable:
     """A group, in which quotas stand in the order in which they take members.
 
     Where a closed quota has no say, it is left out; the draws of `balanced` are about all.
@@ -117,13 +117,13 @@ def _group(group: Group, meanings: Meanings, how: How, label: Label) -> Hashable
         quotas = [quota for quota in quotas if quota.open]
     if how is How.MOST_OPEN:
         quotas.sort(key=lambda quota: -quota.remaining)
-    forms = tuple(_quota(quota, meanings, how, label) for quota in quotas)
+    forms = tuple(_quota(quota, meanings, how, labels) for quota in quotas)
     salt = group.pointer if how is How.BALANCED else None
     return group.regime, group.required, forms, salt
 
 
-def _quota(quota: Quota, meanings: Meanings, how: How, label: Label) -> Hashable:
+def _quota(quota: Quota, meanings: Meanings, how: How, labels: Labels) -> Hashable:
     counted = how in (How.SCARCEST, How.BALANCED)
     seats = quota.remaining if counted else None
-    nested = _groups(quota.groups, meanings, how, label)
-    return label(quota), meanings.of(quota.rule), quota.open, seats, nested
+    nested = _groups(quota.groups, meanings, how, labels)
+    return labels[quota.pointer], meanings.of(quota.rule), quota.open, seats, nested

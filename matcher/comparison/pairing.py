@@ -35,6 +35,11 @@ class PairedQuota:
             self.before is not None and self.after is not None and self.before.id != self.after.id
         )
 
+    @property
+    def label(self) -> Hashable:
+        """What both quotas go by: the path now, or one that nothing has now."""
+        return self.path_after or ("gone", self.path_before)
+
 
 def asks_simplified() -> Asks:
     """What quotas ask, as simplified rules over the panel's attributes."""
@@ -43,7 +48,10 @@ def asks_simplified() -> Asks:
 
 
 def pair_quotas(
-    before: Survey, after: Survey, asks_before: Asks | None = None, asks_after: Asks | None = None
+    before: Survey | None,
+    after: Survey | None,
+    asks_before: Asks | None = None,
+    asks_after: Asks | None = None,
 ) -> tuple[PairedQuota, ...]:
     """Every quota at every depth of both, once; in the order of what is there now, the rest last.
 
@@ -51,7 +59,8 @@ def pair_quotas(
     """
     asks = asks_simplified()
     pairing = _Pairing(asks_before or asks, asks_after or asks)
-    return tuple(pairing.pairs(before.groups, after.groups, (), ()))
+    groups_before, groups_after = (each.groups if each else () for each in (before, after))
+    return tuple(pairing.pairs(groups_before, groups_after, (), ()))
 
 
 class _Pairing:

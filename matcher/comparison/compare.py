@@ -1,0 +1,210 @@
+"""The comparison of two inventories, two mappings or two states of a panel.
+
+A recipe, as `matcher.matches` is: nothing is evaluated until it is asked for something, members
+stream out block by block, and what did not change is never matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path as FilePath
+
+import pyarrow as pa
+
+from matcher.choice import How
+from matcher.comparison.measure import Measure, Settings
+from matcher.comparison.pairs import Inventory, Pairing
+from matcher.comparison.result import (
+    Change,
+    Concentration,
+    Difference,
+    SurveyDifference,
+    Tally,
+    Work,
+)
+from matcher.comparison.rows import (
+    MemberChange,
+    Numbered,
+    change_batches,
+    change_schema,
+    read_batch,
+)
+from matcher.matches import Progress
+from matcher.plan import Plan
+from matcher.rows import write_parquet
+from matcher.survey import Surveys
+from profiles.panel import Panel
+
+MOST_EXAMINED = 50
+"""In so many surveys, those with the most changes, it is looked into who is concerned."""
+
+
+class Comparison:
+    """Who gains, loses or moves between two sides; made by `compare`.
+
+    Iterate over it for `MemberChange` rows, in member order and then survey order.
+    """
+
+    def __init__(
+        self,
+        before: Surveys | Plan,
+        after: Surveys | Plan,
+        panel: Panel,
+        panel_after: Panel | None,
+        *,
+        how: How,
+        seed: int,
+        uncertain: bool,
+        workers: int,
+        progress: Progress | None,
+    ) -> None:
+        self._sides = before, after
+        self.panel = panel
+        self.panel_after = panel_after or panel
+        inventories = Inventory.of(before), Inventory.of(after)
+        self._surveys = sum(len(side.surveys) for side in inventories)
+        self._in_both = len(inventories[0].surveys.keys() & inventories[1].surveys.keys())
+        self._pairs = [*Pairing(self.panel, self.panel_after, how).pairs(*inventories)]
+        self._settings = Settings(how, seed, uncertain, max(workers, 1), progress)
+        self._found: Difference | None = None
+
+    def difference(self) -> Difference:
+        """All that is found, without a list of members."""
+        if self._found is None:
+            for _ in self._run(named=False):
+                pass
+        assert self._found is not None
+        return self._found
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Rows as Arrow record batches, in the columns of `diff -o`."""
+        schema = change_schema(self.panel)
+        names = [pair.name for pair in self._pairs]
+        for ids, rows in self._run(named=True):
+            yield from change_batches(schema, ids, names, rows)
+
+    def __iter__(self) -> Iterator[MemberChange]:
+        for batch in self.batches():
+            yield from read_batch(batch)
+
+    def to_parquet(self, path: str | FilePath) -> Difference:
+        """Write all rows to a Parquet file, whole or not at all; gives what is found."""
+        write_parquet(self.batches(), change_schema(self.panel), FilePath(path))
+        return self.difference()
+
+    def _run(self, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
+        """Match what has changed, block by block; what is found is there when all is done."""
+        changed = [number for number, pair in enumerate(self._pairs) if not pair.alike]
+        whole = self._measure(changed, examined=len(changed) <= MOST_EXAMINED)
+        for ids, rows in whole.blocks(named=named):
+            yield ids, [(changed[number], each) for number, each in rows]
+        tallies = dict(zip(changed, (each.tally for each in whole.countings), strict=True))
+        part, examined = whole, changed
+        if len(changed) > MOST_EXAMINED:
+            examined = sorted(changed, key=lambda number: -_size(tallies[number]))[:MOST_EXAMINED]
+            part = self._measure(examined, examined=True)
+            for _ in part.blocks(named=False):
+                pass
+        concentrations = {
+            number: each.top()
+            for number, each in zip(examined, part.by_survey, strict=True)
+            if each is not None
+        }
+        self._found = self._summary(whole, changed, concentrations)
+
+    def _measure(self, numbers: Sequence[int], *, examined: bool) -> Measure:
+        pairs = [self._pairs[number] for number in numbers]
+        return Measure(pairs, self.panel, self.panel_after, self._settings, examined=examined)
+
+    def _summary(
+        self,
+        whole: Measure,
+        changed: Sequence[int],
+        concentrations: Mapping[int, Mapping[Change, tuple[Concentration, ...]]],
+    ) -> Difference:
+        counted = dict(zip(changed, whole.countings, strict=True))
+        surveys = []
+        unchanged = self._in_both - sum(pair.in_both for pair in self._pairs)
+        for number, pair in enumerate(self._pairs):
+            counting = counted.get(number)
+            tally = counting.tally if counting else Tally()
+            if pair.same_words and tally.none:
+                unchanged += 1
+                continue
+            surveys.append(
+                SurveyDifference(
+                    pair.name,
+                    pair.was,
+                    pair.is_now,
+                    counting is not None,
+                    tally,
+                    counting.quota_differences() if counting else (),
+                    counting.flows() if counting else (),
+                    pair.renamed,
+                    (),
+                    concentrations.get(number, {}),
+                )
+            )
+        separate = self.panel is not self.panel_after
+        return Difference(
+            self.panel.as_of,
+            whole.members_before,
+            whole.members_after,
+            whole.joined,
+            whole.left,
+            _sum([each.tally for each in surveys]),
+            tuple(surveys),
+            unchanged,
+            whole.overall.top(),
+            (),
+            Work(
+                self._surveys,
+                whole.evaluated,
+                whole.predicates,
+                whole.members_before + separate * whole.members_after,
+            ),
+            *(side.diagnostics if isinstance(side, Surveys) else () for side in self._sides),
+        )
+
+
+def _size(tally: Tally) -> int:
+    """How many are concerned."""
+    return tally.gained + tally.lost + tally.moved + tally.newly_uncertain
+
+
+def _sum(tallies: Sequence[Tally]) -> Tally:
+    return Tally(*(sum(getattr(each, field.name) for each in tallies) for field in fields(Tally)))
+
+
+def compare(
+    before: Surveys | Plan,
+    after: Surveys | Plan,
+    panel: Panel,
+    panel_after: Panel | None = None,
+    *,
+    choose: How | str = "first",
+    seed: int = 0,
+    uncertain: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two inventories on a panel, or on two: who gains, loses or moves.
+
+    With `panel_after` the surveys after are matched on that panel, and members are the same where
+    their ids are. `choose`, `seed` and `uncertain` are those of `Plan.match`; `workers` is the
+    number of threads. Nothing is matched until the result is asked for something, and then only
+    surveys that may give someone something else. Raises InputError where a panel lacks an
+    attribute, or history.
+    """
+    return Comparison(
+        before,
+        after,
+        panel,
+        panel_after,
+        how=How(choose),
+        seed=seed,
+        uncertain=uncertain,
+        workers=workers,
+        progress=progress,
+    )

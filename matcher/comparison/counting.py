@@ -1,0 +1,285 @@
+"""What becomes of members with one survey: counted on a block, and added up over blocks."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.comparison.evaluation import Given
+from matcher.comparison.pairing import PairedQuota
+from matcher.comparison.result import (
+    Change,
+    Flow,
+    Path,
+    QuotaDifference,
+    QuotaState,
+    Standing,
+    Tally,
+)
+from matcher.evaluate import Verdict
+from matcher.plan import Compiled
+from matcher.rows import choices
+from matcher.survey import Quota
+from profiles.bits import Row, Rows, bits_at, popcount, positions
+
+ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
+"""What is written of members, by number."""
+
+_NOT_GIVEN: tuple[Standing, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
+Numbers: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rowset:
+    """Rows of bits: who is given a survey on both sides, and who changes how."""
+
+    both: Row
+    given_after: Row
+    changed: Mapping[Change, Row]
+
+    def pool(self, change: Change) -> Row:
+        """Among whom those are that the changed are compared with: members given it on both sides;
+        for the newly uncertain, those given it now.
+        """
+        return self.given_after if change is Change.NEWLY_UNCERTAIN else self.both
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRows:
+    """Members of a block who gained, lost or moved, ascending, and what they are given.
+
+    `change` numbers `ROWS_CHANGE`; `before` and `after` number `standings`.
+    """
+
+    members: Numbers
+    change: Numbers
+    before: Numbers
+    after: Numbers
+    standings: Sequence[Standing]
+
+
+@dataclass(slots=True)
+class Found:
+    """One survey on one block; numbers of quotas go by the pair's `quotas`."""
+
+    tally: list[int]
+    quotas: Numbers
+    flows: Counter[tuple[Standing, Standing, bool]]
+    rows: Rowset
+    members: MemberRows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One side of a survey: its number there, and what it was compiled to."""
+
+    number: int
+    compiled: Compiled
+
+    def slots(self) -> dict[str, int]:
+        """The number of each quota's slot, by the quota's pointer."""
+        return {
+            slot.quota.pointer: slot.number for step in self.compiled.steps for slot in step.slots
+        }
+
+
+class Counting:
+    """Counts one survey; `before` or `after` is None where it is not there."""
+
+    def __init__(
+        self, quotas: Sequence[PairedQuota], before: Half | None, after: Half | None
+    ) -> None:
+        self.quotas = quotas
+        self._before = before
+        self._after = after
+        old, new = ({} if half is None else half.slots() for half in (before, after))
+        self._slots = [
+            (
+                old[quota.before.pointer] if before and quota.before else None,
+                new[quota.after.pointer] if after and quota.after else None,
+            )
+            for quota in quotas
+        ]
+        self._labels: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for quota, (mine, theirs) in zip(quotas, self._slots, strict=True):
+            for place, slot in enumerate((mine, theirs)):
+                if slot is not None:
+                    self._labels[quota.label][place].append(slot)
+        self._tally = np.zeros(8, np.int64)
+        self._counts = np.zeros((len(quotas), 6), np.int64)
+        self._flows: Counter[tuple[Standing, Standing, bool]] = Counter()
+
+    def count(self, before: Given, after: Given, *, named: bool) -> Found:
+        """Count a block; `named`: give the members, too."""
+        width = before.given.shape[1] if len(before.given) else after.given.shape[1]
+        nobody = np.zeros(width, np.uint64)
+        given, maybe = zip(
+            *(
+                (side.given[half.number], side.uncertain[half.number]) if half else (nobody, nobody)
+                for side, half in ((before, self._before), (after, self._after))
+            ),
+            strict=True,
+        )
+        both = given[0] & given[1]
+        moved = both & self._differing(before.taken, after.taken, nobody)
+        changed = {
+            Change.GAINED: given[1] & ~given[0],
+            Change.LOST: given[0] & ~given[1],
+            Change.MOVED: moved,
+            Change.NEWLY_UNCERTAIN: maybe[1] & ~maybe[0],
+        }
+        tally = [popcount(row) for row in (*given, *maybe, *changed.values())]
+        found = Found(
+            tally,
+            self._quota_counts(before.taken, after.taken, changed, nobody),
+            Counter(),
+            Rowset(both, given[1], changed),
+        )
+        self._standings(found, (before, after), given, maybe, named=named)
+        return found
+
+    def add(self, found: Found) -> None:
+        """Add what was found on a block."""
+        self._tally += found.tally
+        self._counts += found.quotas
+        self._flows += found.flows
+
+    @property
+    def rows(self) -> int:
+        """How many rows of bits it takes on both sides."""
+        return sum(slot is not None for slots in self._slots for slot in slots) + 4
+
+    @property
+    def tally(self) -> Tally:
+        """Members counted so far."""
+        return Tally(*self._tally.tolist())
+
+    def flows(self) -> tuple[Flow, ...]:
+        """From where to where, the largest first."""
+        flows = [
+            Flow(before, after, members, same)
+            for (before, after, same), members in self._flows.items()
+        ]
+        return tuple(
+            sorted(flows, key=lambda flow: (-flow.members, str(flow.before), str(flow.after)))
+        )
+
+    def quota_differences(self) -> tuple[QuotaDifference, ...]:
+        """Quota by quota."""
+        differences = []
+        for quota, counts in zip(self.quotas, self._counts.tolist(), strict=True):
+            states = [
+                None if each is None or ids is None else _state(ids, each, assigned)
+                for each, ids, assigned in (
+                    (quota.before, quota.path_before, counts[0]),
+                    (quota.after, quota.path_after, counts[1]),
+                )
+            ]
+            differences.append(QuotaDifference(states[0], states[1], *counts[2:]))
+        return tuple(differences)
+
+    def _differing(self, before: Rows, after: Rows, nobody: Row) -> Row:
+        """Members who are not given the same on both sides, whatever quotas are called there."""
+        differing = nobody.copy()
+        for mine, theirs in self._labels.values():
+            differing |= _union(before, mine, nobody) ^ _union(after, theirs, nobody)
+        return differing
+
+    def _quota_counts(
+        self, before: Rows, after: Rows, changed: Mapping[Change, Row], nobody: Row
+    ) -> Numbers:
+        """By quota: assigned before and after, gained, lost, came, left."""
+        counts = np.zeros((len(self.quotas), 6), np.int64)
+        for number, (mine, theirs) in enumerate(self._slots):
+            old = nobody if mine is None else before[mine]
+            new = nobody if theirs is None else after[theirs]
+            moved = changed[Change.MOVED] & (old ^ new)
+            counts[number] = [
+                popcount(row)
+                for row in (
+                    old,
+                    new,
+                    new & changed[Change.GAINED],
+                    old & changed[Change.LOST],
+                    new & moved,
+                    old & moved,
+                )
+            ]
+        return counts
+
+    def _standings(
+        self,
+        found: Found,
+        sides: tuple[Given, Given],
+        given: Sequence[Row],
+        maybe: Sequence[Row],
+        *,
+        named: bool,
+    ) -> None:
+        """Note who stands where: how many of each, and where asked who they are."""
+        changed = found.rows.changed
+        members = positions(given[0] | given[1] | maybe[0] | maybe[1])
+        numbers, standings = [], []
+        for half, side, mine, doubt in zip(
+            (self._before, self._after), sides, given, maybe, strict=True
+        ):
+            number, standing = _standing(half, side, mine, doubt, members)
+            numbers.append(number)
+            standings.append(standing)
+        moved = bits_at(changed[Change.MOVED], members)
+        width = len(standings[1])
+        flows, counts = np.unique((numbers[0] * width + numbers[1]) * 2 + moved, return_counts=True)
+        for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
+            place, differs = divmod(flow, 2)
+            old, new = standings[0][place // width], standings[1][place % width]
+            kept = not isinstance(old, Verdict) and not isinstance(new, Verdict) and not differs
+            found.flows[old, new, kept] += count
+        if named:
+            marks = [bits_at(changed[change], members) for change in ROWS_CHANGE]
+            some = np.flatnonzero(np.logical_or.reduce(marks))
+            joined = [*standings[0], *standings[1]]
+            found.members = MemberRows(
+                members[some],
+                np.array(marks)[:, some].argmax(axis=0),
+                numbers[0][some],
+                numbers[1][some] + len(standings[0]),
+                joined,
+            )
+
+
+def _standing(
+    half: Half | None, side: Given, given: Row, maybe: Row, members: Numbers
+) -> tuple[Numbers, list[Standing]]:
+    """The number of each member's standing among those that come up."""
+    is_given = bits_at(given, members)
+    numbers = bits_at(maybe, members).astype(np.int64)
+    standings: list[Standing] = [*_NOT_GIVEN]
+    if half is None:
+        return numbers, standings
+    mine = members[is_given]
+    digits = []
+    for step in half.compiled.steps:
+        digit = np.zeros(len(mine), np.uint16)
+        for place, slot in enumerate(step.slots, start=1):
+            digit += bits_at(side.taken[slot.number], mine) * np.uint16(place)
+        digits.append(digit)
+    chosen, paths = choices(half.compiled.steps, digits, len(mine))
+    numbers[is_given] = chosen + len(standings)
+    return numbers, [*standings, *paths]
+
+
+def _union(rows: Rows, numbers: Iterable[int], nobody: Row) -> Row:
+    """The members in any of some rows."""
+    row = nobody
+    for number in numbers:
+        row = row | rows[number]
+    return row
+
+
+def _state(ids: Path, quota: Quota, assigned: int) -> QuotaState:
+    return QuotaState(ids, assigned, quota.remaining, quota.open)

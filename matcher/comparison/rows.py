@@ -1,0 +1,97 @@
+"""Rows of `diff -o`: who gained, lost or moved, with the quotas before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from matcher.comparison.counting import ROWS_CHANGE, MemberRows
+from matcher.comparison.result import Change, Path, Standing
+from matcher.evaluate import Verdict
+from matcher.rows import schema_for
+from profiles.panel import Panel
+
+_AT_A_TIME = 1 << 16
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+_PATHS = pa.list_(pa.string())
+
+Numbered: TypeAlias = tuple[int, MemberRows]
+"""The number of a survey, and its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """One member who gained, lost or moved in one survey; None: not given on that side."""
+
+    member_id: str | int
+    survey: str
+    change: Change
+    before: Path | None
+    after: Path | None
+
+
+def change_schema(panel: Panel) -> pa.Schema:
+    """The columns; member ids are of the type that the panel has."""
+    return pa.schema(
+        [
+            schema_for(panel).field("member_id"),
+            ("survey", _NAMES),
+            ("change", _NAMES),
+            ("before", _PATHS),
+            ("after", _PATHS),
+        ]
+    )
+
+
+def change_batches(
+    schema: pa.Schema, ids: pa.Array, names: Sequence[str], found: Sequence[Numbered]
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a block, in member order and then survey order; `names` are the surveys'."""
+    if not found:
+        return
+    standings: list[Standing] = []
+    starts = []
+    for _, rows in found:
+        starts.append(len(standings))
+        standings += rows.standings
+    paths = pa.array([None if isinstance(each, Verdict) else each for each in standings], _PATHS)
+    sizes = [len(rows.members) for _, rows in found]
+    members = np.concatenate([rows.members for _, rows in found])
+    surveys = np.repeat(np.array([number for number, _ in found], np.int32), sizes)
+    changes = np.concatenate([rows.change for _, rows in found]).astype(np.int32)
+    before, after = (
+        np.concatenate(
+            [getattr(rows, side) + start for start, (_, rows) in zip(starts, found, strict=True)]
+        )
+        for side in ("before", "after")
+    )
+    order = np.lexsort((surveys, members))
+    for start in range(0, len(order), _AT_A_TIME):
+        part = order[start : start + _AT_A_TIME]
+        yield pa.record_batch(
+            [
+                ids.take(pa.array(members[part])).cast(schema.field("member_id").type),
+                _named(surveys[part], names),
+                _named(changes[part], ROWS_CHANGE),
+                paths.take(pa.array(before[part])),
+                paths.take(pa.array(after[part])),
+            ],
+            schema=schema,
+        )
+
+
+def _named(numbers: np.typing.NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(names, pa.string()))
+
+
+def read_batch(batch: pa.RecordBatch) -> Iterator[MemberChange]:
+    """The rows of a batch, one by one."""
+    for row in batch.to_pylist():
+        before, after = (
+            None if ids is None else tuple(ids) for ids in (row["before"], row["after"])
+        )
+        yield MemberChange(row["member_id"], row["survey"], Change(row["change"]), before, after)
