@@ -1,6 +1,7 @@
 """What all tests share: hypothesis draws the same examples on every run, and has no deadline.
 
-`HYPOTHESIS_PROFILE=search` looks for new examples, and for longer.
+`HYPOTHESIS_PROFILE=search` looks for new examples, and for longer; `unshrunk` shows a failing one
+as it was found, at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from profiles.fast import Engine
 
@@ -31,6 +32,11 @@ settings.register_profile(
     max_examples=500,
     print_blob=True,
     suppress_health_check=_NOT_OURS,
+)
+settings.register_profile(
+    "unshrunk",
+    settings.get_profile("default"),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

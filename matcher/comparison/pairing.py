@@ -1,7 +1,8 @@
 """Which quota of a survey was which: by id, and those left over by what they ask.
 
-A quota is known by its path (its id, after those it is nested in). Quotas that only have another
-id are taken for the same where they ask the same, within quotas that are the same.
+A quota is known by its path (its id, after those it is nested in); of several of one id those that
+ask the same go together. Quotas that only have another id are taken for the same where they ask the
+same, within quotas that are the same.
 """
 
 from __future__ import annotations
@@ -65,8 +66,14 @@ def pair_quotas(
 
 class _Pairing:
     def __init__(self, asks_before: Asks, asks_after: Asks) -> None:
-        self._asks_before = asks_before
-        self._asks_after = asks_after
+        self._keys: tuple[tuple[Asks, Asks], ...] = (
+            (
+                lambda quota: (quota.id, asks_before(quota)),
+                lambda quota: (quota.id, asks_after(quota)),
+            ),
+            (lambda quota: quota.id, lambda quota: quota.id),
+            (asks_before, asks_after),
+        )
 
     def pairs(
         self,
@@ -88,10 +95,7 @@ class _Pairing:
     ) -> Iterator[tuple[Quota | None, Quota | None]]:
         partner: list[int | None] = [None] * len(news)
         left = dict.fromkeys(range(len(olds)))
-        for key_old, key_new in (
-            (lambda quota: quota.id, lambda quota: quota.id),
-            (self._asks_before, self._asks_after),
-        ):
+        for key_old, key_new in self._keys:
             free = [place for place, old in enumerate(partner) if old is None]
             if not (left and free):
                 break
