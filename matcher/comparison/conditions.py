@@ -101,9 +101,8 @@ class Differ:
         return self._apart(before, after, And)
 
     def _apart(self, before: Iterable[Part], after: Iterable[Part], kind: Kind) -> Iterator[Pair]:
-        olds, news = _by_meaning(before, kind), _by_meaning(after, kind)
-        lost = [part for meaning, part in olds.items() if meaning not in news]
-        come = [part for meaning, part in news.items() if meaning not in olds]
+        olds, news = list(before), list(after)
+        lost, come = _without(olds, news, kind), _without(news, olds, kind)
         for old, new in _paired(lost, come):
             if old is not None and new is not None:
                 yield from self._changed(old, new)
@@ -115,7 +114,7 @@ class Differ:
         """Only what changed of combinations that have something in common; else both as a whole."""
         kinds: tuple[Kind, ...] = (Or, And)
         for kind in kinds:
-            if _by_meaning([old], kind).keys() & _by_meaning([new], kind).keys():
+            if _meanings([old], kind) & _meanings([new], kind):
                 yield from self._apart([old], [new], kind)
                 return
         before, after = told_apart(old.rule, new.rule, self._speakers)
@@ -128,15 +127,20 @@ class Differ:
         return Said(part.pointer, ("or " if kind is Or else "") + words.of(part.rule))
 
 
-def _by_meaning(parts: Iterable[Part], kind: Kind) -> dict[Rule, Part]:
-    """All parts of combinations of a kind, each once, without those that change nothing in one."""
-    neutral = TRUE if kind is And else FALSE
-    found: dict[Rule, Part] = {}
+def _meanings(parts: Iterable[Part], kind: Kind) -> set[Rule]:
+    return {part.meaning for whole in parts for part in whole.split(kind)}
+
+
+def _without(parts: Iterable[Part], others: Iterable[Part], kind: Kind) -> list[Part]:
+    """What is left of some parts where others say the same; those of which all is left, whole."""
+    said = _meanings(others, kind) | {TRUE if kind is And else FALSE}
+    left: dict[Rule, Part] = {}
     for whole in parts:
-        for part in whole.split(kind):
-            if part.meaning is not neutral:
-                found.setdefault(part.meaning, part)
-    return found
+        split = list(whole.split(kind))
+        fresh = [part for part in split if part.meaning not in said]
+        for part in [whole] if len(fresh) == len(split) else fresh:
+            left.setdefault(part.meaning, part)
+    return list(left.values())
 
 
 def _paired(

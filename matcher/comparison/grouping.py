@@ -155,18 +155,20 @@ class _Grouping:
             yield ClauseChange("order", new.path, *map(Said, at, order))
 
     def _order(self, old: Group, new: Group) -> tuple[str, str]:
-        """The quotas that are in a group on both sides and open, in either order."""
-        place = {quota.pointer: number for number, quota in enumerate(new.quotas)}
-        open_after = {quota.pointer for quota in new.quotas if quota.open}
-        both = [
-            quota
+        """The quotas that are in a group and open on both sides, as far as their order changed."""
+        by_pointer = {quota.pointer: quota for quota in new.quotas if quota.open}
+        stayed = [
+            (quota, by_pointer[self._now[quota.pointer]])
             for quota in old.quotas
-            if quota.open and self._now.get(quota.pointer) in open_after
+            if quota.open and self._now.get(quota.pointer) in by_pointer
         ]
-        now = sorted(both, key=lambda quota: place[self._now[quota.pointer]])
-        if now == both:
+        places = {quota.pointer: place for place, quota in enumerate(new.quotas)}
+        now = sorted(stayed, key=lambda each: places[each[1].pointer])
+        other = [place for place, each in enumerate(stayed) if each is not now[place]]
+        if not other:
             return "", ""
-        return _ids(both), _ids([new.quotas[place[self._now[quota.pointer]]] for quota in now])
+        span = slice(other[0], other[-1] + 1)
+        return _ids(quota for quota, _ in stayed[span]), _ids(quota for _, quota in now[span])
 
     def moved(self) -> Iterator[ClauseChange]:
         """Quotas that are judged together with others than before."""
