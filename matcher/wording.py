@@ -53,6 +53,17 @@ class Wording:
         """What a rule asks: `attribute 80 (age) is between 18 and 24`."""
         return " ".join(filter(None, self._phrase(rule, negated=False)))
 
+    def values(self, leaf: Rule) -> list[str]:
+        """Every value that a list names, or what was taken part in; none for other rules."""
+        match leaf:
+            case OneOf(attribute, values):
+                return self._codes(attribute, values)[1]
+            case InRanges(attribute, ranges):
+                return self._named_ranges(attribute, ranges)[1]
+            case StartsWith(_, texts) | TookPart(_, _, texts, _):
+                return list(texts)
+        return []
+
     def _phrase(self, rule: Rule, *, negated: bool) -> Phrase:
         match rule:
             case Not(inner):
@@ -118,16 +129,22 @@ class Wording:
         return self._subject(attribute, attribute_id if covered else None), labels + left
 
     def _numbers(self, attribute: str, ranges: Collection[Range], negated: bool) -> Phrase:
+        attribute_id, labels = self._named_ranges(attribute, ranges)
+        if attribute_id is None and len(ranges) == 1:
+            not_ = "not " if negated else ""
+            return self._subject(attribute), f"is {not_}{_range_in_words(*next(iter(ranges)))}"
+        return self._subject(attribute, attribute_id), f"is {_one_of(labels, negated)}"
+
+    def _named_ranges(
+        self, attribute: str, ranges: Collection[Range]
+    ) -> tuple[str | None, list[str]]:
+        """Ranges as answers of the first marketplace attribute that names them all, with its id."""
         wanted = set(ranges)
         for attribute_id, mapped in self._of(attribute):
             labels, covered = _answers(mapped, wanted)
             if ranges and covered == wanted:
-                return self._subject(attribute, attribute_id), f"is {_one_of(labels, negated)}"
-        if len(ranges) == 1:
-            not_ = "not " if negated else ""
-            return self._subject(attribute), f"is {not_}{_range_in_words(*next(iter(ranges)))}"
-        labels = [_spelt(*each) for each in ranges]
-        return self._subject(attribute), f"is {_one_of(labels, negated)}"
+                return attribute_id, labels
+        return None, [spelt_range(*each) for each in ranges]
 
 
 def why_unknown(leaf: Leaf | Const) -> str:
@@ -162,7 +179,7 @@ def _answers(
 
 
 def _label(code: str, target: Iterable[str | Range]) -> str:
-    stands_for = ", ".join(each if isinstance(each, str) else _spelt(*each) for each in target)
+    stands_for = ", ".join(each if isinstance(each, str) else spelt_range(*each) for each in target)
     return code if stands_for == code else f"{code} ({stands_for})"
 
 
@@ -170,9 +187,14 @@ def _one_of(labels: Sequence[str], negated: bool) -> str:
     if len(labels) == 1:
         return f"not {labels[0]}" if negated else labels[0]
     word = "none of" if negated else "one of"
+    return f"{word} {listed(labels)}"
+
+
+def listed(labels: Sequence[str]) -> str:
+    """`1, 2`; of many the number and the first: `1,000 values: 1, 2, 3, …`."""
     if len(labels) > NAMED:
-        return f"{word} {len(labels):,} values: {', '.join(labels[:_SHOWN])}, …"
-    return f"{word} {', '.join(labels) or 'no values'}"
+        return f"{len(labels):,} values: {', '.join(labels[:_SHOWN])}, …"
+    return ", ".join(labels) or "no values"
 
 
 def _parts(scope: str, ids: Sequence[str], outcomes: Collection[str]) -> str:
@@ -184,7 +206,7 @@ def _parts(scope: str, ids: Sequence[str], outcomes: Collection[str]) -> str:
     return f"one of {len(ids):,} {_PLURALS.get(scope, scope + 's')}: {shown}{limited}"
 
 
-def _spelt(low: float, high: float) -> str:
+def spelt_range(low: float, high: float) -> str:
     """A range as the panel file spells it: `18-24`, `65-`, `-17`, `25`."""
     if low == high:
         return f"{low:.15g}"

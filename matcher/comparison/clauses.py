@@ -1,0 +1,138 @@
+"""What two versions of one survey say otherwise, in the payload's terms, with the places.
+
+Where only order, the tags of cells or places are others, nothing has changed; but quotas are
+chosen from in their order, so that of quotas it counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from matcher.comparison.conditions import Differ, Part, Parts, Unordered
+from matcher.comparison.grouping import group_changes, without_equal_groups
+from matcher.comparison.pairing import PairedQuota, pair_quotas
+from matcher.comparison.result import ClauseChange, Path, Said
+from matcher.comparison.sayings import Speakers
+from matcher.survey import Quota, Reason, Survey
+from matcher.wording import Wording
+
+_FEW_DIGITS, _ALL_DIGITS = 3, 17
+
+
+def changed_clauses(
+    before: Survey, after: Survey, words_before: Wording, words_after: Wording
+) -> tuple[ClauseChange, ...]:
+    """What a survey says otherwise: of itself, its gate, its groups of quotas, and each quota.
+
+    Pointers are from the survey's own object, each in the payload of its side; a blank one is the
+    object itself.
+    """
+    unordered = Unordered()
+    parts = Parts(before.origins, unordered), Parts(after.origins, unordered)
+    words = Speakers(words_before, words_after)
+    other = without_equal_groups(before, after, unordered)
+    pairs = pair_quotas(*other)
+    quotas = _Quotas(parts, words)
+    return (
+        *_of_survey(before, after),
+        *_of_gate(before, after, parts, words),
+        *group_changes(*other, pairs),
+        *(change for pair in pairs for change in quotas.changes(pair)),
+    )
+
+
+def _of_survey(before: Survey, after: Survey) -> Iterator[ClauseChange]:
+    if before.live != after.live:
+        yield _at_survey("status", _status(before.live), _status(after.live))
+    if before.remaining != after.remaining:
+        left = (
+            None if each is None else _seats(each) for each in (before.remaining, after.remaining)
+        )
+        yield _at_survey("seats", *left)
+    if before.pay != after.pay:
+        yield _at_survey("pay", *_pay(before.pay, after.pay))
+
+
+def _at_survey(what: str, before: str | None, after: str | None) -> ClauseChange:
+    old, new = (None if text is None else Said("", text) for text in (before, after))
+    return ClauseChange(what, None, old, new)
+
+
+def _status(live: bool) -> str:
+    return "open" if live else "closed"
+
+
+def _seats(remaining: int | None) -> str:
+    if remaining is None:
+        return "seats left are not told"
+    return "1 seat left" if remaining == 1 else f"{remaining:,} seats left"
+
+
+def _pay(before: float | None, after: float | None) -> tuple[str | None, str | None]:
+    """What is paid, with as few digits as tell both apart."""
+
+    def told(digits: int) -> tuple[str | None, ...]:
+        return tuple(
+            None if each is None else f"{each:.{digits}g} a minute" for each in (before, after)
+        )
+
+    few = told(_FEW_DIGITS)
+    old, new = told(_ALL_DIGITS) if few[0] == few[1] else few
+    return old, new
+
+
+def _of_gate(
+    before: Survey, after: Survey, parts: tuple[Parts, Parts], words: Speakers
+) -> Iterator[ClauseChange]:
+    """Reason by reason; what is not a filter of the payload's speaks in the panel's words."""
+    for reason in Reason:
+        differ = Differ(words if reason is Reason.FILTER else Speakers(Wording(), Wording()))
+        olds, news = (
+            [of.of(each.rule, each.pointer) for each in survey.gate if each.reason is reason]
+            for survey, of in zip((before, after), parts, strict=True)
+        )
+        for old, new in differ.between(olds, news):
+            yield ClauseChange(reason.value, None, old, new)
+
+
+class _Quotas:
+    """Compares quotas with what they were; `parts` and `words` are those of either side."""
+
+    def __init__(self, parts: tuple[Parts, Parts], words: Speakers) -> None:
+        self._parts = parts
+        self._words = words
+        self._differ = Differ(words)
+
+    def changes(self, pair: PairedQuota) -> Iterator[ClauseChange]:
+        """What a quota says otherwise; all of it, where it stands on one side only."""
+        path = pair.path_before if pair.path_after is None else pair.path_after
+        old, new = pair.before, pair.after
+        if old is None or new is None:
+            said = (_whole(old, self._words.before), _whole(new, self._words.after))
+            yield ClauseChange("quota", path, *said)
+        else:
+            yield from self._changed(path, old, new)
+
+    def _changed(self, path: Path | None, old: Quota, new: Quota) -> Iterator[ClauseChange]:
+        told = {
+            "name": (old.id, new.id),
+            "status": (_status(old.live), _status(new.live)),
+            "seats": (_seats(old.remaining), _seats(new.remaining)),
+        }
+        for what, (before, after) in told.items():
+            if before != after:
+                yield ClauseChange(what, path, Said(old.pointer, before), Said(new.pointer, after))
+        asked = (self._asked(side, quota) for side, quota in enumerate((old, new)))
+        for said_before, said_after in self._differ.between(*asked):
+            yield ClauseChange("condition", path, said_before, said_after)
+
+    def _asked(self, side: int, quota: Quota) -> list[Part]:
+        return [self._parts[side].of(quota.rule, quota.pointer)]
+
+
+def _whole(quota: Quota | None, words: Wording) -> Said | None:
+    """A quota as a whole: `attribute 1 (gender) is 2 (F); 40 seats left`."""
+    if quota is None:
+        return None
+    closed = () if quota.live else (_status(quota.live),)
+    return Said(quota.pointer, "; ".join((words.of(quota.rule), _seats(quota.remaining), *closed)))
