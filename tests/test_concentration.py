@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.comparison.concentration import Histograms, in_words
+from matcher.comparison.concentration import Histograms, holders, in_words
 from matcher.comparison.result import Concentration, Value
-from profiles.bits import all_members, pack
+from profiles.bits import all_members, pack, popcount, positions
 from profiles.columns import Column, ConstantColumn, ListsColumn, NumberColumn, RowsColumn
 from profiles.encode import column_on, encode_column
 from profiles.idlists import Collections
@@ -37,6 +37,7 @@ ATTRIBUTES = {
         Attribute("rooms", Kind.NUMBER, "rooms"),
     )
 }
+NUMBERS = ("age", "income", "rooms")
 HOBBIES = [f"h{number}" for number in range(90)]
 Row = dict[str, Any]
 EMPTY: Row = dict.fromkeys(ATTRIBUTES)
@@ -132,6 +133,36 @@ def test_counts_are_those_of_the_answers(rows: list[Row], seed: int, cuts: list[
         )
         assert each.holding * each.others > each.others_holding * each.members
         assert in_words(each).startswith(each.attribute)
+
+
+@given(members(), st.integers(0, 1 << 30))
+def test_among_whom_an_attribute_counts(rows: list[Row], seed: int) -> None:
+    """The others are compared, too, and hold nothing of it; `holders` counts the same."""
+    random = Random(seed)
+    side = [random.choice((hash_of(row["region"]) % 2, 0, 1)) for row in rows]
+    asked = [random.random() < 0.7 for _ in rows]
+    shard = shard_of(rows)
+    sides = np.array(side)
+    histograms = Histograms(["region"])
+    histograms.add(shard, pack(sides == 0), pack(sides == 1), {"region": pack(np.array(asked))})
+    for each in histograms.top():
+        assert [each.members, each.others] == [side.count(0), side.count(1)]
+        counted = [which if ask else 2 for which, ask in zip(side, asked, strict=True)]
+        expected = brute_force(rows, counted, "region", each.values)
+        assert [each.holding, each.others_holding] == expected
+        held = holders(shard, "region", each.values) & pack(np.array(asked))
+        assert popcount(held) == sum(expected)
+
+
+@given(members(40), st.sampled_from(sorted(ATTRIBUTES)), st.data())
+def test_holders(rows: list[Row], attribute: str, data: st.DataObject) -> None:
+    intervals = st.tuples(
+        st.sampled_from([-INFINITY, 2.0, 20.0]), st.sampled_from([30.0, INFINITY])
+    )
+    texts = st.sampled_from([*"abc", *HOBBIES[:30]])
+    values = data.draw(st.lists(st.none() | (intervals if attribute in NUMBERS else texts)))
+    held = positions(holders(shard_of(rows), attribute, values)).tolist()
+    assert held == [at for at, row in enumerate(rows) if holds(answers_of(row)[attribute], values)]
 
 
 def hash_of(value: object) -> int:
