@@ -1,13 +1,13 @@
 """Some members of a panel, each as of a day of his own: a row for every member and day asked for.
 
 A log of what became of members is small beside a panel, and asks for ages on many days. The rows of
-its members are picked out of the source once, encoded once, and cut into a shard for each day.
+its members are picked out of the source once, and encoded day by day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,12 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from profiles.bits import WORD, row_of
 from profiles.codes import Numbers, is_id, trimmed
-from profiles.encode import short_name
+from profiles.encode import is_list, short_name
 from profiles.errors import InputError
 from profiles.panel import Panel, Shard, shard_on
-from profiles.shards import EncodedShard, ShardReader, id_columns
+from profiles.shards import ShardReader, id_columns
 from profiles.sources import Batch, Source
 
 
@@ -31,6 +30,12 @@ class _Picked:
 
     batches: list[Batch]
     members: list[Numbers]
+
+    def whole(self) -> Batch:
+        """All rows as one batch, in which messages call them by their members."""
+        data = pa.concat_batches([batch.data for batch in self.batches])
+        ids = pa.concat_arrays([batch.members for batch in self.batches])
+        return replace(self.batches[0], data=data, first_row=0, members=ids)
 
 
 class SelectedMembers:
@@ -55,27 +60,26 @@ class SelectedMembers:
         answers = (mapping.schema.attributes[name].column for name in self._attributes)
         columns = list(dict.fromkeys([*id_names, *answers]))
         for batch in self._panel.source.batches(columns, frozenset(id_names)):
-            numbers = _numbers(batch, mapping.schema.member_id, ids)
-            known, rows = np.unique(numbers, return_index=True)
+            texts = _ids(batch, mapping.schema.member_id)
+            numbers = pc.index_in(texts, value_set=ids).fill_null(-1)
+            known, rows = np.unique(numbers.to_numpy(zero_copy_only=False), return_index=True)
             fresh = (known >= 0) & ~self.found[known]
-            known, rows = known[fresh], rows[fresh]
-            if not len(known):
+            if not fresh.any():
                 continue
+            known, rows = known[fresh], pa.array(rows[fresh])
             self.found[known] = True
             if not self._picked or self._picked[-1].batches[0].layout != batch.layout:
                 self._picked.append(_Picked([], []))
-            mine = batch.data.take(pa.array(rows))
-            origin = Batch(
-                mine, batch.origin, 0, batch.layout, _ids(mine, mapping.schema.member_id)
-            )
-            self._picked[-1].batches.append(origin)
+            plain = [_plain(column) for column in batch.data.take(rows).columns]
+            data = pa.record_batch(plain, columns)
+            self._picked[-1].batches.append(replace(batch, data=data, members=texts.take(rows)))
             self._picked[-1].members.append(known)
 
     def on_days(self, members: Numbers, days: Numbers) -> Iterator[tuple[Shard, Numbers]]:
-        """A shard for each day, and which of the rows asked for stand in its first places.
+        """Shards of one day each, and which of the rows asked for stand in them, in order.
 
         Row `i` asks for member `members[i]` as of `days[i]` (a proleptic ordinal). Rows of members
-        who are not in the panel are left out; places after the rows are no members.
+        who are not in the panel are left out. Raises InputError where an answer does not fit.
         """
         order = np.argsort(days, kind="stable")
         for picked in self._picked:
@@ -83,71 +87,44 @@ class SelectedMembers:
             mine = np.concatenate(picked.members)
             place_of[mine] = np.arange(len(mine))
             rows = order[place_of[members[order]] >= 0]
-            if len(rows):
-                yield from self._cut(picked, rows, place_of[members[rows]], days[rows])
-
-    def _cut(
-        self, picked: _Picked, rows: Numbers, places: Numbers, days: Numbers
-    ) -> Iterator[tuple[Shard, Numbers]]:
-        """Encode all rows, each day's filled up to whole words, and cut them apart."""
-        bounds = np.flatnonzero(np.diff(days, prepend=days[0] - 1, append=days[-1] + 1))
-        sizes = np.diff(bounds)
-        padded = -(-sizes // WORD) * WORD
-        ends = np.cumsum(padded)
-        shift = np.repeat(ends - padded - bounds[:-1], sizes)
-        taken = np.repeat(places[bounds[1:] - 1], padded)
-        taken[np.arange(len(rows)) + shift] = places
-        source = _Rows(self._panel.source, _take(picked.batches, taken))
-        reader = ShardReader(self._panel.mapping, source)
-        (encoded,) = reader.read(self._attributes, len(taken))
-        cuts = np.column_stack((bounds[:-1], sizes, ends - padded, ends))
-        for first, size, start, end in cuts.tolist():
-            part = _part(encoded, start, end, size)
-            as_of = date.fromordinal(int(days[first]))
-            yield shard_on(self._panel.mapping, part, as_of), rows[first : first + size]
+            source = _DailyRows(
+                self._panel.source, picked.whole(), place_of[members[rows]], days[rows]
+            )
+            done = 0
+            for encoded in ShardReader(self._panel.mapping, source).read(self._attributes):
+                some = rows[done : done + encoded.size]
+                done += encoded.size
+                as_of = date.fromordinal(int(days[some[0]]))
+                yield shard_on(self._panel.mapping, encoded, as_of), some
 
 
-def _numbers(batch: Batch, member_id: str, ids: pa.Array) -> Numbers:
-    """The number of each row's member; -1: none that is asked for."""
+def _ids(batch: Batch, member_id: str) -> pa.Array:
     column = batch.data.column(member_id)
     if not is_id(column.type):
         why = f"ids must be text or integers, not `{short_name(column.type)}`"
         raise InputError(f"{batch.place(0)}, column `{member_id}`: {why}")
-    found = pc.index_in(trimmed(column), value_set=ids).fill_null(-1)
-    numbers: Numbers = found.to_numpy(zero_copy_only=False).astype(np.int64)
-    return numbers
+    return trimmed(column)
 
 
-def _ids(rows: pa.RecordBatch, member_id: str) -> pa.Array:
-    return trimmed(rows.column(member_id))
-
-
-def _take(batches: list[Batch], rows: Numbers) -> Batch:
-    """Some rows of all batches, as one."""
-    table = pa.Table.from_batches([batch.data for batch in batches]).take(pa.array(rows))
-    ids = pa.chunked_array([batch.members for batch in batches]).take(pa.array(rows))
-    columns = [pa.concat_arrays(column.chunks) for column in table.columns]
-    data = pa.record_batch(columns, schema=table.schema)
-    first = batches[0]
-    return Batch(data, first.origin, 0, first.layout, pa.concat_arrays(ids.chunks))
-
-
-def _part(encoded: EncodedShard, start: int, end: int, size: int) -> EncodedShard:
-    """Rows from one multiple of 64 to another, of which the first are members."""
-    return EncodedShard(
-        end - start,
-        {name: each[start:end] for name, each in encoded.ids.items()},
-        {name: each.part(start, end) for name, each in encoded.columns.items()},
-        row_of(np.arange(size), end - start),
-    )
+def _plain(column: pa.Array) -> pa.Array:
+    """A column without dictionaries, each value of which would be read for every day."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type)
+    if is_list(kind) and pa.types.is_dictionary(kind.value_type):
+        make = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return column.cast(make(kind.value_type.value_type))
+    return column
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows in memory, as a source with the columns of the one that they come from."""
+class _DailyRows:
+    """Rows in memory as a source: `places` of `rows`, cut where one of the ascending days ends."""
 
     of: Source
     rows: Batch
+    places: Numbers
+    days: Numbers
 
     @property
     def name(self) -> str:
@@ -171,11 +148,14 @@ class _Rows:
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
     ) -> Iterator[Batch]:
-        """All rows."""
+        """A batch for each day, with a layout of its own, so that each becomes a shard."""
         del distinct
-        rows = self.rows
-        yield Batch(rows.data.select(columns), rows.origin, 0, rows.layout, rows.members)
+        data = self.rows.data.select(columns)
+        for places in np.split(self.places, np.flatnonzero(np.diff(self.days)) + 1):
+            mine = pa.array(places)
+            ids = None if self.rows.members is None else self.rows.members.take(mine)
+            yield Batch(data.take(mine), self.rows.origin, 0, object(), ids)
 
     def count_rows(self) -> int:
         """How many rows there are."""
-        return int(self.rows.data.num_rows)
+        return len(self.places)

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from matcher.evaluate import Verdict
+from matcher.reconciliation.judged import Judged, surprising
 from matcher.reconciliation.outcomes import Log, read_log
 from matcher.reconciliation.result import Code, Confusion, Reconciliation, SetAside
-from matcher.reconciliation.suspects import Judged, Suspects
+from matcher.reconciliation.suspects import find_suspects
 from matcher.reconciliation.targeting import REASONS, Targeting
 from matcher.rule import Truth
 from matcher.survey import Reason, Survey, Surveys
@@ -49,8 +50,6 @@ def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
     for shard, rows in members.on_days(log.member, log.day):
         truth, reason = targeting.judge(shard, log.survey[rows])
         judged.append(Judged(shard, rows, log.survey[rows], log.code[rows], truth, reason))
-    decisive = targeting.plan.attributes
-    suspects = Suspects(surveys.surveys, log.codes, surveys.mapping, decisive)
     set_aside = list(log.set_aside)
     unknown = np.flatnonzero(~members.found[log.member])
     if len(unknown):
@@ -59,16 +58,18 @@ def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
     found = Reconciliation(
         panel.as_of,
         log.rows,
-        tuple(_confusion(log.codes, judged, suspects)),
-        tuple(suspects.find(judged)),
+        tuple(_confusion(log.codes, judged)),
+        tuple(
+            find_suspects(
+                judged, surveys.surveys, log.codes, surveys.mapping, targeting.plan.attributes
+            )
+        ),
         tuple(set_aside),
     )
-    return Reconciled(found, _surprises(panel, surveys.surveys, log, judged, suspects))
+    return Reconciled(found, _surprises(panel, surveys.surveys, log, judged))
 
 
-def _confusion(
-    codes: Sequence[Code], judged: Sequence[Judged], suspects: Suspects
-) -> list[Confusion]:
+def _confusion(codes: Sequence[Code], judged: Sequence[Judged]) -> list[Confusion]:
     """A line for every code that came up, by marketplace and code."""
     counts: Counter[tuple[int, int, int]] = Counter()
     surprises: Counter[int] = Counter()
@@ -76,7 +77,7 @@ def _confusion(
         counts.update(
             zip(each.code.tolist(), each.truth.tolist(), each.reason.tolist(), strict=True)
         )
-        surprises.update(each.code[suspects.surprising(each)].tolist())
+        surprises.update(each.code[surprising(each, codes)].tolist())
     lines = []
     for number, code in enumerate(codes):
         mine = {key[1:]: rows for key, rows in counts.items() if key[0] == number}
@@ -102,11 +103,7 @@ def _in_order(code: str) -> tuple[tuple[int, str], ...]:
 
 
 def _surprises(
-    panel: Panel,
-    surveys: Sequence[Survey],
-    log: Log,
-    judged: Sequence[Judged],
-    suspects: Suspects,
+    panel: Panel, surveys: Sequence[Survey], log: Log, judged: Sequence[Judged]
 ) -> pa.Table:
     kind = id_type(panel.source.schema().field(panel.schema.member_id).type)
     texts = [pa.field(name, pa.string()) for name in ("survey", "code", "said", "reason")]
@@ -114,7 +111,7 @@ def _surprises(
     tables = [schema.empty_table()]
     order = [np.empty(0, np.int64)]
     for each in judged:
-        some = np.flatnonzero(suspects.surprising(each))
+        some = np.flatnonzero(surprising(each, log.codes))
         columns = [
             each.shard.member_ids.take(pa.array(some)),
             pa.array([surveys[number].name for number in each.survey[some].tolist()], pa.string()),

@@ -8,10 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from matcher.comparison.result import Concentration
 from matcher.marketplaces.shape import Meaning
 from matcher.survey import Reason
+
+
+class Kind(StrEnum):
+    """In which way a marketplace contradicts us."""
+
+    TURNED_AWAY = "turned-away"
+    """It said that the survey is not for the member; by our rules he fits."""
+
+    TAKEN = "taken"
+    """It let him in; by our rules he does not fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +85,14 @@ class Asking:
 class Suspect:
     """An answer that members hold who were a surprise, and the others do not.
 
-    `turned_away`: though they fit; else they were taken though they do not. `held.members` are all
-    surprises of the kind at the marketplace; `held.others` the rows of which we said the same, and
-    the marketplace, too. Only where a survey asks for the attribute does its answer count.
-    `attribute_ids` are what the marketplace calls it, `words` says the answer in its words.
+    `held.members` are the surprises of the kind at the marketplace that no suspect before this one
+    explains; `held.others` the rows of which we said the same, and the marketplace, too. Only where
+    a survey asks for the attribute does its answer count. `attribute_ids` are what the marketplace
+    calls it, `words` says the answer in its words; `asking` are the surveys with most such rows.
     """
 
     marketplace: str
-    turned_away: bool
+    kind: Kind
     held: Concentration
     attribute_ids: tuple[str, ...]
     words: str

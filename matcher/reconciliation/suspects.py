@@ -7,145 +7,122 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matcher.comparison.concentration import Histograms, holders
 from matcher.comparison.result import Concentration, Value
-from matcher.marketplaces.shape import Meaning
+from matcher.comparison.telling import g_statistic
 from matcher.possible import leaves_of
-from matcher.reconciliation.result import Asking, Code, Suspect
+from matcher.reconciliation.judged import Flags, Judged, compared
+from matcher.reconciliation.result import Asking, Code, Kind, Suspect
 from matcher.reconciliation.targeting import targeting_of
-from matcher.rule import Answered, InIds, Not, Or, Rule, TookPart, Truth, in_ranges, one_of
+from matcher.rule import Answered, InIds, Not, Or, Rule, TookPart, in_ranges, one_of
 from matcher.survey import Group, Survey
 from matcher.wording import Wording
-from profiles.bits import Row, flags_of, pack
-from profiles.codes import Numbers
+from profiles.bits import flags_of, pack
 from profiles.mapping import PanelMapping
-from profiles.panel import Shard
 
 MOST = 5
 """So many suspects are named for each marketplace and kind of surprise, of so many surveys each."""
 
-TAKES_IN = frozenset({Meaning.COMPLETE, Meaning.ENTERED})
-Flags = NDArray[np.bool_]
 
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Some rows of the log in the first places of a shard: survey, code and truth by number."""
-
-    shard: Shard
-    rows: Numbers
-    survey: Numbers
-    code: Numbers
-    truth: NDArray[np.int8]
-    reason: NDArray[np.int8]
-
-
-class Suspects:
-    """Compares rows that were a surprise with those of which both said the same.
+def find_suspects(
+    judged: Sequence[Judged],
+    surveys: Sequence[Survey],
+    codes: Sequence[Code],
+    mapping: PanelMapping,
+    attributes: frozenset[str],
+) -> list[Suspect]:
+    """The suspects of each marketplace and kind of surprise, the most telling first.
 
     `attributes`: those that decide anything, of all that the surveys ask for.
+    """
+    asked = [_asked(survey) & attributes for survey in surveys]
+    found = [
+        suspect
+        for marketplace in dict.fromkeys(survey.marketplace for survey in surveys)
+        for kind in Kind
+        for suspect in _Search(judged, surveys, codes, mapping, asked, marketplace, kind).suspects()
+    ]
+    return sorted(found, key=lambda each: -g_statistic(each.held))
+
+
+@dataclass
+class _Compared:
+    """Rows that were a surprise, and those of which both said the same, so far unexplained."""
+
+    judged: Judged
+    some: Flags
+    others: Flags
+
+
+class _Search:
+    """Looks for suspects one by one: what one explains is left out when the next is looked for.
+
+    An answer counts where its holder's survey asks for the attribute, so that attributes which few
+    surveys ask for compare with those of many.
     """
 
     def __init__(
         self,
+        judged: Sequence[Judged],
         surveys: Sequence[Survey],
         codes: Sequence[Code],
         mapping: PanelMapping,
-        attributes: frozenset[str],
+        asked: Sequence[frozenset[str]],
+        marketplace: str,
+        kind: Kind,
     ) -> None:
         self._surveys = surveys
         self._codes = codes
-        self._mapping = mapping
-        meanings = [each.meaning for each in codes]
-        self._turned_away = np.array([each is Meaning.NOT_TARGETED for each in meanings], np.bool_)
-        self._taken = np.array([each in TAKES_IN for each in meanings], np.bool_)
-        self._asks = [_asked(survey) & attributes for survey in surveys]
-
-    def surprises(self, judged: Judged, *, turned_away: bool) -> Flags:
-        """Rows turned away though they fit; or else taken though they do not."""
-        said = Truth.TRUE if turned_away else Truth.FALSE
-        return self._answered(judged, said, turned_away=turned_away)
-
-    def surprising(self, judged: Judged) -> Flags:
-        """Rows in which the marketplace contradicts us."""
-        return self.surprises(judged, turned_away=True) | self.surprises(judged, turned_away=False)
-
-    def _expected(self, judged: Judged, *, turned_away: bool) -> Flags:
-        """Rows of which we said the same, and the marketplace said so, too."""
-        said = Truth.TRUE if turned_away else Truth.FALSE
-        return self._answered(judged, said, turned_away=not turned_away)
-
-    def _answered(self, judged: Judged, said: Truth, *, turned_away: bool) -> Flags:
-        answers = self._turned_away if turned_away else self._taken
-        return np.asarray((judged.truth == said) & answers[judged.code], np.bool_)
-
-    def find(self, judged: Sequence[Judged]) -> list[Suspect]:
-        """The suspects of each marketplace, best first, the kind with more surprises first."""
-        found: list[tuple[int, list[Suspect]]] = []
-        for marketplace in dict.fromkeys(survey.marketplace for survey in self._surveys):
-            for turned_away in (True, False):
-                some = self._of_kind(judged, marketplace, turned_away=turned_away)
-                found.append((sum(each.held.holding for each in some[:1]), some))
-        found.sort(key=lambda each: -each[0])
-        return [suspect for _, some in found for suspect in some]
-
-    def _of_kind(
-        self, judged: Sequence[Judged], marketplace: str, *, turned_away: bool
-    ) -> list[Suspect]:
-        ours = np.array([each.marketplace == marketplace for each in self._surveys], np.bool_)
-        asked = set().union(*(self._asks[number] for number in np.flatnonzero(ours)))
-        asking = {name: self._asking(name) for name in asked}
-        histograms = Histograms(asked)
+        self._mapping = mapping.marketplace(marketplace)
+        self._kind = kind
+        ours = np.array([each.marketplace == marketplace for each in surveys], np.bool_)
+        names = frozenset[str]().union(*(asked[at] for at in np.flatnonzero(ours).tolist()))
+        self._asking = {
+            name: np.array([name in each for each in asked], np.bool_) for name in sorted(names)
+        }
+        self._rows = []
         for each in judged:
+            some, others = compared(each, codes, kind)
             here = ours[each.survey]
-            if here.any():
-                some = here & self.surprises(each, turned_away=turned_away)
-                others = here & self._expected(each, turned_away=turned_away)
-                among = {name: _row(each, asking[name][each.survey]) for name in asked}
-                histograms.add(each.shard, _row(each, some), _row(each, others), among)
-        return [
-            self._suspect(judged, marketplace, held, turned_away=turned_away)
-            for held in histograms.top(MOST)
-        ]
+            if (here & (some | others)).any():
+                self._rows.append(_Compared(each, here & some, here & others))
 
-    def _asking(self, attribute: str) -> Flags:
-        """Which surveys ask for an attribute."""
-        return np.array([attribute in names for names in self._asks], np.bool_)
+    def suspects(self) -> Iterator[Suspect]:
+        """At most so many, best first."""
+        for _ in range(MOST):
+            histograms = Histograms(self._asking)
+            for each in self._rows:
+                among = {
+                    name: pack(asks[each.judged.survey]) for name, asks in self._asking.items()
+                }
+                histograms.add(each.judged.shard, pack(each.some), pack(each.others), among)
+            for held in histograms.top(1):
+                yield self._suspect(held)
+                break
+            else:
+                return
 
-    def _suspect(
-        self,
-        judged: Sequence[Judged],
-        marketplace: str,
-        held: Concentration,
-        *,
-        turned_away: bool,
-    ) -> Suspect:
+    def _suspect(self, held: Concentration) -> Suspect:
+        """The suspect, whose rows are left out from now on."""
         rows: Counter[tuple[int, int]] = Counter()
         holding: Counter[tuple[int, int]] = Counter()
-        asking = self._asking(held.attribute)
-        for each in judged:
-            some = asking[each.survey] & self.surprises(each, turned_away=turned_away)
-            holds = holders(each.shard, held.attribute, held.values)
-            with_it = some & flags_of(holds, each.shard.size)[: len(some)]
-            rows.update(_pairs(each, some))
-            holding.update(_pairs(each, with_it))
-        of_marketplace = [
-            pair for pair in rows if self._surveys[pair[0]].marketplace == marketplace
-        ]
-        of_marketplace.sort(key=lambda pair: (-holding[pair], -rows[pair], pair))
-        mapped = self._mapping.marketplace(marketplace)
+        for each in self._rows:
+            shard = each.judged.shard
+            asking = self._asking[held.attribute][each.judged.survey]
+            holds = asking & flags_of(holders(shard, held.attribute, held.values), shard.size)
+            rows.update(_pairs(each.judged, asking & each.some))
+            holding.update(_pairs(each.judged, holds & each.some))
+            each.some = each.some & ~holds
+            each.others = each.others & ~holds
+        most = sorted(holding, key=lambda pair: (-holding[pair], -rows[pair], pair))[:MOST]
+        mapped = self._mapping.attributes.items()
         return Suspect(
-            marketplace,
-            turned_away,
+            self._mapping.name,
+            self._kind,
             held,
-            tuple(
-                id_
-                for id_, each in mapped.attributes.items()
-                if each.attribute.name == held.attribute
-            ),
-            Wording(mapped).of(_rule(held.attribute, held.values)),
+            tuple(id_ for id_, each in mapped if each.attribute.name == held.attribute),
+            Wording(self._mapping).of(_rule(held.attribute, held.values)),
             tuple(
                 Asking(
                     self._surveys[survey].name,
@@ -154,17 +131,9 @@ class Suspects:
                     holding[survey, code],
                     _pointers(self._surveys[survey], held.attribute),
                 )
-                for survey, code in of_marketplace[:MOST]
-                if holding[survey, code]
+                for survey, code in most
             ),
         )
-
-
-def _row(judged: Judged, flags: Flags) -> Row:
-    """The marked rows as a row of the shard."""
-    whole = np.zeros(judged.shard.size, np.bool_)
-    whole[: len(flags)] = flags
-    return pack(whole)
 
 
 def _pairs(judged: Judged, flags: Flags) -> Iterator[tuple[int, int]]:
