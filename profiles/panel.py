@@ -34,7 +34,7 @@ from profiles.mapping import PanelMapping
 from profiles.panelfile import PanelFile, read_panel_file
 from profiles.participation import Asked
 from profiles.schema import Schema
-from profiles.shards import SHARD_MEMBERS, ShardReader
+from profiles.shards import SHARD_MEMBERS, EncodedShard, ShardReader
 from profiles.sources import Source, open_location
 
 RESIDENT_MEMBERS = 1 << 22
@@ -226,28 +226,7 @@ class Panel:
     def _read(self, wanted: list[str], members: int, *, with_ids: bool) -> Iterator[Shard]:
         first = 0
         for each in self._reader.read(wanted, members, with_ids=with_ids):
-            columns: dict[str, Column] = {
-                name: ConstantColumn(self.schema.attribute(name).fold(value), each.size)
-                for name, value in self.schema.constants.items()
-            }
-            for name, column in each.columns.items():
-                columns[name] = column_on(self.schema.attributes[name], column, self.as_of)
-            respondent = {
-                name: each.ids[marketplace.respondent_id]
-                for name, marketplace in self.mapping.marketplaces.items()
-                if marketplace.respondent_id and with_ids
-            }
-            yield Shard(
-                first,
-                each.size,
-                each.everyone,
-                each.ids.get(self.schema.member_id),
-                columns,
-                respondent,
-                self.mapping.collections,
-                self.as_of,
-                self.history,
-            )
+            yield shard_on(self.mapping, each, self.as_of, first, self.history)
             first += popcount(each.everyone)
 
     def _check_columns(self) -> None:
@@ -278,6 +257,39 @@ class Panel:
         for column in needs.values():
             if has.count(column) > 1:
                 raise InputError(f"{source}: the column `{column}` stands twice")
+
+
+def shard_on(
+    mapping: PanelMapping,
+    encoded: EncodedShard,
+    as_of: date,
+    first: int = 0,
+    history: History | None = None,
+) -> Shard:
+    """A shard as it is on a day, with the attributes that all members share."""
+    schema = mapping.schema
+    columns: dict[str, Column] = {
+        name: ConstantColumn(schema.attribute(name).fold(value), encoded.size)
+        for name, value in schema.constants.items()
+    }
+    for name, column in encoded.columns.items():
+        columns[name] = column_on(schema.attributes[name], column, as_of)
+    respondent = {
+        name: encoded.ids[known_by]
+        for name, marketplace in mapping.marketplaces.items()
+        if (known_by := marketplace.respondent_id) and known_by in encoded.ids
+    }
+    return Shard(
+        first,
+        encoded.size,
+        encoded.everyone,
+        encoded.ids.get(schema.member_id),
+        columns,
+        respondent,
+        mapping.collections,
+        as_of,
+        history,
+    )
 
 
 def _true_places(flags: pa.BooleanArray) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.comparison.result import Value
+from matcher.comparison.result import Concentration, Value
 
 Counts: TypeAlias = NDArray[np.int64]
 """`[2, candidates]`: how many of some members, and how many of the others, hold each."""
@@ -26,6 +26,12 @@ Best: TypeAlias = tuple[float, tuple[Value, ...], tuple[int, int]]
 INFINITY = float("inf")
 _VALUES = 5
 _CUTS = 100
+
+
+def g_statistic(held: Concentration) -> float:
+    """How telling a concentration is, whatever there was to choose from."""
+    counts = np.array([[held.holding], [held.others_holding]])
+    return float(_scores(counts, np.array([held.members, held.others]), 1, picked=0)[0])
 
 
 def _scores(

@@ -25,9 +25,11 @@ from matcher.marketplaces.shape import (
     Json,
     ListOrNone,
     Marketplace,
+    Meaning,
     Number,
     Outcome,
     Payload,
+    Result,
     Scalar,
     Whole,
     read,
@@ -622,4 +624,37 @@ _OUTCOMES = {
 }
 """Disposition and status. Who matches no quota at all has none: 2/7 and 2/8 are deprecated."""
 
-DYNATA = Marketplace("dynata", _recognises, _surveys, _name_of, _lower, _asks, outcomes=_OUTCOMES)
+_RESULTS = {
+    "0/0": Result("unknown or error", Meaning.OTHER),
+    "1/0": Result("complete", Meaning.COMPLETE),
+    "1/1": Result("partial complete", Meaning.COMPLETE),
+    "2/1": Result("disqualified by Dynata", Meaning.NOT_TARGETED),
+    "2/2": Result("disqualified by the client", Meaning.ENTERED),
+    "2/3": Result("country", Meaning.NOT_TARGETED),
+    "2/4": Result("language", Meaning.NOT_TARGETED),
+    "2/5": Result("device", Meaning.NOT_TARGETED),
+    "2/6": Result("filter", Meaning.NOT_TARGETED),
+    "3/1": Result("over quota at Dynata", Meaning.QUOTA_FULL),
+    "3/2": Result("over quota at the client", Meaning.ENTERED),
+    "3/10": Result("group not open", Meaning.CLOSED),
+    "3/20": Result("quota cell not open", Meaning.QUOTA_FULL),
+    "4/0": Result("duplicate", Meaning.TAKEN),
+    "4/2": Result("category exclusion", Meaning.TAKEN),
+    "4/3": Result("project exclusion", Meaning.TAKEN),
+    "4/4": Result("same project", Meaning.TAKEN),
+    "5/1": Result("quality of answers", Meaning.QUALITY),
+    "5/2": Result("speeding", Meaning.QUALITY),
+    "5/3": Result("suspended", Meaning.QUALITY),
+}
+"""Disposition and status. Who was disqualified, or over quota, at the client had started."""
+
+DYNATA = Marketplace(
+    "dynata",
+    _recognises,
+    _surveys,
+    _name_of,
+    _lower,
+    _asks,
+    outcomes=_OUTCOMES,
+    results=_RESULTS,
+)

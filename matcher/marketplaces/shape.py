@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
@@ -62,6 +63,33 @@ class Outcome:
     text: str
 
 
+class Meaning(StrEnum):
+    """What it says of a member that a marketplace answered so when he was sent."""
+
+    COMPLETE = "complete"
+    ENTERED = "entered"
+    """Let into the survey itself, whatever became of him there."""
+
+    NOT_TARGETED = "not-targeted"
+    """Turned away, because the survey is not for members like him."""
+
+    QUOTA_FULL = "quota-full"
+    TAKEN = "taken"
+    """Took part in this survey, or in one that excludes him."""
+
+    QUALITY = "quality"
+    CLOSED = "closed"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A code that a marketplace answers with when a member was sent: in words, and its meaning."""
+
+    text: str
+    meaning: Meaning
+
+
 @dataclass(frozen=True, slots=True)
 class Marketplace:
     """One marketplace.
@@ -80,7 +108,8 @@ class Marketplace:
     `notifies` tells an object that is a notice of one quota from a survey; `notice` reads it, or
     notes why not in the findings and gives None; `name_of` gives the id of its survey, too.
 
-    `outcomes` has the code that it answers with, by what decided that a member is out.
+    `outcomes` has the code that it answers with, by what decided that a member is out; `results`
+    what it means, by code.
     """
 
     name: str
@@ -94,6 +123,7 @@ class Marketplace:
     notifies: Callable[[dict[str, Json]], bool] = lambda _: False
     notice: Callable[[dict[str, Json], Findings], QuotaTold | None] = lambda _, __: None
     outcomes: Mapping[Reason, Outcome] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)
 
 
 class Payload(BaseModel):

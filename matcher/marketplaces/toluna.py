@@ -19,9 +19,11 @@ from matcher.marketplaces.shape import (
     Json,
     ListOrNone,
     Marketplace,
+    Meaning,
     Moment,
     Outcome,
     Payload,
+    Result,
     Scalar,
     Whole,
     read,
@@ -410,6 +412,42 @@ _OUTCOMES = {
 }
 """Result codes."""
 
+_RESULTS = {
+    "5": Result("survey does not exist", Meaning.CLOSED),
+    "9": Result("not live", Meaning.CLOSED),
+    "10": Result("no such quota", Meaning.CLOSED),
+    "12": Result("no such member", Meaning.OTHER),
+    "13": Result("member not routable", Meaning.OTHER),
+    "14": Result("member blocked", Meaning.QUALITY),
+    "16": Result("does not match quota", Meaning.NOT_TARGETED),
+    "21": Result("rejected for other reasons than the quota", Meaning.OTHER),
+    "22": Result("member not active", Meaning.OTHER),
+    "26": Result("survey taken from another account", Meaning.TAKEN),
+    "28": Result("quota full", Meaning.QUOTA_FULL),
+    "29": Result("external sample full", Meaning.QUOTA_FULL),
+    "30": Result("excluded survey taken", Meaning.TAKEN),
+    "31": Result("device", Meaning.NOT_TARGETED),
+    "34": Result("verification level", Meaning.QUALITY),
+    "35": Result("terminated in an earlier wave", Meaning.TAKEN),
+    "36": Result("technical error", Meaning.OTHER),
+    "38": Result("survey taken", Meaning.TAKEN),
+    "39": Result("too many surveys in a day", Meaning.OTHER),
+    "40": Result("too many surveys in a week", Meaning.OTHER),
+    "Started": Result("started", Meaning.ENTERED),
+    "Abandoned": Result("abandoned", Meaning.ENTERED),
+    "Qualified": Result("complete", Meaning.COMPLETE),
+    "NotQualified": Result("not qualified", Meaning.NOT_TARGETED),
+    "Terminated": Result("terminated, before the survey or in it", Meaning.OTHER),
+    "FraudTerminated": Result("terminated for fraud", Meaning.QUALITY),
+    "QuotaFull": Result("quota full", Meaning.QUOTA_FULL),
+    "SurveyTaken": Result("survey taken", Meaning.TAKEN),
+    "SurveyNotAvailable": Result("survey not available", Meaning.CLOSED),
+    "NoSurveysAvailable": Result("no surveys available", Meaning.OTHER),
+    "MaxSurveysReached": Result("too many surveys in a day", Meaning.OTHER),
+    "NoCookie": Result("no cookies", Meaning.OTHER),
+}
+"""Result codes of an invitation; statuses and reasons of notifications and reports."""
+
 TOLUNA = Marketplace(
     "toluna",
     _recognises,
@@ -420,4 +458,5 @@ TOLUNA = Marketplace(
     notifies=_notifies,
     notice=_notice,
     outcomes=_OUTCOMES,
+    results=_RESULTS,
 )
