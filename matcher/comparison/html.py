@@ -90,7 +90,6 @@ def html_environment() -> Environment:
     )
     environment.filters |= {
         "number": "{:,}".format,
-        "signed": "{:+,}".format,
         "standing": _standing,
         "ellipsis": _ellipsis,
     }
@@ -138,12 +137,14 @@ def _ellipsis(name: str) -> str:
     return name if len(name) <= 48 else f"{name[:40]}…{name[-6:]}"
 
 
-def _filled(survey: SurveyDifference, side: int) -> str:
-    """How much of a survey's seats can be filled, before (0) or after (1)."""
-    states = [(quota.before, quota.after)[side] for quota in survey.quotas]
-    there = [state for state in states if state is not None]
-    seats, fillable = overview.seats(there)
-    return overview.percent(fillable, seats)
+def _filled(survey: SurveyDifference) -> str:
+    """How much of a survey's open seats can be filled: `100 % → 87 %`."""
+    sides = (
+        [quota.before for quota in survey.quotas if quota.before],
+        [quota.after for quota in survey.quotas if quota.after],
+    )
+    shares = [overview.percent(*overview.fillable(side)) for side in sides]
+    return " → ".join(dict.fromkeys(shares))
 
 
 def _most_changed(quotas: Sequence[QuotaDifference]) -> list[QuotaDifference]:

@@ -98,12 +98,12 @@ def fates(found: Difference) -> list[tuple[str, int]]:
     return [*told, ("unchanged", found.unchanged)]
 
 
-def seats(quotas: Sequence[QuotaState]) -> tuple[int, int]:
-    """Seats left in the open quotas that are not nested, and how many of them can be filled."""
+def fillable(quotas: Sequence[QuotaState]) -> tuple[int, int]:
+    """Seats that can be filled, and seats left, in the open quotas that are not nested."""
     outer = [quota for quota in quotas if quota.open and len(quota.ids) == 1]
     return (
-        sum(quota.remaining for quota in outer),
         sum(min(quota.assigned, quota.remaining) for quota in outer),
+        sum(quota.remaining for quota in outer),
     )
 
 

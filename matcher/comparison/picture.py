@@ -15,7 +15,10 @@ from matcher.comparison.result import Flow, Path, Standing
 from matcher.evaluate import Verdict
 
 ALL_MEMBERS = 220
-"""So high are all members together."""
+"""So high are all members together, or less where there are few ribbons."""
+
+ONE_RIBBON = 60
+"""A ribbon that is alone is so high, two are twice so high."""
 
 LABEL = 15
 """So high is at least a ribbon that is labelled."""
@@ -129,10 +132,10 @@ def _links(flows: Sequence[Flow]) -> Counter[Link]:
 
 
 def _heights(members: Counter[Link]) -> dict[Link, float]:
-    total = members.total()
+    scale = min(ALL_MEMBERS, ONE_RIBBON * len(members)) / members.total()
     labelled = _labelled(members)
     return {
-        link: max(ALL_MEMBERS * count / total, LABEL if link in labelled else _THIN)
+        link: max(scale * count, LABEL if link in labelled else _THIN)
         for link, count in members.items()
     }
 
