@@ -138,7 +138,9 @@ def difference(surveys: Iterable[SurveyDifference], **others: object) -> Differe
     return replace(plain, **others)  # type: ignore[arg-type]
 
 
-NOTHING = difference(())
+def nothing() -> Difference:
+    """No survey is other than it was."""
+    return difference(())
 
 
 def young_men_in_germany() -> SurveyDifference:
