@@ -45,7 +45,7 @@ _NOTES = {
     Fate.RESTORED: "set aside before",
     Fate.NO_EFFECT: "they say something otherwise, and nothing becomes of anyone",
 }
-_WORD = re.compile(r"\w+|\s+|[^\w\s]")
+_WORD = re.compile(r"\w+(?:[.,]\w+)*|\s+|[^\w\s]")
 
 Parts: TypeAlias = list[tuple[str, bool]]
 """A text in parts, each with whether it is only on this side."""
