@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from matcher.matches import Matches, PanelCounts
-from profiles.errors import InputError, system_reason
+from matcher.outputfile import check_output
+from profiles.errors import InputError
 from profiles.location import Location
 from profiles.panel import Panel
 
@@ -60,20 +61,7 @@ def choose_destination(output: str | None, table: str | None) -> Destination | N
     if output is None:
         return None
     if not is_database:
-        return ParquetFile(_checked(Path(output)))
+        return ParquetFile(check_output(Path(output), ".parquet"))
     if not table:
         raise InputError("`--output`: a database needs `--table` as well")
     return Table(output, table)
-
-
-def _checked(path: Path) -> Path:
-    if path.suffix.lower() != ".parquet":
-        raise InputError(f"{path}: the output must be a .parquet file")
-    try:
-        if path.is_dir():
-            raise InputError(f"{path}: cannot be written: it is a folder")
-        if not path.parent.is_dir():
-            raise InputError(f"{path}: no such folder `{path.parent}`")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
-    return path

@@ -97,9 +97,14 @@ def load_inputs(payloads: tuple[str, ...], panel: Path, options: Options) -> tup
     """The panel, and the surveys in payloads with all that is to be said before they are used."""
     twice = options.choose is How.SCARCEST
     opened = open_panel(panel, options.day, keep=twice)
-    surveys = load_surveys(payloads, opened.mapping, options.marketplace)
-    of_panel = panel_diagnostics(opened.findings()) + history_diagnostics(opened, surveys.surveys)
-    return opened, replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
+    return opened, load_for(opened, payloads, options)
+
+
+def load_for(panel: Panel, payloads: tuple[str, ...], options: Options) -> Surveys:
+    """The surveys in payloads, for a panel, with all that is to be said before they are used."""
+    surveys = load_surveys(payloads, panel.mapping, options.marketplace)
+    of_panel = panel_diagnostics(panel.findings()) + history_diagnostics(panel, surveys.surveys)
+    return replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
 
 
 def open_router(panel: Panel, surveys: Surveys, options: Options) -> Router:

@@ -37,6 +37,11 @@ FORMAT = "quota-matcher plan"
 VERSION = 3
 
 
+def is_plan(start: bytes) -> bool:
+    """Whether a file that begins so holds a plan, of whatever version."""
+    return start.startswith(b'{"format":"' + FORMAT.encode() + b'"')
+
+
 class _Nodes:
     """Numbers rule nodes, children before parents."""
 

@@ -7,9 +7,7 @@ that what is sorted and what is held at a time stays small.
 from __future__ import annotations
 
 import base64
-import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +18,9 @@ from numpy.typing import NDArray
 
 from matcher.batch import Assigned
 from matcher.evaluate import Verdict
+from matcher.outputfile import written_whole
 from matcher.plan import Program, Step
 from profiles.bits import WORD, Row, words
-from profiles.errors import InputError, system_reason
 from profiles.ids import id_type
 from profiles.panel import Panel, Shard
 
@@ -168,18 +166,13 @@ def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Pa
 
     The file appears whole or not at all; raises InputError where it cannot be written.
     """
-    unfinished = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
-    try:
-        with pq.ParquetWriter(unfinished, schema, compression="zstd", store_schema=False) as writer:
-            for table in row_groups(batches, schema):
-                writer.write_table(table, row_group_size=ROW_GROUP)
-            writer.add_key_value_metadata({b"ARROW:schema": _plain_lists(schema)})
-        unfinished.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    with (
+        written_whole(path) as unfinished,
+        pq.ParquetWriter(unfinished, schema, compression="zstd", store_schema=False) as writer,
+    ):
+        for table in row_groups(batches, schema):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+        writer.add_key_value_metadata({b"ARROW:schema": _plain_lists(schema)})
 
 
 def _plain_lists(schema: pa.Schema) -> bytes:

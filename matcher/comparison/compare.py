@@ -13,10 +13,13 @@ from pathlib import Path as FilePath
 import pyarrow as pa
 
 from matcher.choice import How
+from matcher.comparison.clauses import changed_clauses
+from matcher.comparison.mappingchanges import mapping_changes
 from matcher.comparison.measure import Measure, Settings
-from matcher.comparison.pairs import Inventory, Pairing
+from matcher.comparison.pairs import Inventory, Pair, Pairing
 from matcher.comparison.result import (
     Change,
+    ClauseChange,
     Concentration,
     Difference,
     SurveyDifference,
@@ -34,6 +37,7 @@ from matcher.matches import Progress
 from matcher.plan import Plan
 from matcher.rows import write_parquet
 from matcher.survey import Surveys
+from matcher.wording import Wording
 from profiles.panel import Panel
 
 MOST_EXAMINED = 50
@@ -66,6 +70,7 @@ class Comparison:
         self._surveys = sum(len(side.surveys) for side in inventories)
         self._in_both = len(inventories[0].surveys.keys() & inventories[1].surveys.keys())
         self._pairs = [*Pairing(self.panel, self.panel_after, how).pairs(*inventories)]
+        self._mappings = before.mapping or panel.mapping, after.mapping or self.panel_after.mapping
         self._settings = Settings(how, seed, uncertain, max(workers, 1), progress)
         self._found: Difference | None = None
 
@@ -142,7 +147,7 @@ class Comparison:
                     counting.quota_differences() if counting else (),
                     counting.flows() if counting else (),
                     pair.renamed,
-                    (),
+                    self._clauses(pair),
                     concentrations.get(number, {}),
                 )
             )
@@ -157,7 +162,7 @@ class Comparison:
             tuple(surveys),
             unchanged,
             whole.overall.top(),
-            (),
+            mapping_changes(self.panel.mapping, self.panel_after.mapping),
             Work(
                 self._surveys,
                 whole.evaluated,
@@ -166,6 +171,13 @@ class Comparison:
             ),
             *(side.diagnostics if isinstance(side, Surveys) else () for side in self._sides),
         )
+
+    def _clauses(self, pair: Pair) -> tuple[ClauseChange, ...]:
+        if pair.before is None or pair.after is None:
+            return ()
+        market = pair.after.marketplace
+        words = (Wording(mapping.marketplace(market)) for mapping in self._mappings)
+        return changed_clauses(pair.before, pair.after, *words)
 
 
 def _size(tally: Tally) -> int:

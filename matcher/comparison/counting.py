@@ -237,7 +237,8 @@ class Counting:
         for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
             place, differs = divmod(flow, 2)
             old, new = standings[0][place // width], standings[1][place % width]
-            kept = not isinstance(old, Verdict) and not isinstance(new, Verdict) and not differs
+            not_given = isinstance(old, Verdict) or isinstance(new, Verdict)
+            kept = old is new if not_given else not differs
             found.flows[old, new, kept] += count
         if named:
             marks = [bits_at(changed[change], members) for change in ROWS_CHANGE]
