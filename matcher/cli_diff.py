@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -155,8 +156,15 @@ def _label(side: str, panel: Path) -> str:
 
 
 def _diagnostics(found: Difference) -> list[Diagnostic]:
-    """What is to be said of either side, once."""
-    return [*dict.fromkeys((*found.diagnostics_before, *found.diagnostics_after))]
+    """What is to be said of the new side, and of the old what the new has not."""
+    said = {_content(each) for each in found.diagnostics_after}
+    only_before = [each for each in found.diagnostics_before if _content(each) not in said]
+    return [*only_before, *found.diagnostics_after]
+
+
+def _content(finding: Diagnostic) -> Diagnostic:
+    """A finding, wherever its survey stands."""
+    return replace(finding, file="", at="")
 
 
 def _stops(

@@ -107,7 +107,8 @@ class Comparison:
         tallies = dict(zip(changed, (each.tally for each in whole.countings), strict=True))
         part, examined = whole, changed
         if len(changed) > MOST_EXAMINED:
-            examined = sorted(changed, key=lambda number: -_size(tallies[number]))[:MOST_EXAMINED]
+            order = sorted(changed, key=lambda number: self._rank(number, tallies[number]))
+            examined = order[:MOST_EXAMINED]
             part = self._measure(examined, examined=True)
             for _ in part.blocks(named=False):
                 pass
@@ -117,6 +118,10 @@ class Comparison:
             if each is not None
         }
         self._found = self._summary(whole, changed, concentrations)
+
+    def _rank(self, number: int, tally: Tally) -> tuple[bool, int]:
+        """What is examined first: surveys open on both sides, by how many are affected."""
+        return not self._pairs[number].goes_on, -tally.affected
 
     def _measure(self, numbers: Sequence[int], *, examined: bool) -> Measure:
         pairs = [self._pairs[number] for number in numbers]
@@ -178,11 +183,6 @@ class Comparison:
         market = pair.after.marketplace
         words = (Wording(mapping.marketplace(market)) for mapping in self._mappings)
         return changed_clauses(pair.before, pair.after, *words)
-
-
-def _size(tally: Tally) -> int:
-    """How many are concerned."""
-    return tally.gained + tally.lost + tally.moved + tally.newly_uncertain
 
 
 def _sum(tallies: Sequence[Tally]) -> Tally:

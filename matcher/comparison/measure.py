@@ -136,7 +136,7 @@ class Measure:
         def work(shards: tuple[Shard, Shard]) -> tuple[Block, list[Found], Compared]:
             block = shard_block(self._before, self._after, shards)
             found = [each.count(block.before, block.after, named=named) for each in self.countings]
-            return block, found, _overall([each.rows for each in found])
+            return block, found, _overall(self._going_on(self._pairs, found))
 
         shards = shard_pairs(self._before, self._after, members)
         total = self._before.panel.known_members
@@ -158,7 +158,7 @@ class Measure:
             block = united_block(before, after, union, members)
             counted = _countings(pairs, before, after)
             found = [each.count(block.before, block.after, named=named) for each in counted]
-            _overall([each.rows for each in found], compared)
+            _overall(self._going_on(pairs, found), compared)
             if numbers.stop == len(self._pairs):
                 self.overall.add(block, compared)
             yield from self._add(block, numbers, found)
@@ -186,6 +186,11 @@ class Measure:
                 examined.add(block, _overall([each.rows]))
             if each.members is not None and len(each.members.members):
                 yield number, each.members
+
+    @staticmethod
+    def _going_on(pairs: Sequence[Pair], found: Sequence[Found]) -> list[Rowset]:
+        """The rows of surveys that are open on both sides: what else changes is no question."""
+        return [each.rows for pair, each in zip(pairs, found, strict=True) if pair.goes_on]
 
     def _choice(self, plan: Plan, panel: Panel) -> Choice:
         """How quotas are chosen; refuses a panel that lacks what the plan asks for."""

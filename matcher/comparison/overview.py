@@ -17,7 +17,6 @@ from matcher.comparison.result import (
     Standing,
     Status,
     SurveyDifference,
-    Tally,
 )
 from matcher.evaluate import Verdict
 from matcher.report import shorten
@@ -74,15 +73,13 @@ def standing_name(standing: Standing) -> str:
     return " · ".join(map(shorten, standing)) or "no quota"
 
 
-def affected(tally: Tally) -> int:
-    """How much has become of members: by this surveys are put in order."""
-    return tally.gained + tally.lost + tally.moved + tally.newly_uncertain
-
-
 def most_affected(found: Difference) -> list[SurveyDifference]:
-    """The surveys in which something has become of members, most of it first."""
+    """The surveys in which something has become of members, most of it first.
+
+    Those come last that are there, or open, on one side only: why is plain.
+    """
     surveys = [survey for survey in found.surveys if not survey.tally.none]
-    return sorted(surveys, key=lambda survey: -affected(survey.tally))
+    return sorted(surveys, key=lambda each: (each.fate is not Fate.CHANGED, -each.tally.affected))
 
 
 def largest_changes(flows: Iterable[Flow]) -> list[Flow]:

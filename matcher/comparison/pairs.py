@@ -39,6 +39,11 @@ class Pair:
         return self.before is not None and self.after is not None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the survey is open on both sides."""
+        return self.was is self.is_now is Status.OPEN
+
+    @property
     def renamed(self) -> tuple[tuple[Path, Path], ...]:
         """The paths of quotas that only have another name."""
         return tuple(
@@ -96,11 +101,14 @@ class Pairing:
         )
         for name in names:
             old, new = before.surveys.get(name), after.surveys.get(name)
-            same_words = old is not None and new is not None and _same_words(old, new)
+            states = before.status(name), after.status(name)
+            if old is not None and new is not None:
+                same_words = _same_words(old, new)
+            else:
+                same_words = states[0] is states[1]
             if not (same_words and self._same_panel):
                 quotas = pair_quotas(old, new, *self._asks)
                 alike = self._alike(old, new, quotas)
-                states = before.status(name), after.status(name)
                 yield Pair(name, old, new, *states, same_words, alike, quotas)
 
     def _alike(

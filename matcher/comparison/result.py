@@ -74,9 +74,14 @@ class Tally:
     newly_uncertain: int = 0
 
     @property
+    def affected(self) -> int:
+        """Of how many something has become."""
+        return self.gained + self.lost + self.moved + self.newly_uncertain
+
+    @property
     def none(self) -> bool:
         """Whether nothing has become of anyone."""
-        return not (self.gained or self.lost or self.moved or self.newly_uncertain)
+        return not self.affected
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +231,11 @@ class Work:
 class Difference:
     """All that a comparison finds, without a list of members.
 
-    `surveys` are those that are not what they were, in payload order; `unchanged` counts the rest.
+    `surveys` are those that are not what they were, in payload order; `unchanged` counts the rest
+    of those on both sides.
     `joined` and `left` count members who are in one panel only. `tally` sums pairs of member and
-    survey; `concentrations` are about members who gained, lost or moved in any survey.
+    survey; `concentrations` are about members who gained, lost or moved in any survey that is open
+    on both sides.
     """
 
     as_of: date

@@ -11,7 +11,6 @@ from rich.table import Table
 from matcher.comparison.overview import (
     CHANGES,
     FATES,
-    STATUSES,
     concentration_line,
     effect,
     fates,
@@ -24,6 +23,7 @@ from matcher.comparison.result import (
     ClauseChange,
     Concentration,
     Difference,
+    Fate,
     Flow,
     Said,
     Standing,
@@ -57,14 +57,18 @@ def print_difference(console: Console, found: Difference, seconds: float) -> Non
     if surveys:
         console.print(_survey_table(surveys[:MOST_SURVEYS]))
         _print_more(console, len(surveys) - MOST_SURVEYS, "survey")
-    for survey in surveys[:MOST_DETAILED]:
+    changed = [survey for survey in surveys if survey.fate is Fate.CHANGED]
+    for survey in changed[:MOST_DETAILED]:
         _print_survey(console, survey)
     _print_mapping(console, found)
     console.print()
     for line in _totals(found):
         console.print(line, soft_wrap=True)
-    for line in _concentration_lines(found.concentrations):
-        console.print(line, soft_wrap=True)
+    lines = [*_concentration_lines(found.concentrations)]
+    if lines:
+        console.print("in surveys open before and after:")
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True)
     console.print(
         f"{plural(found.members_after, 'member')}{_turnover(found)} · "
         f"{plural(found.work.surveys, 'survey')} compared, "
@@ -106,14 +110,7 @@ def _print_more(console: Console, count: int, thing: str) -> None:
 
 def _print_survey(console: Console, survey: SurveyDifference) -> None:
     """Where it is concentrated, what the survey says otherwise, and who went where."""
-    turned = (
-        ""
-        if survey.before is survey.after
-        else f": {STATUSES[survey.before]} → {STATUSES[survey.after]}"
-    )
-    console.print(
-        f"\n[bold]{shown(survey.survey)}[/bold] {FATES[survey.fate]}{turned}", soft_wrap=True
-    )
+    console.print(f"\n[bold]{shown(survey.survey)}[/bold]", soft_wrap=True)
     for line in _concentration_lines(survey.concentrations):
         console.print(f"  {line}", soft_wrap=True)
     if survey.clauses:
