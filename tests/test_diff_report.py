@@ -583,7 +583,6 @@ def test_the_table_of_an_ordinary_day() -> None:
         "says otherwise before after",
         "from / to men-18-24 women-18-24 men-25-34 uncertain ineligible",
         "men-18-24 1,480 - 260 - 840",
-        "dynata:13244 closed: open → closed",
         "marketplaces.dynata.attributes.211.answers.4 DE DE, AT",
         "surveys: 2 changed, 1 added, 1 removed, 1 closed, 1 set aside, 1 restored, 1 no effect, "
         "4,212 unchanged",
