@@ -17,6 +17,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import matcher
+from matcher.cli_bench import bench
 from matcher.cli_explain import explain
 from matcher.cli_route import route
 from matcher.destination import Destination, choose_destination
@@ -241,6 +242,7 @@ def lint(
 
 app.command(route)
 app.command(explain)
+app.command(bench)
 
 
 def _lint_rules(payloads: tuple[str, ...], options: Options) -> tuple[Surveys, list[Diagnostic]]:
