@@ -51,10 +51,10 @@ def bench(
             "counter differs."
         ),
     ] = None,
-    repeat: Annotated[
+    rounds: Annotated[
         int,
         Parameter(
-            help="Time each stage so often, at least.",
+            help="Time each stage in so many rounds, at least.",
             converter=read_whole,
             validator=at_least_one,
         ),
@@ -76,7 +76,7 @@ def bench(
         uncertain=options.uncertain,
         marketplace=options.marketplace,
         workers=options.workers or 1,
-        repeat=repeat,
+        rounds=rounds,
     )
     after = run_benchmark(payloads, panel, settings)
     if save is not None:

@@ -53,9 +53,11 @@ def draw_members(
         lots = _lots(batch, mapping.schema.member_id, seed)
         if len(drawn) == most:
             lots[lots >= drawn[-1][0]] = _NO_LOT
-        for row in np.argsort(lots, kind="stable")[:most].tolist():
-            if lots[row] != _NO_LOT:
-                drawn.append((int(lots[row]), _row(batch.slice(row, 1))))
+        drawn += [
+            (int(lots[row]), _row(batch.slice(row, 1)))
+            for row in np.argsort(lots, kind="stable")[:most].tolist()
+            if lots[row] != _NO_LOT
+        ]
         drawn = sorted(drawn, key=itemgetter(0))[:most]
     return [row for _, row in drawn]
 

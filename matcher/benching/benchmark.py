@@ -22,11 +22,11 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """The least time that something took, and that its calibration loop took beside it."""
+    """How long something takes, and a calibration loop beside it; the median of so many rounds."""
 
     seconds: Seconds
     calibration: Seconds
-    repeats: int
+    rounds: int
 
     def ratio(self, before: Time) -> float:
         """How many times as long it takes as before, each measured in calibration loops."""

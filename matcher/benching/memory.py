@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from matcher.benching.settings import Settings
+from matcher.benching.settings import Settings, arrow_threads
 from matcher.plan import Plan
 from profiles.errors import InputError
 
@@ -51,7 +51,8 @@ def _main(panel: str, settings: str) -> None:
     with suppress(OSError):
         (_PROCESS / "clear_refs").write_text("5")  # the peak is what is held now
     before = _held("VmRSS")
-    asked.match(plan, asked.open_panel(Path(panel))).counts()
+    with arrow_threads(asked.workers):
+        asked.match(plan, asked.open_panel(Path(panel))).counts()
     print(max(_held("VmHWM") - before, 0))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from matcher.choice import How
 from matcher.matches import Matches, Progress
@@ -14,9 +18,22 @@ from profiles.fast import Engine
 from profiles.panel import Panel, open_panel
 
 
+@contextmanager
+def arrow_threads(workers: int) -> Iterator[None]:
+    """Let Arrow read with so many threads, too, as long as this lasts."""
+    before = pa.cpu_count(), pa.io_thread_count()
+    pa.set_cpu_count(workers)
+    pa.set_io_thread_count(workers)
+    try:
+        yield
+    finally:
+        pa.set_cpu_count(before[0])
+        pa.set_io_thread_count(before[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Flags of a benchmark; `repeat` is how often each stage is timed, at least."""
+    """Flags of a benchmark; `rounds` is in how many each stage is timed, at least."""
 
     as_of: date
     choose: How = How.FIRST
@@ -25,7 +42,7 @@ class Settings:
     marketplace: str | None = None
     workers: int = 1
     engine: Engine = "auto"
-    repeat: int = 5
+    rounds: int = 5
 
     def open_panel(self, path: Path, *, keep: bool = False) -> Panel:
         """The panel as `match` opens it; with `keep` it stays in memory in any case."""

@@ -1,16 +1,18 @@
 """Times measured beside calibration loops, so that those of two machines can be compared.
 
-A loop of fixed work runs in between the repeats of what is timed. Of both the least time counts:
-whatever else a machine does only ever adds to it.
+A loop of fixed work runs between rounds of what is timed. A round's time is a mean, and so is that
+of the loops before and after it: what else a machine does slows both. Of all rounds the one counts
+whose ratio of the two is the median.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from math import inf
+from itertools import pairwise
+from statistics import fmean
 
 import numpy as np
 
@@ -18,11 +20,11 @@ from matcher.benching.benchmark import Time
 from matcher.garbage import no_garbage_collection
 from profiles.bits import Rows, popcount
 
-ENOUGH = 0.5
+ENOUGH = 0.3
 """Seconds of work after which a figure is stable enough."""
-_ROUND = 0.05
-"""Seconds of work between two calibrations, at least."""
-_CALIBRATIONS = 3
+_ROUND = 0.04
+_CALIBRATION = 0.02
+"""Seconds that a round, and a calibration, go on for, at least."""
 
 
 def object_work() -> int:
@@ -61,63 +63,56 @@ def measure(
     work: Callable[[], object],
     calibration: Callable[[], object],
     *,
-    repeat: int,
+    rounds: int,
     prepare: Callable[[], None] | None = None,
 ) -> Time:
-    """Time some work, at least `repeat` times and until enough is measured.
+    """Time some work in at least so many rounds; `prepare` is done before each time, untimed."""
 
-    `prepare` is done before each time, and is not in it.
+    def one_round() -> tuple[float]:
+        return (mean_seconds(work, _ROUND, prepare),)
+
+    (found,) = measure_rounds(one_round, calibration, rounds=rounds)
+    return found
+
+
+def measure_rounds(
+    one_round: Callable[[], Sequence[float]], calibration: Callable[[], object], *, rounds: int
+) -> list[Time]:
+    """The times of several figures, in seconds, that one round gives all of.
+
+    The garbage collector runs between rounds alone.
     """
-    rounds = Rounds(calibration, repeat)
-    while rounds.next():
-        spent = 0.0
-        while spent < _ROUND:
+    calibration()
+    loops = [mean_seconds(calibration, _CALIBRATION)]
+    figures: list[Sequence[float]] = []
+    spent = 0.0
+    while len(figures) < rounds or spent < ENOUGH:
+        gc.collect(1)  # what has come since the last round
+        began = time.perf_counter()
+        with no_garbage_collection():
+            figures.append(one_round())
+        spent += time.perf_counter() - began
+        loops.append(mean_seconds(calibration, _CALIBRATION))
+    beside = [(before + after) / 2 for before, after in pairwise(loops)]
+    return [_median(seconds, beside) for seconds in zip(*figures, strict=True)]
+
+
+def _median(seconds: Sequence[float], beside: Sequence[float]) -> Time:
+    """The round whose time, in calibration loops, is the median."""
+    ordered = sorted(zip(seconds, beside, strict=True), key=lambda pair: pair[0] / pair[1])
+    return Time(*ordered[(len(ordered) - 1) // 2], len(ordered))
+
+
+def mean_seconds(
+    work: Callable[[], object], enough: float, prepare: Callable[[], None] | None = None
+) -> float:
+    """How long some work takes, in seconds: the mean of as many times as are enough seconds."""
+    taken: list[float] = []
+    with no_garbage_collection():
+        while sum(taken) < enough:
             if prepare is not None:
                 prepare()
-            taken = seconds_of(work)
-            spent += taken
-            rounds.add(taken)
-    return rounds.time(rounds.least)
-
-
-class Rounds:
-    """Rounds of work, each with a calibration before it.
-
-    `least` is the least time that was added. The garbage collector runs between rounds alone.
-    """
-
-    def __init__(self, calibration: Callable[[], object], repeat: int) -> None:
-        self.least = inf
-        self._calibration = calibration
-        self._calibrated = inf
-        self._repeat = repeat
-        self._repeats = 0
-        self._spent = 0.0
-        calibration()
-
-    def next(self) -> bool:
-        """Whether there is another round; if so, calibrates."""
-        if self._repeats >= self._repeat and self._spent >= ENOUGH:
-            return False
-        gc.collect(1)  # what has come since the last round
-        taken = (seconds_of(self._calibration) for _ in range(_CALIBRATIONS))
-        self._calibrated = min(self._calibrated, *taken)
-        return True
-
-    def add(self, taken: float) -> None:
-        """Note what one repeat took, in seconds."""
-        self.least = min(self.least, taken)
-        self._spent += taken
-        self._repeats += 1
-
-    def time(self, seconds: float) -> Time:
-        """A figure of these rounds."""
-        return Time(seconds, self._calibrated, self._repeats)
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    """How long some work takes once, in seconds."""
-    with no_garbage_collection():
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
+            began = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - began)
+    return fmean(taken)

@@ -62,7 +62,7 @@ def plan_work(plan: Plan) -> dict[str, int]:
     program = plan.program
     literals = [each for each in program.registers if isinstance(each, Literal)]
     leaves = {each.leaf for each in literals}
-    kinds = Counter(type(leaf) for leaf in leaves)
+    kinds: Counter[type] = Counter(map(type, leaves))
     return {
         "quotas": len(program.slots),
         "predicates": len(leaves),
@@ -116,7 +116,8 @@ def router_work(surveys: Iterable[Survey]) -> dict[str, int]:
     ways = [way for each in routable for way in each.ways]
     return {
         "ways": len(ways),
-        "way_conditions": sum(len(each.conditions) for each in (*routable, *ways)),
+        "way_conditions": sum(len(each.conditions) for each in routable)
+        + sum(len(way.conditions) for way in ways),
         "ways_with_more": sum(bool(way.rest) for way in ways),
         "judged_whole": sum(each.whole for each in routable),
         "locales": len({locale_of(survey) for survey in surveys}),
