@@ -31,7 +31,7 @@ from matcher.options import (
     write_document,
 )
 from matcher.report import one_line, print_summary
-from matcher.usage import at_least_one, read_whole
+from matcher.usage import at_least_one, read_whole, unshield_stdin
 from profiles.errors import InputError
 
 _PERCENT = re.compile(r"\d+(\.\d+)?%?", re.ASCII)
@@ -65,9 +65,10 @@ def bench(
     limit = None if fail_over is None else _percent(fail_over)
     if limit is not None and compare is None:
         raise InputError("`--fail-over` goes with `--compare`")
-    before = None if compare is None else read_benchmark(file_of(compare))
-    if save is not None:
-        check_writable(file_of(save))
+    before = None if compare is None else read_benchmark(_file(compare))
+    saved = None if save is None else _file(save)
+    if saved is not None:
+        check_writable(saved)
     diagnostics = _diagnostics(payloads, panel, options)
     settings = Settings(
         options.day,
@@ -79,13 +80,17 @@ def bench(
         rounds=rounds,
     )
     after = run_benchmark(payloads, panel, settings)
-    if save is not None:
-        save_benchmark(after, file_of(save))
+    if saved is not None:
+        save_benchmark(after, saved)
     comparison = None if before is None else Comparison(before, after)
     findings = [] if comparison is None or limit is None else [*comparison.findings(limit)]
     _tell(after, comparison, findings, diagnostics, options)
     set_aside = any(each.level is Level.ERROR for each in diagnostics)
     return 1 if findings or (options.strict and set_aside) else 0
+
+
+def _file(name: str) -> Path:
+    return file_of(unshield_stdin(name))
 
 
 def _percent(written: str) -> float:

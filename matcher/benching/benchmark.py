@@ -126,6 +126,8 @@ def check_writable(file: Path) -> None:
     try:
         if not file.parent.is_dir():
             raise InputError(f"{file}: no such folder `{file.parent}`")
+        if file.is_dir():
+            raise InputError(f"{file}: cannot be written: it is a folder")
         if not file.exists():
             return
         content = orjson.loads(file.read_bytes())

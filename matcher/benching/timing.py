@@ -1,8 +1,9 @@
 """Times measured beside calibration loops, so that those of two machines can be compared.
 
-A loop of fixed work runs between rounds of what is timed. A round's time is a mean, and so is that
-of the loops before and after it: what else a machine does slows both. Of all rounds the one counts
-whose ratio of the two is the median.
+What counts are the seconds that a processor works on it, in all threads together: waiting, for
+other processes, a disk or a database, does not. A loop of fixed work runs between rounds of what
+is timed; a round's time is a mean, and so is that of the loops before and after it. Of all rounds
+the one counts whose ratio of the two is the median.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from profiles.bits import Rows, popcount
 
 ENOUGH = 0.3
 """Seconds of work after which a figure is stable enough."""
-_ROUND = 0.04
+ROUND = 0.04
 _CALIBRATION = 0.02
 """Seconds that a round, and a calibration, go on for, at least."""
 
@@ -69,7 +70,7 @@ def measure(
     """Time some work in at least so many rounds; `prepare` is done before each time, untimed."""
 
     def one_round() -> tuple[float]:
-        return (mean_seconds(work, _ROUND, prepare),)
+        return (mean_seconds(work, ROUND, prepare),)
 
     (found,) = measure_rounds(one_round, calibration, rounds=rounds)
     return found
@@ -106,13 +107,14 @@ def _median(seconds: Sequence[float], beside: Sequence[float]) -> Time:
 def mean_seconds(
     work: Callable[[], object], enough: float, prepare: Callable[[], None] | None = None
 ) -> float:
-    """How long some work takes, in seconds: the mean of as many times as are enough seconds."""
+    """How long some work takes, in seconds: the mean of as often as it can be done in so many."""
     taken: list[float] = []
+    end = time.perf_counter() + enough
     with no_garbage_collection():
-        while sum(taken) < enough:
+        while not taken or time.perf_counter() < end:
             if prepare is not None:
                 prepare()
-            began = time.perf_counter()
+            began = time.process_time()
             work()
-            taken.append(time.perf_counter() - began)
+            taken.append(time.process_time() - began)
     return fmean(taken)
