@@ -30,7 +30,7 @@ from matcher.options import (
     worth_saying,
     write_document,
 )
-from matcher.report import one_line, print_summary
+from matcher.report import print_summary, shown
 from matcher.usage import at_least_one, read_whole, unshield_stdin
 from profiles.errors import InputError
 
@@ -121,5 +121,5 @@ def _tell(
     if not options.quiet:
         print_benchmark(console, benchmark, comparison)
     for finding in findings:
-        console.print(f"[bold red]over[/bold red]: {one_line(finding)}", soft_wrap=True)
+        console.print(f"[bold red]over[/bold red]: {shown(finding)}", soft_wrap=True)
     print_summary(console, worth_saying(diagnostics, options))
