@@ -1,16 +1,17 @@
 # make demo   match 46 surveys against a bundled panel of 20,000 members
 # make test   lint, types and tests; ROUTER_STRESS_SECONDS=60 for the nightly run (else 5)
-# make bench  the benchmarks, against Polars, DuckDB and zen-engine
+# make bench  the benchmarks, against Polars, DuckDB and zen-engine; the demo, against its baseline
+# make baseline  saves that baseline again, benchmarks/demo.json, after a change made on purpose
 
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := fixtures/demo/payloads --panel fixtures/demo/panel.toml --as-of 2026-11-21
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench baseline clean
 
 demo: .venv/demo
 	@mkdir -p out
-	$(BIN)/matcher match fixtures/demo/payloads --panel fixtures/demo/panel.toml \
-		--as-of 2026-11-21 --output out/demo.parquet
+	$(BIN)/matcher match $(DEMO) --output out/demo.parquet
 	@echo "every pair of member and survey, with its quota: out/demo.parquet"
 
 test: check
@@ -24,6 +25,10 @@ check: .venv/test
 bench: .venv/bench
 	POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -o addopts= -q \
 		--benchmark-columns=min,median,max,rounds --benchmark-sort=name
+	$(BIN)/matcher bench $(DEMO) --compare benchmarks/demo
+
+baseline: .venv/demo
+	$(BIN)/matcher bench $(DEMO) --save benchmarks/demo
 
 .venv/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'python 3.11 or later is needed')"

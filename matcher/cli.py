@@ -17,6 +17,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import matcher
+from matcher.cli_bench import bench
 from matcher.cli_diff import diff
 from matcher.cli_explain import explain
 from matcher.cli_route import route
@@ -243,6 +244,7 @@ def lint(
 app.command(route)
 app.command(explain)
 app.command(diff)
+app.command(bench)
 
 
 def _lint_rules(payloads: tuple[str, ...], options: Options) -> tuple[Surveys, list[Diagnostic]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -108,12 +109,21 @@ class _Loader:
             self.surveys.update((survey.name, survey) for survey in marketplace.link(mine))
 
 
-def documents(path: str | Path) -> Iterator[Found]:
-    """Every JSON document of a payload file, a folder of them, or standard input."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a payload file holds, as it stands; `lines`: one document a line, None: not known."""
+
+    file: str
+    data: bytes
+    lines: bool | None
+
+
+def read_payload(path: str | Path) -> Iterator[Content]:
+    """A payload file, every one of a folder, or standard input; InputError: cannot be read."""
     if str(path) == STDIN:
         if sys.stdin is None:
             raise InputError("standard input is closed")
-        yield from _parse(_read_stream(sys.stdin.buffer), "standard input", lines=None)
+        yield Content("standard input", _read_stream(sys.stdin.buffer), lines=None)
         return
     if not str(path):
         raise InputError("the name of a payload file is empty")
@@ -124,7 +134,13 @@ def documents(path: str | Path) -> Iterator[Found]:
             raise InputError(f"{file}: no such file") from None
         except (OSError, ValueError) as error:
             raise InputError(f"{file}: cannot be read: {system_reason(error)}") from None
-        yield from _parse(data, str(file), lines=file.suffix.lower() == ".jsonl")
+        yield Content(str(file), data, lines=file.suffix.lower() == ".jsonl")
+
+
+def documents(path: str | Path) -> Iterator[Found]:
+    """Every JSON document of a payload file, a folder of them, or standard input."""
+    for content in read_payload(path):
+        yield from _parse(content.data, content.file, lines=content.lines)
 
 
 @lru_cache(maxsize=1)

@@ -1,17 +1,24 @@
-"""One member of a panel by id: his row, in the panel's columns, as Python values."""
+"""Members of a panel, one by id or some by lot: rows of the panel's columns, as Python values."""
 
 from __future__ import annotations
+
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from profiles.codes import is_id, trimmed
 from profiles.encode import BadValueError, as_days, short_name
 from profiles.errors import InputError
+from profiles.hashing import mix
+from profiles.ids import hash_ids, id_array, mix_all
 from profiles.mapping import PanelMapping
 from profiles.shards import id_columns
 from profiles.sources import Batch, Source
+
+_NO_LOT = np.uint64((1 << 64) - 1)
 
 
 def find_member(source: Source, mapping: PanelMapping, member_id: str) -> dict[str, object] | None:
@@ -21,17 +28,54 @@ def find_member(source: Source, mapping: PanelMapping, member_id: str) -> dict[s
     `member_id` counts before the others, then the first. Raises InputError where the source cannot
     be read.
     """
-    ids = id_columns(mapping)
-    answers = (attribute.column for attribute in mapping.schema.attributes.values())
-    columns = list(dict.fromkeys([*ids, *answers]))
+    ids, columns = _columns(mapping)
     found: dict[str, object] | None = None
-    for batch in source.batches(columns, frozenset(ids)):
+    for batch in source.batches(columns, ids):
         for row in _rows_of(batch, mapping.schema.member_id, member_id.strip()):
             values = _row(batch.slice(row, 1))
             if str(values[mapping.schema.member_id]) == member_id:
                 return values
             found = found or values
     return found
+
+
+def draw_members(
+    source: Source, mapping: PanelMapping, most: int, seed: int
+) -> list[dict[str, object]]:
+    """The rows of so many members, or of all if there are fewer, in the order of the draw.
+
+    Whom the seed draws depends on ids alone, not on the order of rows. Raises InputError where the
+    source cannot be read.
+    """
+    ids, columns = _columns(mapping)
+    drawn: list[tuple[int, dict[str, object]]] = []
+    for batch in source.batches(columns, ids):
+        lots = _lots(batch, mapping.schema.member_id, seed)
+        if len(drawn) == most:
+            lots[lots >= drawn[-1][0]] = _NO_LOT
+        drawn += [
+            (int(lots[row]), _row(batch.slice(row, 1)))
+            for row in np.argsort(lots, kind="stable")[:most].tolist()
+            if lots[row] != _NO_LOT
+        ]
+        drawn = sorted(drawn, key=itemgetter(0))[:most]
+    return [row for _, row in drawn]
+
+
+def _lots(batch: Batch, column: str, seed: int) -> NDArray[np.uint64]:
+    """A number for each row, the least of which are drawn."""
+    try:
+        hashes = hash_ids(id_array(pa.chunked_array([batch.data.column(column)])))
+    except BadValueError as error:
+        raise InputError(f"{batch.place(error.row)}, column `{column}`: {error.why}") from None
+    return mix_all(hashes ^ np.uint64(mix(seed)))
+
+
+def _columns(mapping: PanelMapping) -> tuple[frozenset[str], list[str]]:
+    """The columns of ids, and those with the columns of attributes."""
+    ids = id_columns(mapping)
+    answers = (attribute.column for attribute in mapping.schema.attributes.values())
+    return frozenset(ids), list(dict.fromkeys([*ids, *answers]))
 
 
 def _rows_of(batch: Batch, column: str, member_id: str) -> list[int]:

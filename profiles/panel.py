@@ -216,6 +216,11 @@ class Panel:
         if kept is not None:
             self._shards, self._shard_members = kept, members
 
+    def forget_plans(self) -> None:
+        """Let go of what has been made of the shards in memory for any plan."""
+        for shard in self._shards:
+            shard.memo = None
+
     def _load_missing(self, wanted: list[str], members: int) -> None:
         missing = [name for name in wanted if name not in self._shards[0].columns]
         if missing:

@@ -1,0 +1,1 @@
+"""What an inventory costs on a panel: measured, saved, compared with what was saved before."""
