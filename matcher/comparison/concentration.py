@@ -7,10 +7,10 @@ Answers are counted shard by shard, with work in proportion to the members compa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from matcher.comparison.result import Concentration, Value
@@ -33,6 +33,10 @@ from profiles.columns import (
     Vocabulary,
 )
 from profiles.panel import Shard
+
+Numbers: TypeAlias = NDArray[np.int64]
+Part: TypeAlias = tuple[Vocabulary, Numbers]
+"""Values, and how often each is held; before those, how often there is no answer."""
 
 
 def in_words(concentration: Concentration) -> str:
@@ -71,14 +75,11 @@ def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> Row:
 
 
 class Histograms:
-    """What some members have answered, and what others have, attribute by attribute.
-
-    Attributes that are the same for all members (constants of the panel) are left out.
-    """
+    """What some members have answered, and what others have, attribute by attribute."""
 
     def __init__(self, attributes: Iterable[str]) -> None:
-        self._answers = {name: _Answers() for name in sorted(set(attributes))}
-        self._sizes = np.zeros(2, np.int64)
+        attributes = [*attributes]
+        self._some, self._others = Histogram(attributes), Histogram(attributes)
 
     def add(
         self, shard: Shard, some: Row, others: Row, among: Mapping[str, Row] | None = None
@@ -88,109 +89,158 @@ class Histograms:
         `among`: of an attribute in it, the answers of those in its row alone; the rest are taken
         to hold nothing of it. Raises KeyError where the shard was read without an attribute.
         """
-        self._sizes += popcount(some), popcount(others)
-        rows = (some, others)
-        places = (positions(some), positions(others))
-        for name, answers in self._answers.items():
+        self._some.add(shard, some, among)
+        self._others.add(shard, others, among)
+
+    def top(self, most: int = 3) -> tuple[Concentration, ...]:
+        """The most telling answers, as `most_telling` gives them."""
+        return most_telling(self._some, self._others, most)
+
+
+class Histogram:
+    """What some members have answered, attribute by attribute.
+
+    Attributes that are the same for all members (constants of the panel) are left out.
+    """
+
+    def __init__(self, attributes: Iterable[str]) -> None:
+        self.answers = {name: _Answers() for name in sorted(set(attributes))}
+        self.members = 0
+
+    def add(self, shard: Shard, row: Row, among: Mapping[str, Row] | None = None) -> None:
+        """Count the members of a shard who stand in a row; `among` as for `Histograms.add`."""
+        self.members += popcount(row)
+        places = positions(row)
+        for name, answers in self.answers.items():
             column = shard.columns[name]
             if isinstance(column, ConstantColumn):
                 continue
             if among is not None and name in among:
-                mine = (some & among[name], others & among[name])
-                answers.add(column, mine, (positions(mine[0]), positions(mine[1])))
+                mine = row & among[name]
+                answers.add(column, mine, positions(mine))
             else:
-                answers.add(column, rows, places)
+                answers.add(column, row, places)
 
-    def top(self, most: int = 3) -> tuple[Concentration, ...]:
-        """The most telling answers, best first, at most one an attribute.
+    def with_(self, *others: Histogram) -> Histogram:
+        """These members and others, none of whom is among them."""
+        return self._combined(others, 1)
 
-        Only answers of which some hold a larger share than the others do, beyond what chance
-        explains; none where there are no others to compare with.
-        """
-        members, others = self._sizes.tolist()
-        if not (members and others):
-            return ()
-        found = []
-        for name, answers in self._answers.items():
-            best = answers.best(self._sizes)
-            if best is not None:
-                score, values, (holding, others_holding) = best
-                of = Concentration(name, values, members, holding, others, others_holding)
-                found.append(((-score, -holding, name), of))
-        return tuple(of for _, of in sorted(found, key=lambda each: each[0])[:most])
+    def without(self, *others: Histogram) -> Histogram:
+        """These members less others, all of whom are among them."""
+        return self._combined(others, -1)
+
+    def _combined(self, others: Sequence[Histogram], sign: int) -> Histogram:
+        combined = Histogram(self.answers)
+        for each, factor in ((self, 1), *((other, sign) for other in others)):
+            combined.members += factor * each.members
+            for name, answers in each.answers.items():
+                combined.answers[name].take_over(answers, factor)
+        return combined
+
+
+def most_telling(some: Histogram, others: Histogram, most: int = 3) -> tuple[Concentration, ...]:
+    """The most telling answers of some members, best first, at most one an attribute.
+
+    Only answers of which some hold a larger share than the others do, beyond what chance explains;
+    none where there are no others to compare with.
+    """
+    if not (some.members and others.members):
+        return ()
+    sizes = np.array([some.members, others.members])
+    found = []
+    for name, answers in some.answers.items():
+        best = _best(answers, others.answers[name], sizes)
+        if best is not None:
+            score, values, (holding, others_holding) = best
+            of = Concentration(
+                name, values, some.members, holding, others.members, others_holding
+            )
+            found.append(((-score, -holding, name), of))
+    return tuple(of for _, of in sorted(found, key=lambda each: each[0])[:most])
 
 
 class _Answers:
     """How often each value of one attribute is held, and how often there is no answer."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[Vocabulary, Counts]] = []
-        self._exclusive = True
+        self.parts: list[Part] = []
+        self.exclusive = True
 
-    def add(
-        self, column: Column, rows: tuple[Row, Row], places: Sequence[NDArray[np.int64]]
-    ) -> None:
-        """Count the members of a shard; kept apart from those before if its values are others."""
+    def add(self, column: Column, row: Row, places: Numbers) -> None:
+        """Count the members of a shard."""
         vocabulary = column.vocabulary
         match column:
             case NumberColumn(vocabulary=values):
                 vocabulary, counts = _count_numbers(values, places)
             case SingleColumn(codes=codes):
-                size = len(vocabulary) + 1
-                counts = np.array([np.bincount(codes[each], minlength=size) for each in places])
+                counts = np.bincount(codes[places], minlength=len(vocabulary) + 1)
             case RowsColumn() | ListsColumn():
-                self._exclusive = False
-                pairs = zip(rows, places, strict=True)
-                counts = np.array([_count_listed(column, row, each) for row, each in pairs])
+                self.exclusive = False
+                counts = _count_listed(column, row, places)
             case _:
                 raise AssertionError("a column of a panel")
-        for known, so_far in self._parts:
+        self._add(vocabulary, counts)
+
+    def take_over(self, other: _Answers, factor: int) -> None:
+        """Add what another has counted, so many times."""
+        self.exclusive &= other.exclusive
+        for vocabulary, counts in other.parts:
+            self._add(vocabulary, factor * counts)
+
+    def _add(self, vocabulary: Vocabulary, counts: Numbers) -> None:
+        """Counts are kept apart from those before if the values are others."""
+        for known, so_far in self.parts:
             if _same(known, vocabulary):
                 so_far += counts
                 return
-        self._parts.append((vocabulary, counts.astype(np.int64)))
+        self.parts.append((vocabulary, counts.astype(np.int64)))
 
-    def best(self, sizes: NDArray[np.int64]) -> Best | None:
-        """The most telling of its candidates; None where none is telling."""
-        values, counts, silent = self._together()
-        kept = counts.any(axis=0)
-        values, counts = values[kept], counts[:, kept]
-        unanswered = best_single([None], silent[:, None], sizes)
-        numeric = values.dtype == np.float64
-        if numeric and self._exclusive:
-            held = best_interval(values.astype(np.float64), counts, sizes)
-        else:
-            named = [(value, value) if numeric else value for value in values.tolist()]
-            if self._exclusive:
-                held = best_set([None, *named], np.column_stack((silent, counts)), sizes)
-            else:
-                held = best_single(named, counts, sizes)
-        return max(
-            (each for each in (held, unanswered) if each), key=lambda each: each[0], default=None
-        )
 
-    def _together(self) -> tuple[NDArray[Any], Counts, NDArray[np.int64]]:
-        """All values of all shards, ascending; their counts; and those of no answer, `[2]`."""
-        silent = np.zeros(2, np.int64)
-        for _, each in self._parts:
-            silent += each[:, 0]
-        parts = [part for part in self._parts if len(part[0])]
-        if not parts:
-            return np.empty(0, object), np.zeros((2, 0), np.int64), silent
-        listed = np.concatenate([counts[:, 1:] for _, counts in parts], axis=1)
-        if isinstance(parts[0][0], tuple):
-            texts = pa.chunked_array([pa.array(texts, pa.string()) for texts, _ in parts])
-            encoded = texts.combine_chunks().dictionary_encode()
-            place_of = encoded.indices.to_numpy()
-            values = np.array([*encoded.dictionary.to_pylist(), None], object)[:-1]
+def _best(some: _Answers, others: _Answers, sizes: Numbers) -> Best | None:
+    """The most telling of an attribute's candidates; None where none is telling."""
+    values, counts, silent = _together(some.parts, others.parts)
+    unanswered = best_single([None], silent[:, None], sizes)
+    numeric = values.dtype == np.float64
+    exclusive = some.exclusive and others.exclusive
+    if numeric and exclusive:
+        held = best_interval(values.astype(np.float64), counts, sizes)
+    else:
+        named = [(value, value) if numeric else value for value in values.tolist()]
+        if exclusive:
+            held = best_set([None, *named], np.column_stack((silent, counts)), sizes)
         else:
-            values, place_of = np.unique(
-                np.concatenate([numbers for numbers, _ in parts]), return_inverse=True
-            )
-        counts = np.zeros((2, len(values)), np.int64)
-        for side, each in zip(counts, listed, strict=True):
-            np.add.at(side, place_of, each)
-        return values, counts, silent
+            held = best_single(named, counts, sizes)
+    return max((each for each in (held, unanswered) if each), key=lambda each: each[0], default=None)
+
+
+def _together(*sides: Sequence[Part]) -> tuple[NDArray[Any], Counts, Numbers]:
+    """The values held on either side, ascending; their counts; and those of no answer, `[2]`."""
+    silent = np.array([sum(int(counts[0]) for _, counts in parts) for parts in sides], np.int64)
+    parts = [
+        (vocabulary, counts[1:], side)
+        for side, of in enumerate(sides)
+        for vocabulary, counts in of
+        if len(vocabulary)
+    ]
+    held = [np.flatnonzero(counts) for _, counts, _ in parts]
+    if not any(map(len, held)):
+        return np.empty(0, object), np.zeros((2, 0), np.int64), silent
+    listed = [
+        [vocabulary[place] for place in places.tolist()]
+        if isinstance(vocabulary, tuple)
+        else vocabulary[places].tolist()
+        for (vocabulary, _, _), places in zip(parts, held, strict=True)
+    ]
+    dtype = object if isinstance(parts[0][0], tuple) else np.float64
+    joined = np.fromiter(chain.from_iterable(listed), dtype, sum(map(len, held)))
+    values, place_of = np.unique(joined, return_inverse=True)
+    counts = np.zeros((2, len(values)), np.int64)
+    first = 0
+    for (_, each, side), places in zip(parts, held, strict=True):
+        np.add.at(counts[side], place_of[first : first + len(places)], each[places])
+        first += len(places)
+    kept = counts.any(axis=0)
+    return values[kept], counts[:, kept], silent
 
 
 def _same(one: Vocabulary, other: Vocabulary) -> bool:
@@ -202,31 +252,25 @@ def _same(one: Vocabulary, other: Vocabulary) -> bool:
 
 
 def _count_numbers(
-    values: NDArray[np.float64], places: Sequence[NDArray[np.int64]]
-) -> tuple[NDArray[np.float64], Counts]:
-    """The distinct numbers of the members compared, and how often each is held; NaN first."""
-    held = [values[each] for each in places]
-    given = [each[~np.isnan(each)] for each in held]
-    vocabulary = np.unique(np.concatenate(given))
-    counts = [
-        [
-            len(each) - len(mine),
-            *np.bincount(np.searchsorted(vocabulary, mine), minlength=len(vocabulary)),
-        ]
-        for each, mine in zip(held, given, strict=True)
-    ]
-    return vocabulary, np.array(counts, np.int64)
+    values: NDArray[np.float64], places: Numbers
+) -> tuple[NDArray[np.float64], Numbers]:
+    """The distinct numbers of some members, and how often each is held; NaN, no answer, first."""
+    held = values[places]
+    given = held[~np.isnan(held)]
+    vocabulary, counts = np.unique(given, return_counts=True)
+    return vocabulary, np.array([len(held) - len(given), *counts], np.int64)
 
 
 def _count_listed(
-    column: RowsColumn | ListsColumn, row: Row, places: NDArray[np.int64]
-) -> NDArray[np.int64]:
+    column: RowsColumn | ListsColumn, row: Row, places: Numbers
+) -> Numbers:
     """How many members of a row have no answer, and how many hold each value, once or more."""
     counts = np.zeros(len(column.vocabulary) + 1, np.int64)
     counts[0] = popcount(row & ~column.answered)
     if isinstance(column, RowsColumn):
         at = np.flatnonzero(row)
-        counts[1:] = np.bitwise_count(column.rows[:, at] & row[at]).sum(axis=1, dtype=np.int64)
+        held = column.rows & row if 2 * len(at) > len(row) else column.rows[:, at] & row[at]
+        counts[1:] = np.bitwise_count(held).sum(axis=1, dtype=np.int64)
         return counts
     sizes = column.offsets[places + 1] - column.offsets[places]
     starts = np.cumsum(sizes) - sizes
