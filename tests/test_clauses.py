@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from matcher.comparison.clauses import changed_clauses
-from matcher.comparison.result import ClauseChange
+from matcher.comparison.result import ClauseChange, Said
 from matcher.comparison.sayings import Speakers, told_apart
 from matcher.marketplaces import marketplaces
 from matcher.reader import Document, Lowered, Reader
 from matcher.rewrite import Simplifier
-from matcher.rule import And, Or, Rule
+from matcher.rule import And, Or, Rule, in_ranges, one_of
 from matcher.survey import Group, Quota, Regime, Survey
 from matcher.wording import Wording
 from profiles.mapping import PanelMapping
 from profiles.panelfile import parse_panel
 from tests.rules import rules
-from tests.strategies import Json, Variation, dynata, rfg, toluna, write_collections
+from tests.strategies import IDS, Json, Variation, dynata, rfg, toluna, write_collections
 from tests.test_payload import resolve
 
 EVERYTHING = Variation(("declared", "declared", "declared"), False, False, history=True)
@@ -242,3 +242,198 @@ def test_order_tags_and_places_are_nothing(
     before = version(marketplace, raw, mapping)
     after = version(marketplace, reordered(raw, shuffled), mapping)
     assert not changes(before.survey, after.survey, mapping)
+
+
+# --- what is said, in words
+
+
+def opportunity(**fields: Json) -> Json:
+    """Women of 18 to 24, or with an income, and two quotas."""
+    cells: list[dict[str, Json]] = [
+        {"tag": "women", "attribute_id": IDS["gender"], "kind": "VALUE", "value": "2"},
+        {
+            "tag": "young",
+            "attribute_id": IDS["age"],
+            "kind": "RANGE",
+            "range": {"from": 18, "to": 24},
+        },
+        {"tag": "rich", "attribute_id": IDS["income"], "kind": "RANGE", "range": {"from": 65}},
+        {
+            "tag": "near",
+            "attribute_id": IDS["postal_code"],
+            "kind": "LIST",
+            "list": [*range(10, 40)],
+        },
+    ]
+    quotas = [
+        {"id": "q1", "cells": ["women"], "count": 3, "status": "OPEN"},
+        {"id": "q2", "cells": ["near"], "count": 1, "status": "OPEN"},
+    ]
+    filters = [[{"cells": ["women", "young"]}, {"cells": ["rich"]}]]
+    whole = {"id": 0, "status": "OPEN", "cells": cells, "filters": filters, "quotas": [quotas]}
+    return whole | fields
+
+
+def put(raw: Json, pointer: str, value: Json) -> Json:
+    """A copy with something else at a pointer; ELLIPSIS: without it."""
+    new = copy.deepcopy(raw)
+    *inside, key = [int(each) if each.isdigit() else each for each in pointer.split("/")[1:]]
+    parent = at(new, inside)
+    if value is ...:
+        del parent[key]
+    elif isinstance(parent, list) and key == len(parent):
+        parent.append(value)
+    else:
+        parent[key] = value
+    return new
+
+
+Q1, Q2 = opportunity()["quotas"][0]
+SAID: dict[str, tuple[str, Json, list[tuple[str, str | None, str | None]]]] = {
+    "one condition of a combination": (
+        "/cells/1/range/to",
+        34,
+        [
+            (
+                "filter",
+                "/cells/1 attribute 12 (age) is between 18 and 24",
+                "/cells/1 attribute 12 (age) is between 18 and 34",
+            )
+        ],
+    ),
+    "a condition dropped": (
+        "/filters/0/0/cells/0",
+        ...,
+        [("filter", "/cells/0 attribute 11 (gender) is 2 (F)", None)],
+    ),
+    "an alternative dropped": (
+        "/filters/0/1",
+        ...,
+        [("filter", "/cells/2 or attribute 13 (income) is at least 65", None)],
+    ),
+    "one more filter": (
+        "/filters/1",
+        [{"cells": ["rich"]}],
+        [("filter", None, "/cells/2 attribute 13 (income) is at least 65")],
+    ),
+    "values of a long list": (
+        "/cells/3/list",
+        [*range(12, 40), "7", "5"],
+        [
+            (
+                "condition q2",
+                "/cells/3 attribute 19 (postal_code) is one of 30 values: 10, 11, 12, …",
+                "/cells/3 attribute 19 (postal_code) is one of 30 values: 12, 13, 14, …; "
+                "adds 5, 7; drops 10, 11",
+            )
+        ],
+    ),
+    "seats": (
+        "/quotas/0/0/count",
+        1,
+        [("seats q1", "/quotas/0/0 3 seats left", "/quotas/0/0 1 seat left")],
+    ),
+    "a quota closed": (
+        "/quotas/0/1/status",
+        "CLOSED",
+        [("status q2", "/quotas/0/1 open", "/quotas/0/1 closed")],
+    ),
+    "a quota renamed": ("/quotas/0/1/id", "x", [("name x", "/quotas/0/1 q2", "/quotas/0/1 x")]),
+    "a quota removed": (
+        "/quotas/0/0",
+        ...,
+        [("quota q1", "/quotas/0/0 attribute 11 (gender) is 2 (F); 3 seats left", None)],
+    ),
+    "another order": ("/quotas/0", [Q2, Q1], [("order", "/quotas/0 q1, q2", "/quotas/0 q2, q1")]),
+    "parted": (
+        "/quotas",
+        [[Q1], [Q2]],
+        [
+            ("group", None, "/quotas/1 of the quotas q2: one open quota must be matched"),
+            ("group q2", "/quotas/0/1 in /quotas/0, with q1", "/quotas/1/0 in /quotas/1, alone"),
+        ],
+    ),
+    "paused": ("/status", "PAUSED", [("status", " open", " closed")]),
+    "an empty group": (
+        "/quotas/1",
+        [],
+        [("group", None, "/quotas/1 of no quotas: one open quota must be matched")],
+    ),
+    "a country": (
+        "/locale",
+        {"country": "US"},
+        [("country", None, "/locale/country country is US")],
+    ),
+}
+
+
+def spoken(found: Sequence[ClauseChange]) -> list[tuple[str, str | None, str | None]]:
+    def told(side: Said | None) -> str | None:
+        return f"{side.pointer} {side.text}" if side else None
+
+    return [
+        (" ".join((each.what, *(each.quota or ()))), told(each.before), told(each.after))
+        for each in found
+    ]
+
+
+@pytest.mark.parametrize(("pointer", "value", "said"), SAID.values(), ids=SAID)
+def test_a_change_reads(
+    pointer: str,
+    value: Json,
+    said: list[tuple[str, str | None, str | None]],
+    mapping: PanelMapping,
+) -> None:
+    raw = opportunity()
+    before = version("dynata", raw, mapping).survey
+    after = version("dynata", put(raw, pointer, value), mapping).survey
+    assert spoken(changes(before, after, mapping)) == said
+
+
+def test_how_quotas_are_judged(mapping: PanelMapping) -> None:
+    quotas = [{"id": 1, "limit": 3, "datapoints": [{"name": "gender", "values": ["1"]}]}]
+    raw = {"pid": 0, "state": 2, "quotas": quotas, "excludeNonMatching": False}
+    before = version("rfg", raw, mapping).survey
+    after = version("rfg", raw | {"excludeNonMatching": True}, mapping).survey
+    assert spoken(changes(before, after, mapping)) == [
+        (
+            "group",
+            "/quotas no closed quota may be matched",
+            "/quotas no closed quota may be matched, and one quota must be",
+        )
+    ]
+
+
+def test_the_same_payload_under_another_mapping(tmp_path: Path) -> None:
+    """The panel's own words show what the marketplace's hide."""
+    read = []
+    for answers in ({"2": "F", "-3": "refused"}, {"2": "X", "-3": "none"}):
+        tables = EVERYTHING.tables() | {"collections": None}
+        tables["marketplaces"]["dynata"]["attributes"] = {
+            **tables["marketplaces"]["dynata"]["attributes"],
+            IDS["gender"]: {"attribute": "gender", "answers": answers},
+        }
+        mapping = parse_panel(tables, tmp_path / "panel.toml").mapping
+        raw = put(opportunity(), "/cells/0/negate", True)
+        words = Wording(mapping.marketplace("dynata"))
+        read.append((version("dynata", raw, mapping).survey, words))
+    (before, words_before), (after, words_after) = read
+    found = spoken(changed_clauses(before, after, words_before, words_after))
+    subject = "attribute 11 (gender)"
+    assert found == [
+        ("filter", f"/cells/0 {subject} is not 2 (F)", f"/cells/0 {subject} is not 2 (X)"),
+        (
+            "condition q1",
+            f"/cells/0 {subject} is not 2 (F) and is a usable answer",
+            f"/cells/0 {subject} is not 2 (X) and is a usable answer",
+        ),
+    ]
+
+
+def test_words_alike_come_with_what_they_leave_out() -> None:
+    words = Wording()
+    code, number = one_of("floor", ["2"]), in_ranges("floor", [(2, 2)])
+    assert told_apart(code, number, Speakers(words, words)) == (
+        'floor is 2 (in the panel: floor is 2) (["one of", "floor", ["2"]])',
+        'floor is 2 (in the panel: floor is 2) (["in ranges", "floor", [[2.0, 2.0]]])',
+    )
