@@ -278,6 +278,12 @@ def _key(leaf: Leaf) -> Key:
             return leaf.attribute
 
 
+def attributes_of(rules: Iterable[Rule]) -> set[str]:
+    """The attributes that rules ask for."""
+    leaves = leaves_of(rules)
+    return {leaf.attribute for leaf in leaves if not isinstance(leaf, InIds | TookPart)}
+
+
 def leaves_of(rules: Iterable[Rule]) -> Iterator[Leaf]:
     """The distinct leaves of rules."""
     seen: set[Rule] = set()

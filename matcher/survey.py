@@ -10,6 +10,7 @@ survey's own object.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -110,6 +111,16 @@ class Survey:
     def name(self) -> str:
         """How users name it: `dynata:13231`, `toluna:2433478/787773`, `rfg:1234`."""
         return f"{self.marketplace}:{self.id}"
+
+
+def rules_of(survey: Survey) -> Iterator[Rule]:
+    """All rules of a survey: of its gate, and of its quotas at every depth."""
+    yield from (clause.rule for clause in survey.gate)
+    groups = [*survey.groups]
+    while groups:
+        for quota in groups.pop().quotas:
+            yield quota.rule
+            groups += quota.groups
 
 
 @dataclass(frozen=True, slots=True)

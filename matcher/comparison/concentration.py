@@ -7,8 +7,8 @@ Answers are counted shard by shard, with work in proportion to the members compa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from matcher.comparison.telling import (
     INFINITY,
     Best,
     Counts,
+    Values,
     best_interval,
     best_set,
     best_single,
@@ -121,21 +122,14 @@ class Histogram:
             else:
                 answers.add(column, row, places)
 
-    def with_(self, *others: Histogram) -> Histogram:
-        """These members and others, none of whom is among them."""
-        return self._combined(others, 1)
-
-    def without(self, *others: Histogram) -> Histogram:
+    def without(self, others: Histogram) -> Histogram:
         """These members less others, all of whom are among them."""
-        return self._combined(others, -1)
-
-    def _combined(self, others: Sequence[Histogram], sign: int) -> Histogram:
-        combined = Histogram(self.answers)
-        for each, factor in ((self, 1), *((other, sign) for other in others)):
-            combined.members += factor * each.members
+        left = Histogram(self.answers)
+        for each, factor in ((self, 1), (others, -1)):
+            left.members += factor * each.members
             for name, answers in each.answers.items():
-                combined.answers[name].take_over(answers, factor)
-        return combined
+                left.answers[name].take_over(answers, factor)
+        return left
 
 
 def most_telling(some: Histogram, others: Histogram, most: int = 3) -> tuple[Concentration, ...]:
@@ -152,9 +146,7 @@ def most_telling(some: Histogram, others: Histogram, most: int = 3) -> tuple[Con
         best = _best(answers, others.answers[name], sizes)
         if best is not None:
             score, values, (holding, others_holding) = best
-            of = Concentration(
-                name, values, some.members, holding, others.members, others_holding
-            )
+            of = Concentration(name, values, some.members, holding, others.members, others_holding)
             found.append(((-score, -holding, name), of))
     return tuple(of for _, of in sorted(found, key=lambda each: each[0])[:most])
 
@@ -198,49 +190,63 @@ class _Answers:
 
 def _best(some: _Answers, others: _Answers, sizes: Numbers) -> Best | None:
     """The most telling of an attribute's candidates; None where none is telling."""
-    values, counts, silent = _together(some.parts, others.parts)
-    unanswered = best_single([None], silent[:, None], sizes)
-    numeric = values.dtype == np.float64
+    silent = np.array([_silent(some), _silent(others)])
+    vocabulary, counts = _together(some.parts, others.parts)
+    places = np.flatnonzero(counts.any(axis=0))
+    counts = counts[:, places]
+    found = [best_single(Values((), [-1]), silent[:, None], sizes)]
     exclusive = some.exclusive and others.exclusive
-    if numeric and exclusive:
-        held = best_interval(values.astype(np.float64), counts, sizes)
+    if not isinstance(vocabulary, tuple) and exclusive:
+        found.append(best_interval(vocabulary[places], counts, sizes))
+    elif exclusive:
+        values = Values(vocabulary, [-1, *places.tolist()])
+        found.append(best_set(values, np.column_stack((silent, counts)), sizes))
     else:
-        named = [(value, value) if numeric else value for value in values.tolist()]
-        if exclusive:
-            held = best_set([None, *named], np.column_stack((silent, counts)), sizes)
-        else:
-            held = best_single(named, counts, sizes)
-    return max((each for each in (held, unanswered) if each), key=lambda each: each[0], default=None)
+        found.append(best_single(Values(vocabulary, places.tolist()), counts, sizes))
+    return max((each for each in found if each), key=lambda each: each[0], default=None)
 
 
-def _together(*sides: Sequence[Part]) -> tuple[NDArray[Any], Counts, Numbers]:
-    """The values held on either side, ascending; their counts; and those of no answer, `[2]`."""
-    silent = np.array([sum(int(counts[0]) for _, counts in parts) for parts in sides], np.int64)
-    parts = [
-        (vocabulary, counts[1:], side)
-        for side, of in enumerate(sides)
-        for vocabulary, counts in of
-        if len(vocabulary)
-    ]
-    held = [np.flatnonzero(counts) for _, counts, _ in parts]
-    if not any(map(len, held)):
-        return np.empty(0, object), np.zeros((2, 0), np.int64), silent
-    listed = [
-        [vocabulary[place] for place in places.tolist()]
-        if isinstance(vocabulary, tuple)
-        else vocabulary[places].tolist()
-        for (vocabulary, _, _), places in zip(parts, held, strict=True)
-    ]
-    dtype = object if isinstance(parts[0][0], tuple) else np.float64
-    joined = np.fromiter(chain.from_iterable(listed), dtype, sum(map(len, held)))
-    values, place_of = np.unique(joined, return_inverse=True)
+def _silent(answers: _Answers) -> int:
+    """How many have no answer."""
+    return sum(int(counts[0]) for _, counts in answers.parts)
+
+
+def _together(*sides: Sequence[Part]) -> tuple[Vocabulary, Counts]:
+    """The values of both sides, ascending, and how often each is held on either."""
+    parts = [(*part, side) for side, parts in enumerate(sides) for part in parts if len(part[0])]
+    if not parts:
+        return (), np.zeros((2, 0), np.int64)
+    vocabularies: list[Vocabulary] = []
+    for vocabulary, *_ in parts:
+        if not any(_same(vocabulary, known) for known in vocabularies):
+            vocabularies.append(vocabulary)
+    values, places = _united(vocabularies)
     counts = np.zeros((2, len(values)), np.int64)
-    first = 0
-    for (_, each, side), places in zip(parts, held, strict=True):
-        np.add.at(counts[side], place_of[first : first + len(places)], each[places])
-        first += len(places)
-    kept = counts.any(axis=0)
-    return values[kept], counts[:, kept], silent
+    for vocabulary, each, side in parts:
+        number = next(n for n, known in enumerate(vocabularies) if _same(vocabulary, known))
+        counts[side, places[number]] += each[1:]
+    return values, counts
+
+
+def _united(vocabularies: Sequence[Vocabulary]) -> tuple[Vocabulary, Sequence[Numbers]]:
+    """All values of some vocabularies, ascending, and the places of each one's among them."""
+    if len(vocabularies) == 1:
+        return vocabularies[0], [np.arange(len(vocabularies[0]))]
+    texts = tuple(each for each in vocabularies if isinstance(each, tuple))
+    if texts:
+        return _united_texts(texts)
+    numbers = [each for each in vocabularies if not isinstance(each, tuple)]
+    values = np.unique(np.concatenate(numbers))
+    return values, [np.searchsorted(values, each) for each in numbers]
+
+
+@lru_cache(maxsize=64)
+def _united_texts(
+    vocabularies: tuple[tuple[str, ...], ...],
+) -> tuple[tuple[str, ...], Sequence[Numbers]]:
+    values = tuple(sorted(set().union(*vocabularies)))
+    place_of = {value: place for place, value in enumerate(values)}
+    return values, [np.array([place_of[value] for value in each]) for each in vocabularies]
 
 
 def _same(one: Vocabulary, other: Vocabulary) -> bool:
@@ -261,9 +267,7 @@ def _count_numbers(
     return vocabulary, np.array([len(held) - len(given), *counts], np.int64)
 
 
-def _count_listed(
-    column: RowsColumn | ListsColumn, row: Row, places: Numbers
-) -> Numbers:
+def _count_listed(column: RowsColumn | ListsColumn, row: Row, places: Numbers) -> Numbers:
     """How many members of a row have no answer, and how many hold each value, once or more."""
     counts = np.zeros(len(column.vocabulary) + 1, np.int64)
     counts[0] = popcount(row & ~column.answered)

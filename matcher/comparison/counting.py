@@ -25,7 +25,7 @@ from matcher.evaluate import Verdict
 from matcher.plan import Compiled
 from matcher.rows import choices
 from matcher.survey import Quota
-from profiles.bits import Row, Rows, bits_at, popcount, positions
+from profiles.bits import WORD, Row, Rows, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
 """What is written of members, by number."""
@@ -39,14 +39,14 @@ class Rowset:
     """Rows of bits: who is given a survey on both sides, and who changes how."""
 
     both: Row
-    given_after: Row
     changed: Mapping[Change, Row]
 
-    def pool(self, change: Change) -> Row:
-        """Among whom those are that the changed are compared with: members given it on both sides;
-        for the newly uncertain, those given it now.
-        """
-        return self.given_after if change is Change.NEWLY_UNCERTAIN else self.both
+    @classmethod
+    def nobody(cls, members: int) -> Rowset:
+        """Rows of so many members in which nobody stands."""
+        width = words(members)
+        empty = {change: np.zeros(width, np.uint64) for change in Change}
+        return cls(np.zeros(width, np.uint64), empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Counting:
             tally,
             self._quota_counts(before.taken, after.taken, changed, nobody),
             Counter(),
-            Rowset(both, given[1], changed),
+            Rowset(both, changed),
         )
         self._standings(found, (before, after), given, maybe, named=named)
         return found
@@ -221,36 +221,69 @@ class Counting:
         *,
         named: bool,
     ) -> None:
-        """Note who stands where: how many of each, and where asked who they are."""
+        """Note who stands where: how many of each, and where asked who has moved."""
         changed = found.rows.changed
-        members = positions(given[0] | given[1] | maybe[0] | maybe[1])
-        numbers, standings = [], []
-        for half, side, mine, doubt in zip(
-            (self._before, self._after), sides, given, maybe, strict=True
-        ):
-            number, standing = _standing(half, side, mine, doubt, members)
-            numbers.append(number)
-            standings.append(standing)
-        moved = bits_at(changed[Change.MOVED], members)
-        width = len(standings[1])
-        flows, counts = np.unique((numbers[0] * width + numbers[1]) * 2 + moved, return_counts=True)
+        either = given[0] | given[1]
+        self._count_kept(found, sides, found.rows.both & ~changed[Change.MOVED])
+        if uncertain := popcount(maybe[0] & maybe[1] & ~either):
+            found.flows[Verdict.UNCERTAIN, Verdict.UNCERTAIN, True] += uncertain
+        others = (maybe[0] ^ maybe[1]) & ~either
+        members = positions(
+            changed[Change.GAINED] | changed[Change.LOST] | changed[Change.MOVED] | others
+        )
+        halves = zip((self._before, self._after), sides, given, maybe, strict=True)
+        (before, olds), (after, news) = (_standing(*half, members) for half in halves)
+        flows, counts = np.unique(before * len(news) + after, return_counts=True)
         for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
-            place, differs = divmod(flow, 2)
-            old, new = standings[0][place // width], standings[1][place % width]
-            not_given = isinstance(old, Verdict) or isinstance(new, Verdict)
-            kept = old is new if not_given else not differs
-            found.flows[old, new, kept] += count
+            found.flows[olds[flow // len(news)], news[flow % len(news)], False] += count
         if named:
             marks = [bits_at(changed[change], members) for change in ROWS_CHANGE]
             some = np.flatnonzero(np.logical_or.reduce(marks))
-            joined = [*standings[0], *standings[1]]
             found.members = MemberRows(
                 members[some],
                 np.array(marks)[:, some].argmax(axis=0),
-                numbers[0][some],
-                numbers[1][some] + len(standings[0]),
-                joined,
+                before[some],
+                after[some] + len(olds),
+                [*olds, *news],
             )
+
+    def _count_kept(self, found: Found, sides: tuple[Given, Given], kept: Row) -> None:
+        """Count those who are given the same on both sides, by what that is.
+
+        What it is called on the other side is looked up for one of each.
+        """
+        if self._before is None or self._after is None:
+            return
+        parts = _split(self._before.compiled, sides[0].taken, kept)
+        first = np.array([_first(row) for _, row in parts], np.int64)
+        number, standings = _standing(self._after, sides[1], kept, np.zeros_like(kept), first)
+        for (path, row), after in zip(parts, number.tolist(), strict=True):
+            found.flows[path, standings[after], True] += popcount(row)
+
+
+def _split(compiled: Compiled, taken: Rows, members: Row) -> list[tuple[Path, Row]]:
+    """Some members by what they are given; parts in which nobody stands are left out."""
+    parts: list[tuple[tuple[int | None, ...], Path, Row]] = [((None,), (), members)]
+    for step in compiled.steps:
+        divided = []
+        for inside, path, row in parts:
+            if step.source in inside:
+                for slot in step.slots:
+                    mine = row & taken[slot.number]
+                    if mine.any():
+                        divided.append(((*inside, slot.number), (*path, slot.quota.id), mine))
+                        row = row & ~mine
+            if row.any():
+                divided.append((inside, path, row))
+        parts = divided
+    return [(path, row) for _, path, row in parts if row.any()]
+
+
+def _first(row: Row) -> int:
+    """The first of the members in a row, in which somebody stands."""
+    word = int(np.flatnonzero(row)[0])
+    bits = int(row[word])
+    return word * WORD + (bits & -bits).bit_length() - 1
 
 
 def _standing(

@@ -26,8 +26,8 @@ from profiles.bits import Row, Rows, bits_at, pack, positions, row_of, words
 from profiles.errors import InputError
 from profiles.panel import Panel, Shard
 
-Pieces: TypeAlias = Iterator[tuple[Shard, Row, Row]]
-"""Shards of one side, each with the rows of some members and of others."""
+Apart: TypeAlias = Callable[[Sequence[Row]], Iterator[tuple[Shard, Sequence[Row]]]]
+"""Takes rows of a block apart into the shards of one side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Block:
     """So many members, and whom of them the surveys of both sides are given to.
 
     `ids`: their ids, as the panel has them. `of_before` and `of_after` take rows apart into the
-    shards of a side's panel.
+    shards of a side.
     """
 
     size: int
@@ -119,8 +119,8 @@ class Block:
     ids: pa.Array
     before: Given
     after: Given
-    of_before: Callable[[Row, Row], Pieces]
-    of_after: Callable[[Row, Row], Pieces]
+    of_before: Apart
+    of_after: Apart
 
 
 def shard_pairs(before: Side, after: Side, members: int) -> Iterator[tuple[Shard, Shard]]:
@@ -145,8 +145,8 @@ def shard_block(before: Side, after: Side, shards: tuple[Shard, Shard]) -> Block
         old.member_ids,
         before.given(old),
         after.given(new),
-        lambda some, others: iter([(old, some, others)]),
-        lambda some, others: iter([(new, some, others)]),
+        lambda rows: iter([(old, rows)]),
+        lambda rows: iter([(new, rows)]),
     )
     old.memo = memo
     return block
@@ -160,8 +160,8 @@ def united_block(before: Side, after: Side, union: Union, members: int) -> Block
         union.ids,
         _gather(before, union.before, union.size, members),
         _gather(after, union.after, union.size, members),
-        lambda some, others: _apart(before, union.before, members, some, others),
-        lambda some, others: _apart(after, union.after, members, some, others),
+        lambda rows: _apart(before, union.before, members, rows),
+        lambda rows: _apart(after, union.after, members, rows),
     )
 
 
@@ -181,9 +181,8 @@ def _gather(side: Side, numbers: tuple[Numbers, ...], size: int, members: int) -
 
 
 def _apart(
-    side: Side, numbers: tuple[Numbers, ...], members: int, some: Row, others: Row
-) -> Pieces:
+    side: Side, numbers: tuple[Numbers, ...], members: int, rows: Sequence[Row]
+) -> Iterator[tuple[Shard, Sequence[Row]]]:
     for shard, number in zip(side.shards(members), numbers, strict=True):
         is_member = number >= 0
-        rows = (pack(bits_at(row, number) & is_member) for row in (some, others))
-        yield shard, next(rows), next(rows)
+        yield shard, [pack(bits_at(row, number) & is_member) for row in rows]

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from matcher.choice import Choice, First, How
-from matcher.comparison.concentration import Histograms
+from matcher.comparison.concentration import Histogram, most_telling
 from matcher.comparison.counting import Counting, Found, Half, Rowset
-from matcher.comparison.evaluation import Block, Side, shard_block, shard_pairs, united_block
+from matcher.comparison.evaluation import Apart, Block, Side, shard_block, shard_pairs, united_block
 from matcher.comparison.pairs import Pair
 from matcher.comparison.panels import Union, unite
 from matcher.comparison.result import Change, Concentration
 from matcher.comparison.rows import Numbered
 from matcher.matches import Progress
 from matcher.plan import Plan
+from matcher.possible import attributes_of
 from matcher.sharding import in_order, shard_members
-from profiles.bits import Row, words
+from matcher.survey import rules_of
+from profiles.bits import words
 from profiles.panel import Panel, Shard
 
 _TOGETHER = 1 << 30
 _ROWS_A_PAIR = 6
-
-Compared: TypeAlias = dict[Change, tuple[Row, Row]]
-"""By change, who changed so, and among whom those are that they are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +40,54 @@ class Settings:
 
 
 class Concentrations:
-    """Which answers those who changed have more often than others, by what has become of them.
+    """Which answers those who changed have more often than those who are given it on both sides.
 
     Those who lost something are looked up in the panel before, all others in the panel after.
     """
 
-    def __init__(self, before: Side, after: Side) -> None:
-        self._of = {
-            change: Histograms((before if change is Change.LOST else after).asked)
-            for change in Change
+    def __init__(self, before: Side, after: Side, attributes: frozenset[str]) -> None:
+        olds, news = before.asked & attributes, after.asked & attributes
+        self._one_panel = before.panel is after.panel
+        self._kept_before = Histogram(olds)
+        self._kept_after = self._kept_before if self._one_panel else Histogram(news)
+        self._changed = {
+            change: Histogram(olds if change is Change.LOST else news) for change in Change
+        }
+        self._among_kept = {
+            change: Histogram(olds if change is Change.LOST else news) for change in Change
         }
 
-    def add(self, block: Block, compared: Compared) -> None:
+    def add(self, block: Block, rows: Rowset) -> None:
         """Count the members of a block."""
-        for change, (changed, pool) in compared.items():
-            if changed.any():
-                apart = block.of_before if change is Change.LOST else block.of_after
-                for shard, some, others in apart(changed, pool & ~changed):
-                    self._of[change].add(shard, some, others)
+        changes = [change for change, row in rows.changed.items() if row.any()]
+        lost = [change for change in changes if change is Change.LOST]
+        others = [change for change in changes if change is not Change.LOST]
+        if self._one_panel:
+            self._count(block.of_before, self._kept_before, rows, changes)
+        else:
+            self._count(block.of_before, self._kept_before, rows, lost)
+            self._count(block.of_after, self._kept_after, rows, others)
+
+    def _count(
+        self, apart: Apart, kept: Histogram, rows: Rowset, changes: Sequence[Change]
+    ) -> None:
+        for shard, (both, *changed) in apart([rows.both, *(rows.changed[of] for of in changes)]):
+            kept.add(shard, both)
+            for change, row in zip(changes, changed, strict=True):
+                self._changed[change].add(shard, row)
+                among = row & both
+                if among.any():
+                    self._among_kept[change].add(shard, among)
 
     def top(self) -> dict[Change, tuple[Concentration, ...]]:
         """The most telling answers, by change."""
-        return {change: found for change, of in self._of.items() if (found := of.top())}
+        found = {}
+        for change, changed in self._changed.items():
+            kept = self._kept_before if change is Change.LOST else self._kept_after
+            telling = most_telling(changed, kept.without(self._among_kept[change]))
+            if telling:
+                found[change] = telling
+        return found
 
 
 class Measure:
@@ -98,9 +123,11 @@ class Measure:
             for plan, panel in zip(plans, (before, after), strict=True)
         )
         self.countings = _countings(pairs, self._before, self._after)
-        self.overall = Concentrations(self._before, self._after)
+        asked = [_asked(pair) for pair in pairs]
+        together = frozenset().union(*asked)
+        self.overall = Concentrations(self._before, self._after, together)
         self.by_survey = [
-            Concentrations(self._before, self._after) if examined else None for _ in pairs
+            Concentrations(self._before, self._after, mine) if examined else None for mine in asked
         ]
         self.members_before = 0
         self.members_after = 0
@@ -133,24 +160,24 @@ class Measure:
             yield union.ids, [*self._united(union, members, named=named)]
 
     def _by_shard(self, members: int, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
-        def work(shards: tuple[Shard, Shard]) -> tuple[Block, list[Found], Compared]:
+        def work(shards: tuple[Shard, Shard]) -> tuple[Block, list[Found], Rowset]:
             block = shard_block(self._before, self._after, shards)
             found = [each.count(block.before, block.after, named=named) for each in self.countings]
-            return block, found, _overall(self._going_on(self._pairs, found))
+            return block, found, _overall(block, self._going_on(self._pairs, found))
 
         shards = shard_pairs(self._before, self._after, members)
         total = self._before.panel.known_members
-        for _, (block, found, compared) in in_order(work, shards, self._settings.workers):
+        for _, (block, found, overall) in in_order(work, shards, self._settings.workers):
             self.members_before += block.members
             self.members_after += block.members
-            self.overall.add(block, compared)
+            self.overall.add(block, overall)
             yield block.ids, [*self._add(block, range(len(found)), found)]
             if self._settings.progress is not None:
                 self._settings.progress(self.members_before, total)
 
     def _united(self, union: Union, members: int, *, named: bool) -> Iterator[Numbered]:
         """As many surveys at a time as rows of all members take up so much memory."""
-        compared: Compared = {}
+        so_far: Rowset | None = None
         for numbers in self._at_a_time(union):
             pairs = [self._pairs[number] for number in numbers]
             before = self._before.part([pair.before for pair in pairs if pair.before])
@@ -158,9 +185,9 @@ class Measure:
             block = united_block(before, after, union, members)
             counted = _countings(pairs, before, after)
             found = [each.count(block.before, block.after, named=named) for each in counted]
-            _overall(self._going_on(pairs, found), compared)
+            so_far = _overall(block, self._going_on(pairs, found), so_far)
             if numbers.stop == len(self._pairs):
-                self.overall.add(block, compared)
+                self.overall.add(block, so_far)
             yield from self._add(block, numbers, found)
             if self._settings.progress is not None:
                 self._settings.progress(union.size * numbers.stop // len(self._pairs), union.size)
@@ -183,7 +210,7 @@ class Measure:
             self.countings[number].add(each)
             examined = self.by_survey[number]
             if examined is not None:
-                examined.add(block, _overall([each.rows]))
+                examined.add(block, each.rows)
             if each.members is not None and len(each.members.members):
                 yield number, each.members
 
@@ -214,15 +241,19 @@ def _countings(pairs: Sequence[Pair], before: Side, after: Side) -> list[Countin
     return countings
 
 
-def _overall(rows: Sequence[Rowset], compared: Compared | None = None) -> Compared:
-    """Who changed so in any survey, and who is in any among those to compare with."""
-    compared = {} if compared is None else compared
+def _overall(block: Block, rows: Sequence[Rowset], so_far: Rowset | None = None) -> Rowset:
+    """Who changed so in any survey, and who is given any on both sides."""
+    whole = so_far or Rowset.nobody(block.size)
     for each in rows:
-        for change, changed in each.changed.items():
-            pool = each.pool(change)
-            if change not in compared:
-                compared[change] = changed.copy(), pool.copy()
-                continue
-            for whole, part in zip(compared[change], (changed, pool), strict=True):
-                whole |= part
-    return compared
+        np.bitwise_or(whole.both, each.both, out=whole.both)
+        for change, row in each.changed.items():
+            np.bitwise_or(whole.changed[change], row, out=whole.changed[change])
+    return whole
+
+
+def _asked(pair: Pair) -> frozenset[str]:
+    """The attributes that rules ask for which only one version has; where there are none, all."""
+    olds, news = (
+        set(rules_of(survey)) if survey else set() for survey in (pair.before, pair.after)
+    )
+    return frozenset(attributes_of(olds ^ news) or attributes_of(olds | news))

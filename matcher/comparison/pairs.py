@@ -101,15 +101,15 @@ class Pairing:
         )
         for name in names:
             old, new = before.surveys.get(name), after.surveys.get(name)
+            same_words = old is not None and new is not None and _same_words(old, new)
+            if same_words and self._same_panel:
+                continue
             states = before.status(name), after.status(name)
-            if old is not None and new is not None:
-                same_words = _same_words(old, new)
-            else:
+            if old is None and new is None:
                 same_words = states[0] is states[1]
-            if not (same_words and self._same_panel):
-                quotas = pair_quotas(old, new, *self._asks)
-                alike = self._alike(old, new, quotas)
-                yield Pair(name, old, new, *states, same_words, alike, quotas)
+            quotas = pair_quotas(old, new, *self._asks)
+            alike = self._alike(old, new, quotas)
+            yield Pair(name, old, new, *states, same_words, alike, quotas)
 
     def _alike(
         self, old: Survey | None, new: Survey | None, quotas: tuple[PairedQuota, ...]

@@ -28,6 +28,26 @@ _VALUES = 5
 _CUTS = 100
 
 
+class Values:
+    """What there is to choose from: places in a vocabulary of codes or numbers; -1: no answer."""
+
+    def __init__(
+        self, vocabulary: Sequence[str] | NDArray[np.float64], places: Sequence[int]
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: int) -> Value:
+        place = self._places[number]
+        if place < 0:
+            return None
+        value = self._vocabulary[place]
+        return value if isinstance(value, str) else (float(value), float(value))
+
+
 def g_statistic(held: Concentration) -> float:
     """How telling a concentration is, whatever there was to choose from."""
     counts = np.array([[held.holding], [held.others_holding]])
@@ -56,9 +76,7 @@ def _n_log_n(counts: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
     return numbers * np.log(np.maximum(numbers, 1))
 
 
-def _strongest(
-    named: Sequence[Value], counts: Counts, sizes: NDArray[np.int64], most: int
-) -> list[int]:
+def _strongest(named: Values, counts: Counts, sizes: NDArray[np.int64], most: int) -> list[int]:
     """The places of the most telling single values; ties: more holding first, then by value."""
     scores = _scores(counts, sizes, len(named))
     return nsmallest(
@@ -68,7 +86,7 @@ def _strongest(
     )
 
 
-def best_single(named: Sequence[Value], counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
+def best_single(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
     """The one value that is most telling."""
     for place in _strongest(named, counts, sizes, 1):
         score = _scores(counts[:, [place]], sizes, len(named))[0]
@@ -76,7 +94,7 @@ def best_single(named: Sequence[Value], counts: Counts, sizes: NDArray[np.int64]
     return None
 
 
-def best_set(named: Sequence[Value], counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
+def best_set(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
     """The best of all sets of the few most telling values, of which a member holds one at most."""
     places = _strongest(named, counts, sizes, _VALUES)
     if not places:
