@@ -18,6 +18,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import matcher
 from matcher.cli_explain import explain
+from matcher.cli_reconcile import reconcile
 from matcher.cli_route import route
 from matcher.destination import Destination, choose_destination
 from matcher.diagnostic import Diagnostic, Level
@@ -241,6 +242,7 @@ def lint(
 
 app.command(route)
 app.command(explain)
+app.command(reconcile)
 
 
 def _lint_rules(payloads: tuple[str, ...], options: Options) -> tuple[Surveys, list[Diagnostic]]:

@@ -184,8 +184,9 @@ def _plain_lists(schema: pa.Schema) -> bytes:
     In memory, and so in the making of the file, they are numbers into a dictionary.
     """
     place = schema.get_field_index("quota_ids")
-    plain = schema.set(place, pa.field("quota_ids", pa.list_(pa.string())))
-    return base64.b64encode(plain.serialize().to_pybytes())
+    if place >= 0:
+        schema = schema.set(place, pa.field("quota_ids", pa.list_(pa.string())))
+    return base64.b64encode(schema.serialize().to_pybytes())
 
 
 def row_groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
