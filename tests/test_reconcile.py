@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import matcher
 from matcher.evaluate import Verdict, judge, read_member
 from matcher.marketplaces import marketplaces
-from matcher.marketplaces.shape import Meaning
+from matcher.marketplaces.shape import Marketplace, Meaning
 from matcher.reconciliation import Reconciled, reconcile
 from matcher.reconciliation.targeting import targeting_of
 from matcher.survey import Surveys
@@ -29,6 +29,7 @@ from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel, read_panel_file
 from profiles.sources import open_source
+from tests.commandline import ADULT_MEN, Result, command, put, put_panel
 from tests.panels import open_members
 from tests.strategies import (
     AS_OF,
@@ -268,3 +269,178 @@ def mapping_of(folder: Path, swapped: tuple[str, str, int, int] | None) -> Panel
     return read_panel_file(
         market_file(folder, "wrong.toml" if swapped else "right.toml", swapped)
     ).mapping
+
+
+# --- the log as it comes
+
+
+@pytest.mark.parametrize("marketplace", marketplaces().values(), ids=list(marketplaces()))
+def test_codes_that_are_predicted_have_a_meaning(marketplace: Marketplace) -> None:
+    for reason, outcome in marketplace.outcomes.items():
+        result = marketplace.results[outcome.code]
+        assert result.text == outcome.text
+        away = reason in ("country", "language", "device", "filter", "quota")
+        assert (result.meaning is Meaning.NOT_TARGETED) == away
+
+
+def put_log(folder: Path, text: str) -> Path:
+    return put(folder, "log.csv", text)
+
+
+def reconcile_in(folder: Path, *arguments: str | Path) -> Result:
+    """Run the command on the small panel and a survey for adults."""
+    put_panel(folder)
+    put(folder, "payload.json", ADULT_MEN)
+    log = arguments[0] if arguments else folder / "log.csv"
+    panel = ("--panel", folder / "panel.toml", "--as-of", "2026-11-21")
+    return command("reconcile", log, folder / "payload.json", *panel, *arguments[1:])
+
+
+def test_rows_that_cannot_be_judged_are_told(tmp_path: Path) -> None:
+    log = put_log(
+        tmp_path,
+        "member_id,survey,code,outcome,at\n"
+        "m1,dynata:1,2/6,,\n"
+        "m9,dynata:1,2/6,,\n"
+        ",dynata:1,2/6,,\n"
+        "m1,,2/6,,\n"
+        "m1,dynata:2,2/6,,\n"
+        "m1,dynata:1,,,\n"
+        "m1,dynata:1,,asleep,\n"
+        "m1,dynata:1,1/0,,yesterday\n"
+        "m1,dynata:2,1/0,,yesterday\n"
+        "m2, Dynata:1 ,77/7,,2026-11-21T10:00:00Z\n",
+    )
+    done = reconcile_in(tmp_path, log, "--json")
+    assert done.status == 0
+    assert [(each["why"], each["rows"]) for each in done.document["set_aside"]] == [
+        ("no member id", 1),
+        ("no survey", 1),
+        ("a survey that is not in the payloads", 2),
+        ("no code and no outcome", 1),
+        ("an outcome that is not one of ours", 1),
+        ("a time that cannot be read", 1),
+        ("a member who is not in the panel", 1),
+    ]
+    firsts = [each["first"].removeprefix(f"{log}: ") for each in done.document["set_aside"]]
+    assert firsts == [f"row {number}" for number in (3, 4, 5, 6, 7, 8, 2)]
+    assert (done.document["rows"], done.document["judged"]) == (10, 2)
+    known, unknown = done.document["confusion"]
+    assert (known["code"], known["fits"], known["surprises"]) == ("2/6", 1, 1)
+    assert (unknown["code"], unknown["text"], unknown["meaning"]) == ("77/7", "not known", None)
+    assert unknown["surprises"] == 0
+    assert reconcile_in(tmp_path, log, "--strict").status == 1
+
+
+def test_ages_are_those_of_the_day(tmp_path: Path) -> None:
+    """The member of 6 May 2004 is an adult from 6 May 2022 on, in UTC."""
+    put_log(
+        tmp_path,
+        "member_id,survey,code,at\n"
+        "m2,dynata:1,1/0,2022-05-05T23:59:59Z\n"
+        "m2,dynata:1,1/0,2022-05-06T00:00:00Z\n"
+        "m2,dynata:1,1/0,2022-05-05T23:30:00-01:00\n"
+        "m2,dynata:1,1/0,\n"
+        "m3,dynata:1,1/0,2022-05-05\n",
+    )
+    (line,) = reconcile_in(tmp_path, tmp_path / "log.csv", "--json").document["confusion"]
+    assert (line["fits"], line["uncertain"], line["unfit"]) == (3, 1, {"filter": 1})
+    assert line["surprises"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "member_id,marketplace,survey_id,disposition,status\nm1, DYNATA ,1,2,6\n",
+        "member_id,marketplace,survey_id,wave_id,code\nm1,dynata,1,,2 / 6\n",
+        "member_id,survey,outcome\n m1 ,dynata:1,not_targeted\n",
+    ],
+)
+def test_other_columns_say_the_same(tmp_path: Path, text: str) -> None:
+    put_log(tmp_path, text)
+    (line,) = reconcile_in(tmp_path, tmp_path / "log.csv", "--json").document["confusion"]
+    assert line["meaning"] == "not-targeted"
+    assert (line["rows"], line["surprises"]) == (1, 1)
+
+
+def test_a_survey_and_its_wave_are_named_together(tmp_path: Path) -> None:
+    quota = {"QuotaID": 1, "EstimatedCompletesRemaining": 0, "Layers": []}
+    survey = {"SurveyID": 7, "WaveID": 3, "Quotas": [quota]}
+    put(tmp_path, "waves.json", {"Surveys": [survey]})
+    put_log(tmp_path, "member_id,marketplace,survey_id,wave_id,code\nm1,toluna,7,3,qualified\n")
+    put_panel(tmp_path)
+    arguments = (tmp_path / "log.csv", tmp_path / "waves.json", "--panel", tmp_path / "panel.toml")
+    (line,) = command("reconcile", *arguments, "--json").document["confusion"]
+    assert (line["code"], line["meaning"]) == ("Qualified", "complete")
+
+
+def test_ids_appear_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    put_log(tmp_path, "member_id,survey,code\nm1,dynata:1,2/6\nm4,dynata:1,1/0\n")
+    out = tmp_path / "out.parquet"
+    done = reconcile_in(tmp_path, tmp_path / "log.csv", "-o", out)
+    assert done.status == 0
+    assert "m1" not in done.err
+    assert "2 rows · 2 judged · 1 surprise" in done.err
+    assert not done.out
+    assert pq.read_table(out).to_pylist() == [
+        {
+            "member_id": "m1",
+            "survey": "dynata:1",
+            "code": "2/6",
+            "at": date(2026, 11, 21),
+            "said": "eligible",
+            "reason": "admitted",
+        }
+    ]
+
+
+def test_a_log_in_a_database(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    url = f"duckdb:///{tmp_path}/log.duckdb"
+    with duckdb.connect(str(tmp_path / "log.duckdb")) as connection:
+        connection.execute(
+            'CREATE TABLE log (member_id TEXT, survey TEXT, code TEXT, "at" TIMESTAMP)'
+        )
+        connection.execute(
+            "INSERT INTO log VALUES ('m1', 'dynata:1', '2/6', '2026-11-21 10:00:00')"
+        )
+    (line,) = reconcile_in(tmp_path, url, "--table", "log", "--json").document["confusion"]
+    assert (line["fits"], line["surprises"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "why"),
+    [
+        ("survey\n1\n", (), "no column `member_id`, `code` (or"),
+        ("member_id,code\nm1,2/6\n", (), "no column `survey` (or `marketplace` and `survey_id`)"),
+        ("member_id,survey,code\n", ("--table", "log"), "a database of outcomes and `--table`"),
+        ("member_id,survey,code\n", ("-o", "duckdb:///x"), "written to a .parquet file"),
+        ("member_id,survey,code\n", ("-o", "members.csv"), "must be a .parquet file"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_line(
+    tmp_path: Path, text: str, more: tuple[str, ...], why: str
+) -> None:
+    put_log(tmp_path, text)
+    done = reconcile_in(tmp_path, tmp_path / "log.csv", *more)
+    assert done.status == 2
+    assert why in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
+    log = tmp_path / "log.parquet"
+    pq.write_table(
+        pa.table({"member_id": ["m1"], "survey": ["dynata:1"], "code": [2], "at": [7]}), log
+    )
+    done = reconcile_in(tmp_path, log)
+    assert done.status == 2
+    assert "row 1, column `at`: times must be text or timestamps, not `int64`" in done.err
+    assert "the output would replace the log" in reconcile_in(tmp_path, log, "-o", log).err
+
+
+def test_nothing_to_judge(tmp_path: Path) -> None:
+    put_log(tmp_path, "member_id,survey,code\n")
+    done = reconcile_in(tmp_path)
+    assert (done.status, done.out) == (0, "")
+    assert "0 rows · 0 judged · 0 surprises" in done.err
