@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -44,13 +45,15 @@ def find_suspects(
     `attributes`: those that decide anything, of all that the surveys ask for.
     """
     asked = [_asked(survey, attributes) for survey in surveys]
-    found = [
-        suspect
-        for marketplace in dict.fromkeys(survey.marketplace for survey in surveys)
-        for kind in Kind
-        for suspect in _Search(judged, surveys, codes, mapping, asked, marketplace, kind).suspects()
-    ]
-    return sorted(found, key=lambda each: -g_statistic(each.held))
+    found: list[tuple[float, Suspect]] = []
+    for marketplace in dict.fromkeys(survey.marketplace for survey in surveys):
+        for kind in Kind:
+            search = _Search(judged, surveys, codes, mapping, asked, marketplace, kind)
+            some = list(search.suspects())
+            # One found later is among fewer rows, and comes after those found before it.
+            telling = accumulate((g_statistic(each.held) for each in some), min)
+            found += zip(telling, some, strict=True)
+    return [suspect for _, suspect in sorted(found, key=lambda each: -each[0])]
 
 
 @dataclass
