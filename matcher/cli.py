@@ -20,6 +20,7 @@ import matcher
 from matcher.cli_bench import bench
 from matcher.cli_diff import diff
 from matcher.cli_explain import explain
+from matcher.cli_reconcile import reconcile
 from matcher.cli_route import route
 from matcher.destination import Destination, choose_destination
 from matcher.diagnostic import Diagnostic, Level
@@ -245,6 +246,7 @@ app.command(route)
 app.command(explain)
 app.command(diff)
 app.command(bench)
+app.command(reconcile)
 
 
 def _lint_rules(payloads: tuple[str, ...], options: Options) -> tuple[Surveys, list[Diagnostic]]:

@@ -63,7 +63,8 @@ class SelectedMembers:
             texts = _ids(batch, mapping.schema.member_id)
             numbers = pc.index_in(texts, value_set=ids).fill_null(-1)
             known, rows = np.unique(numbers.to_numpy(zero_copy_only=False), return_index=True)
-            fresh = (known >= 0) & ~self.found[known]
+            known, rows = known[known >= 0], rows[known >= 0]
+            fresh = ~self.found[known]
             if not fresh.any():
                 continue
             known, rows = known[fresh], pa.array(rows[fresh])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,20 +14,22 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import matcher
 from matcher.evaluate import Verdict, judge, read_member
 from matcher.marketplaces import marketplaces
-from matcher.marketplaces.shape import Meaning
+from matcher.marketplaces.shape import Marketplace, Meaning
 from matcher.reconciliation import Reconciled, reconcile
 from matcher.reconciliation.targeting import targeting_of
 from matcher.survey import Surveys
 from profiles.indexing import build_index
+from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
-from profiles.panelfile import parse_panel
+from profiles.panelfile import parse_panel, read_panel_file
 from profiles.sources import open_source
+from tests.commandline import ADULT_MEN, Result, command, put, put_panel
 from tests.panels import open_members
 from tests.strategies import (
     AS_OF,
@@ -138,3 +140,306 @@ def verdict_of(verdict: Verdict, reason: str) -> str:
     if verdict is Verdict.INELIGIBLE:
         return reason
     return "fits" if verdict is Verdict.ELIGIBLE else "uncertain"
+
+
+# --- a wrong mapping is named first
+
+JOBS = ("clerk", "baker", "pilot", "nurse", "miner")
+PETS = ("cat", "dog", "fish", "bird")
+REGIONS = ("north", "south", "east", "west")
+CODES = {"job": JOBS, "pets": PETS, "region": REGIONS}
+IDS = {"dynata": {"job": "71", "pets": "72", "region": "73", "age": "80"}}
+IDS["toluna"] = {"job": "1071", "pets": "1072", "region": "1073", "age": "1080"}
+ALL_IN, TURNED_AWAY = {"dynata": "1/0", "toluna": "Qualified"}, {"dynata": "2/6", "toluna": "16"}
+
+
+def market_file(folder: Path, name: str, swapped: tuple[str, str, int, int] | None = None) -> Path:
+    """A panel file of two marketplaces; at one of them two answers of an attribute are mixed up."""
+    lines = ['[panel]\nsource = "people.parquet"', '[attributes.age]\ntype = "birth_date"']
+    for attribute in CODES:
+        kind = "multi" if attribute == "pets" else "single"
+        lines.append(f'[attributes.{attribute}]\ntype = "{kind}"')
+    for marketplace, ids in IDS.items():
+        for attribute, values in CODES.items():
+            answers = dict(enumerate(values, start=1))
+            if swapped and swapped[:2] == (marketplace, attribute):
+                one, other = swapped[2:]
+                answers |= {one: answers[other], other: answers[one]}
+            told = ", ".join(f'{code} = "{value}"' for code, value in answers.items())
+            lines.append(
+                f"[marketplaces.{marketplace}.attributes.{ids[attribute]}]\n"
+                f'attribute = "{attribute}"\nanswers = {{ {told} }}'
+            )
+        lines.append(f'[marketplaces.{marketplace}.attributes.{ids["age"]}]\nattribute = "age"')
+    path = folder / name
+    path.write_text("\n".join(lines), "utf-8")
+    return path
+
+
+def market_surveys(random: Random) -> list[Json]:
+    """Surveys that ask for one or two attributes, each for some of its answers, and for ages."""
+    surveys: list[Json] = []
+    for number in range(1, 25):
+        marketplace = random.choice(["dynata", "toluna"])
+        ids = IDS[marketplace]
+        asked = {
+            ids[name]: [str(code) for code in random.sample(range(1, 5), random.randint(1, 2))]
+            for name in random.sample(sorted(CODES), random.randint(1, 2))
+        }
+        if marketplace == "dynata":
+            cells = [
+                {"tag": id_, "attribute_id": id_, "kind": "LIST", "list": codes}
+                for id_, codes in asked.items()
+            ]
+            adults = {"tag": "a", "attribute_id": "80", "kind": "RANGE", "range": {"from": 18}}
+            quota = {"id": "q", "cells": ["a"], "count": 0, "status": "CLOSED"}
+            surveys.append(
+                {"id": number, "status": "CLOSED", "cells": [*cells, adults], "quotas": [[quota]]}
+                | {"filters": [[{"cells": list(asked)}]]}
+            )
+        else:
+            questions = [
+                {"QuestionID": id_, "AnswerIDs": codes, "AnswerValues": []}
+                for id_, codes in asked.items()
+            ]
+            subquota = {"SubQuotaID": 1, "CurrentCompletes": 9, "MaxTargetCompletes": 9}
+            layers = [{"SubQuotas": [subquota | {"QuestionsAndAnswers": questions}]}]
+            quota = {"QuotaID": number, "EstimatedCompletesRemaining": 0, "Layers": layers}
+            surveys.append({"SurveyID": number, "WaveID": 1, "Quotas": [quota]})
+    return surveys
+
+
+def market_people(random: Random) -> list[Row]:
+    return [
+        {
+            "member_id": number,
+            "age": AS_OF - timedelta(days=random.randint(15 * 365, 70 * 365)),
+            "job": random.choice([*JOBS, None]),
+            "pets": random.choice([None, *(random.sample(PETS, k) for k in (0, 1, 1, 2))]),
+            "region": random.choice(REGIONS),
+        }
+        for number in range(300)
+    ]
+
+
+@settings(max_examples=settings().max_examples // 3)
+@given(st.integers(0, 1 << 30))
+def test_a_wrong_mapping_is_named_first(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """Members are sent by a mapping with two answers mixed up; the marketplaces know better.
+
+    Where that made fifteen surprises or more, with a few that have other reasons.
+    """
+    random = Random(seed)
+    folder = tmp_path_factory.mktemp("market")
+    marketplace, attribute = random.choice(["dynata", "toluna"]), random.choice(sorted(CODES))
+    mixed_up = random.sample(range(1, 5), 2)
+    right = mapping_of(folder, None)
+    wrong = mapping_of(folder, (marketplace, attribute, mixed_up[0], mixed_up[1]))
+    people = market_people(random)
+    pq.write_table(pa.Table.from_pylist(people), folder / "people.parquet")
+    (folder / "surveys.json").write_bytes(orjson.dumps(market_surveys(random)))
+    true = matcher.load_surveys([folder / "surveys.json"], right)
+    ours = matcher.load_surveys([folder / "surveys.json"], wrong)
+    rows, surprises = [], 0
+    known = [read_member(right, person, AS_OF) for person in people]
+    for one, other in zip(*(map(targeting_of, each.surveys) for each in (true, ours)), strict=True):
+        for person, member in zip(people, known, strict=True):
+            judged, ours_judged = (judge(survey, member).verdict for survey in (one, other))
+            if ours_judged is Verdict.ELIGIBLE or random.random() < 0.1:
+                fits = judged is Verdict.ELIGIBLE and random.random() < 0.99
+                code = (ALL_IN if fits else TURNED_AWAY)[one.marketplace]
+                surprises += judged is not Verdict.ELIGIBLE and ours_judged is Verdict.ELIGIBLE
+                rows.append({"member_id": person["member_id"], "survey": one.name, "code": code})
+    found = reconciled(folder, open_panel(folder / "wrong.toml", AS_OF), ours, rows).found
+    if surprises < 15:
+        return
+    first = found.suspects[0]
+    values = {CODES[attribute][number - 1] for number in mixed_up}
+    assert (first.marketplace, first.held.attribute) == (marketplace, attribute)
+    assert values & set(first.held.values)
+    assert first.attribute_ids == (IDS[marketplace][attribute],)
+    assert first.words.startswith(f"attribute {first.attribute_ids[0]} ({attribute})")
+    assert all(each.pointers for each in first.asking)
+
+
+def mapping_of(folder: Path, swapped: tuple[str, str, int, int] | None) -> PanelMapping:
+    return read_panel_file(
+        market_file(folder, "wrong.toml" if swapped else "right.toml", swapped)
+    ).mapping
+
+
+# --- the log as it comes
+
+
+@pytest.mark.parametrize("marketplace", marketplaces().values(), ids=list(marketplaces()))
+def test_codes_that_are_predicted_have_a_meaning(marketplace: Marketplace) -> None:
+    for reason, outcome in marketplace.outcomes.items():
+        result = marketplace.results[outcome.code]
+        assert result.text == outcome.text
+        away = reason in ("country", "language", "device", "filter", "quota")
+        assert (result.meaning is Meaning.NOT_TARGETED) == away
+
+
+def put_log(folder: Path, text: str) -> Path:
+    return put(folder, "log.csv", text)
+
+
+def reconcile_in(folder: Path, *arguments: str | Path) -> Result:
+    """Run the command on the small panel and a survey for adults."""
+    put_panel(folder)
+    put(folder, "payload.json", ADULT_MEN)
+    log = arguments[0] if arguments else folder / "log.csv"
+    panel = ("--panel", folder / "panel.toml", "--as-of", "2026-11-21")
+    return command("reconcile", log, folder / "payload.json", *panel, *arguments[1:])
+
+
+def test_rows_that_cannot_be_judged_are_told(tmp_path: Path) -> None:
+    log = put_log(
+        tmp_path,
+        "member_id,survey,code,outcome,at\n"
+        "m1,dynata:1,2/6,,\n"
+        "m9,dynata:1,2/6,,\n"
+        ",dynata:1,2/6,,\n"
+        "m1,,2/6,,\n"
+        "m1,dynata:2,2/6,,\n"
+        "m1,dynata:1,,,\n"
+        "m1,dynata:1,,asleep,\n"
+        "m1,dynata:1,1/0,,yesterday\n"
+        "m1,dynata:2,1/0,,yesterday\n"
+        "m2, Dynata:1 ,77/7,,2026-11-21T10:00:00Z\n",
+    )
+    done = reconcile_in(tmp_path, log, "--json")
+    assert done.status == 0
+    assert [(each["why"], each["rows"]) for each in done.document["set_aside"]] == [
+        ("no member id", 1),
+        ("no survey", 1),
+        ("a survey that is not in the payloads", 2),
+        ("no code and no outcome", 1),
+        ("an outcome that is not one of ours", 1),
+        ("a time that cannot be read", 1),
+        ("a member who is not in the panel", 1),
+    ]
+    firsts = [each["first"].removeprefix(f"{log}: ") for each in done.document["set_aside"]]
+    assert firsts == [f"row {number}" for number in (3, 4, 5, 6, 7, 8, 2)]
+    assert (done.document["rows"], done.document["judged"]) == (10, 2)
+    known, unknown = done.document["confusion"]
+    assert (known["code"], known["fits"], known["surprises"]) == ("2/6", 1, 1)
+    assert (unknown["code"], unknown["text"], unknown["meaning"]) == ("77/7", "not known", None)
+    assert unknown["surprises"] == 0
+    assert reconcile_in(tmp_path, log, "--strict").status == 1
+
+
+def test_ages_are_those_of_the_day(tmp_path: Path) -> None:
+    """The member of 6 May 2004 is an adult from 6 May 2022 on, in UTC."""
+    put_log(
+        tmp_path,
+        "member_id,survey,code,at\n"
+        "m2,dynata:1,1/0,2022-05-05T23:59:59Z\n"
+        "m2,dynata:1,1/0,2022-05-06T00:00:00Z\n"
+        "m2,dynata:1,1/0,2022-05-05T23:30:00-01:00\n"
+        "m2,dynata:1,1/0,\n"
+        "m3,dynata:1,1/0,2022-05-05\n",
+    )
+    (line,) = reconcile_in(tmp_path, tmp_path / "log.csv", "--json").document["confusion"]
+    assert (line["fits"], line["uncertain"], line["unfit"]) == (3, 1, {"filter": 1})
+    assert line["surprises"] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "member_id,marketplace,survey_id,disposition,status\nm1, DYNATA ,1,2,6\n",
+        "member_id,marketplace,survey_id,wave_id,code\nm1,dynata,1,,2 / 6\n",
+        "member_id,survey,outcome\n m1 ,dynata:1,not_targeted\n",
+    ],
+)
+def test_other_columns_say_the_same(tmp_path: Path, text: str) -> None:
+    put_log(tmp_path, text)
+    (line,) = reconcile_in(tmp_path, tmp_path / "log.csv", "--json").document["confusion"]
+    assert line["meaning"] == "not-targeted"
+    assert (line["rows"], line["surprises"]) == (1, 1)
+
+
+def test_a_survey_and_its_wave_are_named_together(tmp_path: Path) -> None:
+    quota = {"QuotaID": 1, "EstimatedCompletesRemaining": 0, "Layers": []}
+    survey = {"SurveyID": 7, "WaveID": 3, "Quotas": [quota]}
+    put(tmp_path, "waves.json", {"Surveys": [survey]})
+    put_log(tmp_path, "member_id,marketplace,survey_id,wave_id,code\nm1,toluna,7,3,qualified\n")
+    put_panel(tmp_path)
+    arguments = (tmp_path / "log.csv", tmp_path / "waves.json", "--panel", tmp_path / "panel.toml")
+    (line,) = command("reconcile", *arguments, "--json").document["confusion"]
+    assert (line["code"], line["meaning"]) == ("Qualified", "complete")
+
+
+def test_ids_appear_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    put_log(tmp_path, "member_id,survey,code\nm1,dynata:1,2/6\nm4,dynata:1,1/0\n")
+    out = tmp_path / "out.parquet"
+    done = reconcile_in(tmp_path, tmp_path / "log.csv", "-o", out)
+    assert done.status == 0
+    assert "m1" not in done.err
+    assert "2 rows · 2 judged · 1 surprise" in done.err
+    assert not done.out
+    assert pq.read_table(out).to_pylist() == [
+        {
+            "member_id": "m1",
+            "survey": "dynata:1",
+            "code": "2/6",
+            "at": date(2026, 11, 21),
+            "said": "eligible",
+            "reason": "admitted",
+        }
+    ]
+
+
+def test_a_log_in_a_database(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    url = f"duckdb:///{tmp_path}/log.duckdb"
+    with duckdb.connect(str(tmp_path / "log.duckdb")) as connection:
+        connection.execute(
+            'CREATE TABLE log (member_id TEXT, survey TEXT, code TEXT, "at" TIMESTAMP)'
+        )
+        connection.execute(
+            "INSERT INTO log VALUES ('m1', 'dynata:1', '2/6', '2026-11-21 10:00:00')"
+        )
+    (line,) = reconcile_in(tmp_path, url, "--table", "log", "--json").document["confusion"]
+    assert (line["fits"], line["surprises"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "why"),
+    [
+        ("survey\n1\n", (), "no column `member_id`, `code` (or"),
+        ("member_id,code\nm1,2/6\n", (), "no column `survey` (or `marketplace` and `survey_id`)"),
+        ("member_id,survey,code\n", ("--table", "log"), "a database of outcomes and `--table`"),
+        ("member_id,survey,code\n", ("-o", "duckdb:///x"), "written to a .parquet file"),
+        ("member_id,survey,code\n", ("-o", "members.csv"), "must be a .parquet file"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_line(
+    tmp_path: Path, text: str, more: tuple[str, ...], why: str
+) -> None:
+    put_log(tmp_path, text)
+    done = reconcile_in(tmp_path, tmp_path / "log.csv", *more)
+    assert done.status == 2
+    assert why in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
+    log = tmp_path / "log.parquet"
+    pq.write_table(
+        pa.table({"member_id": ["m1"], "survey": ["dynata:1"], "code": [2], "at": [7]}), log
+    )
+    done = reconcile_in(tmp_path, log)
+    assert done.status == 2
+    assert "row 1, column `at`: times must be text or timestamps, not `int64`" in done.err
+    assert "the output would replace the log" in reconcile_in(tmp_path, log, "-o", log).err
+
+
+def test_nothing_to_judge(tmp_path: Path) -> None:
+    put_log(tmp_path, "member_id,survey,code\n")
+    done = reconcile_in(tmp_path)
+    assert (done.status, done.out) == (0, "")
+    assert "0 rows · 0 judged · 0 surprises" in done.err

@@ -113,6 +113,11 @@ class Reconciliation:
     set_aside: tuple[SetAside, ...]
 
     @property
+    def judged(self) -> int:
+        """Rows that were not set aside."""
+        return sum(each.rows for each in self.confusion)
+
+    @property
     def surprises(self) -> int:
         """Rows in which the marketplace contradicts us."""
         return sum(each.surprises for each in self.confusion)

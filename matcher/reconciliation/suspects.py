@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,12 +17,18 @@ from matcher.possible import leaves_of
 from matcher.reconciliation.judged import Flags, Judged, compared
 from matcher.reconciliation.result import Asking, Code, Kind, Suspect
 from matcher.reconciliation.targeting import targeting_of
-from matcher.rule import Answered, InIds, Not, Or, Rule, TookPart, in_ranges, one_of
+from matcher.rule import Answered, InIds, Not, OneOf, Or, Rule, TookPart, in_ranges, one_of
 from matcher.survey import Group, Survey
 from matcher.wording import Wording
 from profiles.bits import flags_of, pack
+from profiles.columns import Column, ConstantColumn, RowsColumn
 from profiles.mapping import PanelMapping
+from profiles.panel import Shard
 
+Asked: TypeAlias = frozenset[str] | None
+"""The values of an attribute that a survey asks for; None: any may count."""
+
+_FEW = 256
 MOST = 5
 """So many suspects are named for each marketplace and kind of surprise, of so many surveys each."""
 
@@ -36,21 +44,27 @@ def find_suspects(
 
     `attributes`: those that decide anything, of all that the surveys ask for.
     """
-    asked = [_asked(survey) & attributes for survey in surveys]
-    found = [
-        suspect
-        for marketplace in dict.fromkeys(survey.marketplace for survey in surveys)
-        for kind in Kind
-        for suspect in _Search(judged, surveys, codes, mapping, asked, marketplace, kind).suspects()
-    ]
-    return sorted(found, key=lambda each: -g_statistic(each.held))
+    asked = [_asked(survey, attributes) for survey in surveys]
+    found: list[tuple[float, Suspect]] = []
+    for marketplace in dict.fromkeys(survey.marketplace for survey in surveys):
+        for kind in Kind:
+            search = _Search(judged, surveys, codes, mapping, asked, marketplace, kind)
+            some = list(search.suspects())
+            # One found later is among fewer rows, and comes after those found before it.
+            telling = accumulate((g_statistic(each.held) for each in some), min)
+            found += zip(telling, some, strict=True)
+    return [suspect for _, suspect in sorted(found, key=lambda each: -each[0])]
 
 
 @dataclass
 class _Compared:
-    """Rows that were a surprise, and those of which both said the same, so far unexplained."""
+    """Rows that were a surprise, and those of which both said the same, so far unexplained.
+
+    Of the answers in `shard` only those are left that the row's survey asks for.
+    """
 
     judged: Judged
+    shard: Shard
     some: Flags
     others: Flags
 
@@ -58,8 +72,8 @@ class _Compared:
 class _Search:
     """Looks for suspects one by one: what one explains is left out when the next is looked for.
 
-    An answer counts where its holder's survey asks for the attribute, so that attributes which few
-    surveys ask for compare with those of many.
+    An answer counts where its holder's survey asks for it (of many values, or numbers: where it
+    asks for the attribute), so that what few surveys ask for compares with what many do.
     """
 
     def __init__(
@@ -68,7 +82,7 @@ class _Search:
         surveys: Sequence[Survey],
         codes: Sequence[Code],
         mapping: PanelMapping,
-        asked: Sequence[frozenset[str]],
+        asked: Sequence[Mapping[str, Asked]],
         marketplace: str,
         kind: Kind,
     ) -> None:
@@ -77,7 +91,9 @@ class _Search:
         self._mapping = mapping.marketplace(marketplace)
         self._kind = kind
         ours = np.array([each.marketplace == marketplace for each in surveys], np.bool_)
-        names = frozenset[str]().union(*(asked[at] for at in np.flatnonzero(ours).tolist()))
+        self._asked = asked
+        self._wanted: dict[tuple[str, str], Flags] = {}
+        names = {name for at in np.flatnonzero(ours).tolist() for name in asked[at]}
         self._asking = {
             name: np.array([name in each for each in asked], np.bool_) for name in sorted(names)
         }
@@ -86,7 +102,37 @@ class _Search:
             some, others = compared(each, codes, kind)
             here = ours[each.survey]
             if (here & (some | others)).any():
-                self._rows.append(_Compared(each, here & some, here & others))
+                shard = replace(
+                    each.shard, columns={name: self._narrowed(each, name) for name in self._asking}
+                )
+                self._rows.append(_Compared(each, shard, here & some, here & others))
+
+    def _narrowed(self, judged: Judged, attribute: str) -> Column:
+        """The answers that surveys ask for, where there are few to choose from."""
+        column = judged.shard.columns[attribute]
+        values = column.vocabulary
+        if (
+            not isinstance(values, tuple)
+            or isinstance(column, ConstantColumn)
+            or len(values) > _FEW
+        ):
+            return column
+        rows = np.zeros((len(values), len(judged.shard.everyone)), np.uint64)
+        for place, value in enumerate(values):
+            wanted = np.arange(len(values)) == place
+            rows[place] = column.holding(wanted) & pack(
+                self._wanting(attribute, value)[judged.survey]
+            )
+        return RowsColumn(rows, values, column.answered)
+
+    def _wanting(self, attribute: str, value: str) -> Flags:
+        """Which surveys ask for a value."""
+        known = self._wanted.get((attribute, value))
+        if known is None:
+            asked = (each.get(attribute, frozenset()) for each in self._asked)
+            known = np.array([values is None or value in values for values in asked], np.bool_)
+            self._wanted[attribute, value] = known
+        return known
 
     def suspects(self) -> Iterator[Suspect]:
         """At most so many, best first."""
@@ -96,7 +142,7 @@ class _Search:
                 among = {
                     name: pack(asks[each.judged.survey]) for name, asks in self._asking.items()
                 }
-                histograms.add(each.judged.shard, pack(each.some), pack(each.others), among)
+                histograms.add(each.shard, pack(each.some), pack(each.others), among)
             for held in histograms.top(1):
                 yield self._suspect(held)
                 break
@@ -108,9 +154,9 @@ class _Search:
         rows: Counter[tuple[int, int]] = Counter()
         holding: Counter[tuple[int, int]] = Counter()
         for each in self._rows:
-            shard = each.judged.shard
             asking = self._asking[held.attribute][each.judged.survey]
-            holds = asking & flags_of(holders(shard, held.attribute, held.values), shard.size)
+            held_by = holders(each.shard, held.attribute, held.values)
+            holds = asking & flags_of(held_by, each.shard.size)
             rows.update(_pairs(each.judged, asking & each.some))
             holding.update(_pairs(each.judged, holds & each.some))
             each.some = each.some & ~holds
@@ -141,11 +187,19 @@ def _pairs(judged: Judged, flags: Flags) -> Iterator[tuple[int, int]]:
     return zip(judged.survey[flags].tolist(), judged.code[flags].tolist(), strict=True)
 
 
-def _asked(survey: Survey) -> frozenset[str]:
-    """The attributes that a survey's targeting asks for."""
+def _asked(survey: Survey, attributes: frozenset[str]) -> dict[str, Asked]:
+    """What a survey's targeting asks for, of some attributes."""
     targeting = targeting_of(survey)
-    rules = [*(clause.rule for clause in targeting.gate), *_rules(targeting.groups)]
-    return frozenset(_attributes(*rules))
+    asked: dict[str, Asked] = {}
+    for leaf in leaves_of([*(clause.rule for clause in targeting.gate), *_rules(targeting.groups)]):
+        if isinstance(leaf, InIds | TookPart) or leaf.attribute not in attributes:
+            continue
+        before = asked.get(leaf.attribute, frozenset())
+        if isinstance(leaf, OneOf) and before is not None:
+            asked[leaf.attribute] = before.union(leaf.values)
+        else:
+            asked[leaf.attribute] = None
+    return asked
 
 
 def _rules(groups: Sequence[Group]) -> Iterator[Rule]:
