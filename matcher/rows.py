@@ -26,6 +26,7 @@ from profiles.panel import Panel, Shard
 
 TILE_MEMBERS = 1 << 16
 ROW_GROUP = 1 << 18
+_FEW = 1 << 12
 _VERDICTS = (Verdict.ELIGIBLE, Verdict.UNCERTAIN)
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 
@@ -155,10 +156,20 @@ def choices(
     paths: list[tuple[str, ...]] = [()]
     for step, digit in zip(steps, digits, strict=True):
         base = len(step.slots) + 1
-        pairs, chosen = np.unique(chosen * base + digit, return_inverse=True)
+        pairs, chosen = numbered(chosen * base + digit, len(paths) * base)
         added = [(), *((slot.quota.id,) for slot in step.slots)]
         paths = [paths[pair // base] + added[pair % base] for pair in pairs.tolist()]
     return chosen, paths
+
+
+def numbered(numbers: NDArray[np.int64], limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct ones of some numbers below a limit, ascending, and the place of each there."""
+    if limit > max(len(numbers), _FEW):
+        return np.unique(numbers, return_inverse=True)
+    is_there = np.zeros(limit, np.bool_)
+    is_there[numbers] = True
+    place = np.cumsum(is_there) - 1
+    return np.flatnonzero(is_there), place[numbers]
 
 
 def write_parquet(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:

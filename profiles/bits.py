@@ -13,6 +13,7 @@ Rows: TypeAlias = NDArray[np.uint64]
 """`[rows, words]`."""
 
 WORD = 64
+_DENSE = 3
 
 
 def words(members: int) -> int:
@@ -48,8 +49,15 @@ def flags_of(row: Row, size: int) -> NDArray[np.bool_]:
 
 
 def positions(row: Row) -> NDArray[np.int64]:
-    """The members whose bit is set, ascending, counted from the start of the shard."""
-    return np.flatnonzero(flags_of(row, WORD * len(row)))
+    """The members whose bit is set, ascending, counted from the start of the shard.
+
+    Where most words are empty, only the others are unpacked.
+    """
+    some = np.flatnonzero(row)
+    if _DENSE * len(some) > len(row):
+        return np.flatnonzero(flags_of(row, WORD * len(row)))
+    found = np.flatnonzero(flags_of(row[some], WORD * len(some)))
+    return some[found // WORD] * WORD + found % WORD
 
 
 def bits_at(row: Row, members: NDArray[np.int64]) -> NDArray[np.bool_]:

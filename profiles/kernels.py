@@ -11,6 +11,11 @@ import numpy as np
 from numba import njit
 
 TILE_WORDS = 512
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACES = np.zeros(64, np.uint8)
+"""The place of a word's one bit, by the top six bits of its product with that number."""
+for _place in range(64):
+    _PLACES[((int(_DE_BRUIJN) << _place) & ((1 << 64) - 1)) >> 58] = _place
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
@@ -81,3 +86,14 @@ def sum_rows(values: Any, bounds: Any, items: Any, below: bool, rows: Any, numbe
                     row = values[items[place], first : first + size]
                     for i in range(size):
                         out[i] |= row[i]
+
+
+@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def count_codes(codes: Any, row: Any, counts: Any) -> None:
+    """Add up, by code, the members whose bit is set."""
+    for word in range(len(row)):
+        bits = row[word]
+        while bits:
+            lowest = bits & (~bits + np.uint64(1))
+            counts[codes[(word << 6) + _PLACES[(lowest * _DE_BRUIJN) >> np.uint64(58)]]] += 1
+            bits ^= lowest

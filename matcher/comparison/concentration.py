@@ -7,7 +7,7 @@ Answers are counted shard by shard, with work in proportion to the members compa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ from matcher.comparison.telling import (
 )
 from profiles.bits import Row, popcount, positions
 from profiles.columns import (
+    Codes,
     Column,
     ConstantColumn,
     ListsColumn,
@@ -33,6 +34,7 @@ from profiles.columns import (
     SingleColumn,
     Vocabulary,
 )
+from profiles.fast import kernels
 from profiles.panel import Shard
 
 Numbers: TypeAlias = NDArray[np.int64]
@@ -111,16 +113,15 @@ class Histogram:
     def add(self, shard: Shard, row: Row, among: Mapping[str, Row] | None = None) -> None:
         """Count the members of a shard who stand in a row; `among` as for `Histograms.add`."""
         self.members += popcount(row)
-        places = positions(row)
+        everyone = _Members(row)
         for name, answers in self.answers.items():
             column = shard.columns[name]
             if isinstance(column, ConstantColumn):
                 continue
             if among is not None and name in among:
-                mine = row & among[name]
-                answers.add(column, mine, positions(mine))
+                answers.add(column, _Members(row & among[name]))
             else:
-                answers.add(column, row, places)
+                answers.add(column, everyone)
 
     def without(self, others: Histogram) -> Histogram:
         """These members less others, all of whom are among them."""
@@ -151,6 +152,18 @@ def most_telling(some: Histogram, others: Histogram, most: int = 3) -> tuple[Con
     return tuple(of for _, of in sorted(found, key=lambda each: each[0])[:most])
 
 
+class _Members:
+    """Members as a row, and by position where that is asked for."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    @cached_property
+    def places(self) -> Numbers:
+        """Their positions in the shard."""
+        return positions(self.row)
+
+
 class _Answers:
     """How often each value of one attribute is held, and how often there is no answer."""
 
@@ -158,17 +171,17 @@ class _Answers:
         self.parts: list[Part] = []
         self.exclusive = True
 
-    def add(self, column: Column, row: Row, places: Numbers) -> None:
+    def add(self, column: Column, members: _Members) -> None:
         """Count the members of a shard."""
         vocabulary = column.vocabulary
         match column:
             case NumberColumn(vocabulary=values):
-                vocabulary, counts = _count_numbers(values, places)
+                vocabulary, counts = _count_numbers(values, members.places)
             case SingleColumn(codes=codes):
-                counts = np.bincount(codes[places], minlength=len(vocabulary) + 1)
+                counts = _count_codes(codes, members, len(vocabulary) + 1)
             case RowsColumn() | ListsColumn():
                 self.exclusive = False
-                counts = _count_listed(column, row, places)
+                counts = _count_listed(column, members)
             case _:
                 raise AssertionError("a column of a panel")
         self._add(vocabulary, counts)
@@ -194,7 +207,9 @@ def _best(some: _Answers, others: _Answers, sizes: Numbers) -> Best | None:
     vocabulary, counts = _together(some.parts, others.parts)
     places = np.flatnonzero(counts.any(axis=0))
     counts = counts[:, places]
-    found = [best_single(Values((), [-1]), silent[:, None], sizes)]
+    found = []
+    if silent[0] * sizes[1] > silent[1] * sizes[0]:
+        found.append(best_single(Values((), [-1]), silent[:, None], sizes))
     exclusive = some.exclusive and others.exclusive
     if not isinstance(vocabulary, tuple) and exclusive:
         found.append(best_interval(vocabulary[places], counts, sizes))
@@ -267,8 +282,19 @@ def _count_numbers(
     return vocabulary, np.array([len(held) - len(given), *counts], np.int64)
 
 
-def _count_listed(column: RowsColumn | ListsColumn, row: Row, places: Numbers) -> Numbers:
-    """How many members of a row have no answer, and how many hold each value, once or more."""
+def _count_codes(codes: Codes, members: _Members, size: int) -> Numbers:
+    """How many members have each code."""
+    compiled = kernels("profiles.kernels", len(codes))
+    if compiled is None:
+        return np.bincount(codes[members.places], minlength=size)
+    counts = np.zeros(size, np.int64)
+    compiled.count_codes(codes, members.row, counts)
+    return counts
+
+
+def _count_listed(column: RowsColumn | ListsColumn, members: _Members) -> Numbers:
+    """How many members have no answer, and how many hold each value, once or more."""
+    row = members.row
     counts = np.zeros(len(column.vocabulary) + 1, np.int64)
     counts[0] = popcount(row & ~column.answered)
     if isinstance(column, RowsColumn):
@@ -276,10 +302,11 @@ def _count_listed(column: RowsColumn | ListsColumn, row: Row, places: Numbers) -
         held = column.rows & row if 2 * len(at) > len(row) else column.rows[:, at] & row[at]
         counts[1:] = np.bitwise_count(held).sum(axis=1, dtype=np.int64)
         return counts
+    places = members.places
     sizes = column.offsets[places + 1] - column.offsets[places]
     starts = np.cumsum(sizes) - sizes
     at = np.arange(sizes.sum()) + np.repeat(column.offsets[places] - starts, sizes)
-    members = np.repeat(np.arange(len(places)), sizes)
-    once = np.unique(members * len(counts) + column.codes[at]) % len(counts)
+    owners = np.repeat(np.arange(len(places)), sizes)
+    once = np.unique(owners * len(counts) + column.codes[at]) % len(counts)
     counts[1:] = np.bincount(once, minlength=len(counts))[1:]
     return counts

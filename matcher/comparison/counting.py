@@ -23,7 +23,7 @@ from matcher.comparison.result import (
 )
 from matcher.evaluate import Verdict
 from matcher.plan import Compiled
-from matcher.rows import choices
+from matcher.rows import choices, numbered
 from matcher.survey import Quota
 from profiles.bits import WORD, Row, Rows, bits_at, popcount, positions, words
 
@@ -233,7 +233,8 @@ class Counting:
         )
         halves = zip((self._before, self._after), sides, given, maybe, strict=True)
         (before, olds), (after, news) = (_standing(*half, members) for half in halves)
-        flows, counts = np.unique(before * len(news) + after, return_counts=True)
+        flows, numbers = numbered(before * len(news) + after, len(olds) * len(news))
+        counts = np.bincount(numbers, minlength=len(flows))
         for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
             found.flows[olds[flow // len(news)], news[flow % len(news)], False] += count
         if named:

@@ -8,6 +8,7 @@ of thousands does not win by luck.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from heapq import nsmallest
 from typing import TypeAlias
@@ -62,41 +63,46 @@ def _scores(
     `values`: how many there were to pick from. Minus infinity where the share among some is not
     the larger one.
     """
-    total = sizes.sum()
-    held = counts.sum(axis=0)
-    cells = _n_log_n(counts).sum(axis=0) + _n_log_n(sizes[:, None] - counts).sum(axis=0)
-    margins = _n_log_n(sizes).sum() + _n_log_n(held) + _n_log_n(total - held)
-    price = picked * (np.log(total) + 2 * np.log(max(values, 1)))
-    scores = np.round(2 * (cells - margins + _n_log_n(total)) - price, 6)
+    total = int(sizes.sum())
+    held = counts[0] + counts[1]
+    cells = np.concatenate((counts, sizes[:, None] - counts, [held, total - held]))
+    logs = _n_log_n(cells)
+    margins = float(_n_log_n(np.append(sizes, total)) @ (1, 1, -1))
+    price = picked * (math.log(total) + 2 * math.log(max(values, 1)))
+    scores = np.round(2 * (logs[:4].sum(axis=0) - logs[4] - logs[5] - margins) - price, 6)
     return np.where(counts[0] * sizes[1] > counts[1] * sizes[0], scores, -np.inf)
 
 
-def _n_log_n(counts: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
-    numbers = np.asarray(counts, np.float64)
-    return numbers * np.log(np.maximum(numbers, 1))
+def _n_log_n(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.multiply(counts, np.log(np.maximum(counts, 1)), dtype=np.float64)
 
 
-def _strongest(named: Values, counts: Counts, sizes: NDArray[np.int64], most: int) -> list[int]:
-    """The places of the most telling single values; ties: more holding first, then by value."""
+def _strongest(
+    named: Values, counts: Counts, sizes: NDArray[np.int64], most: int
+) -> list[tuple[float, int]]:
+    """The scores and places of the most telling single values.
+
+    Ties: more holding first, then by value.
+    """
     scores = _scores(counts, sizes, len(named))
-    return nsmallest(
+    places = nsmallest(
         most,
         np.flatnonzero(scores > 0).tolist(),
         key=lambda place: (-scores[place], -counts[0, place], str(named[place])),
     )
+    return [(float(scores[place]), place) for place in places]
 
 
 def best_single(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
     """The one value that is most telling."""
-    for place in _strongest(named, counts, sizes, 1):
-        score = _scores(counts[:, [place]], sizes, len(named))[0]
-        return float(score), (named[place],), _pair(counts[:, place])
+    for score, place in _strongest(named, counts, sizes, 1):
+        return score, (named[place],), _pair(counts[:, place])
     return None
 
 
 def best_set(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
     """The best of all sets of the few most telling values, of which a member holds one at most."""
-    places = _strongest(named, counts, sizes, _VALUES)
+    places = [place for _, place in _strongest(named, counts, sizes, _VALUES)]
     if not places:
         return None
     chosen = (np.arange(1, 1 << len(places))[:, None] >> np.arange(len(places))) & 1
