@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,10 +22,10 @@ from matcher.comparison.result import (
     Tally,
 )
 from matcher.evaluate import Verdict
-from matcher.plan import Compiled
+from matcher.plan import Compiled, Slot, Step
 from matcher.rows import choices, numbered
 from matcher.survey import Quota
-from profiles.bits import WORD, Row, Rows, bits_at, popcount, positions, words
+from profiles.bits import Row, Rows, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
 """What is written of members, by number."""
@@ -67,7 +67,7 @@ class MemberRows:
 class Found:
     """One survey on one block; numbers of quotas go by the pair's `quotas`."""
 
-    tally: list[int]
+    tally: Numbers
     quotas: Numbers
     flows: Counter[tuple[Standing, Standing, bool]]
     rows: Rowset
@@ -81,11 +81,9 @@ class Half:
     number: int
     compiled: Compiled
 
-    def slots(self) -> dict[str, int]:
-        """The number of each quota's slot, by the quota's pointer."""
-        return {
-            slot.quota.pointer: slot.number for step in self.compiled.steps for slot in step.slots
-        }
+    def slots(self) -> dict[str, Slot]:
+        """Each quota's slot, by the quota's pointer."""
+        return {slot.quota.pointer: slot for step in self.compiled.steps for slot in step.slots}
 
 
 class Counting:
@@ -97,19 +95,23 @@ class Counting:
         self.quotas = quotas
         self._before = before
         self._after = after
-        old, new = ({} if half is None else half.slots() for half in (before, after))
+        olds, news = ({} if half is None else half.slots() for half in (before, after))
         self._slots = [
             (
-                old[quota.before.pointer] if before and quota.before else None,
-                new[quota.after.pointer] if after and quota.after else None,
+                olds[quota.before.pointer].number if before and quota.before else None,
+                news[quota.after.pointer].number if after and quota.after else None,
             )
             for quota in quotas
         ]
-        self._labels: dict[Hashable, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-        for quota, (mine, theirs) in zip(quotas, self._slots, strict=True):
-            for place, slot in enumerate((mine, theirs)):
-                if slot is not None:
-                    self._labels[quota.label][place].append(slot)
+        self._partner = {
+            old: (new, quota.after.id)
+            for quota, (old, new) in zip(quotas, self._slots, strict=True)
+            if old is not None and new is not None and quota.after is not None
+        }
+        labelled: defaultdict[Hashable, list[int]] = defaultdict(list)
+        for number, quota in enumerate(quotas):
+            labelled[quota.label].append(number)
+        self._of_one_name = [numbers for numbers in labelled.values() if len(numbers) > 1]
         self._tally = np.zeros(8, np.int64)
         self._counts = np.zeros((len(quotas), 6), np.int64)
         self._flows: Counter[tuple[Standing, Standing, bool]] = Counter()
@@ -125,22 +127,23 @@ class Counting:
             ),
             strict=True,
         )
+        olds = _rows([old for old, _ in self._slots], before.taken, width)
+        news = _rows([new for _, new in self._slots], after.taken, width)
         both = given[0] & given[1]
-        moved = both & self._differing(before.taken, after.taken, nobody)
         changed = {
             Change.GAINED: given[1] & ~given[0],
             Change.LOST: given[0] & ~given[1],
-            Change.MOVED: moved,
+            Change.MOVED: both & self._differing(olds, news),
             Change.NEWLY_UNCERTAIN: maybe[1] & ~maybe[0],
         }
-        tally = [popcount(row) for row in (*given, *maybe, *changed.values())]
         found = Found(
-            tally,
-            self._quota_counts(before.taken, after.taken, changed, nobody),
+            _popcounts(np.array([*given, *maybe, *changed.values()])),
+            _quota_counts(olds, news, changed),
             Counter(),
             Rowset(both, changed),
         )
-        self._standings(found, (before, after), given, maybe, named=named)
+        self._count_kept(found, before.taken)
+        self._count_others(found, (before, after), given, maybe, named=named)
         return found
 
     def add(self, found: Found) -> None:
@@ -183,36 +186,28 @@ class Counting:
             differences.append(QuotaDifference(states[0], states[1], *counts[2:]))
         return tuple(differences)
 
-    def _differing(self, before: Rows, after: Rows, nobody: Row) -> Row:
+    def _differing(self, olds: Rows, news: Rows) -> Row:
         """Members who are not given the same on both sides, whatever quotas are called there."""
-        differing = nobody.copy()
-        for mine, theirs in self._labels.values():
-            differing |= _union(before, mine, nobody) ^ _union(after, theirs, nobody)
-        return differing
+        differing = olds ^ news
+        for numbers in self._of_one_name:
+            union_before, union_after = (
+                np.bitwise_or.reduce(rows[numbers], axis=0) for rows in (olds, news)
+            )
+            differing[numbers] = union_before ^ union_after
+        row: Row = np.bitwise_or.reduce(differing, axis=0)
+        return row
 
-    def _quota_counts(
-        self, before: Rows, after: Rows, changed: Mapping[Change, Row], nobody: Row
-    ) -> Numbers:
-        """By quota: assigned before and after, gained, lost, came, left."""
-        counts = np.zeros((len(self.quotas), 6), np.int64)
-        for number, (mine, theirs) in enumerate(self._slots):
-            old = nobody if mine is None else before[mine]
-            new = nobody if theirs is None else after[theirs]
-            moved = changed[Change.MOVED] & (old ^ new)
-            counts[number] = [
-                popcount(row)
-                for row in (
-                    old,
-                    new,
-                    new & changed[Change.GAINED],
-                    old & changed[Change.LOST],
-                    new & moved,
-                    old & moved,
-                )
-            ]
-        return counts
+    def _count_kept(self, found: Found, taken: Rows) -> None:
+        """Count those who are given the same on both sides, by what that is."""
+        kept = found.rows.both & ~found.rows.changed[Change.MOVED]
+        if self._before is None or not kept.any():
+            return
+        for slots, members in _divided(self._before.compiled.steps, taken, kept):
+            before = tuple(slot.quota.id for slot in slots)
+            after = tuple(id_ for _, id_ in sorted(self._partner[slot.number] for slot in slots))
+            found.flows[before, after, True] += members
 
-    def _standings(
+    def _count_others(
         self,
         found: Found,
         sides: tuple[Given, Given],
@@ -221,16 +216,19 @@ class Counting:
         *,
         named: bool,
     ) -> None:
-        """Note who stands where: how many of each, and where asked who has moved."""
+        """Count those who stand elsewhere, by where; `named`: note who gains, loses or moves."""
         changed = found.rows.changed
-        either = given[0] | given[1]
-        self._count_kept(found, sides, found.rows.both & ~changed[Change.MOVED])
-        if uncertain := popcount(maybe[0] & maybe[1] & ~either):
+        neither = ~(given[0] | given[1])
+        if uncertain := popcount(maybe[0] & maybe[1] & neither):
             found.flows[Verdict.UNCERTAIN, Verdict.UNCERTAIN, True] += uncertain
-        others = (maybe[0] ^ maybe[1]) & ~either
         members = positions(
-            changed[Change.GAINED] | changed[Change.LOST] | changed[Change.MOVED] | others
+            changed[Change.GAINED]
+            | changed[Change.LOST]
+            | changed[Change.MOVED]
+            | ((maybe[0] ^ maybe[1]) & neither)
         )
+        if not len(members):
+            return
         halves = zip((self._before, self._after), sides, given, maybe, strict=True)
         (before, olds), (after, news) = (_standing(*half, members) for half in halves)
         flows, numbers = numbered(before * len(news) + after, len(olds) * len(news))
@@ -248,43 +246,78 @@ class Counting:
                 [*olds, *news],
             )
 
-    def _count_kept(self, found: Found, sides: tuple[Given, Given], kept: Row) -> None:
-        """Count those who are given the same on both sides, by what that is.
 
-        What it is called on the other side is looked up for one of each.
-        """
-        if self._before is None or self._after is None:
-            return
-        parts = _split(self._before.compiled, sides[0].taken, kept)
-        first = np.array([_first(row) for _, row in parts], np.int64)
-        number, standings = _standing(self._after, sides[1], kept, np.zeros_like(kept), first)
-        for (path, row), after in zip(parts, number.tolist(), strict=True):
-            found.flows[path, standings[after], True] += popcount(row)
+def _rows(slots: Sequence[int | None], taken: Rows, width: int) -> Rows:
+    """A row for each slot, in which nobody stands where there is none."""
+    rows = np.zeros((len(slots), width), np.uint64)
+    for row, slot in zip(rows, slots, strict=True):
+        if slot is not None:
+            row[:] = taken[slot]
+    return rows
 
 
-def _split(compiled: Compiled, taken: Rows, members: Row) -> list[tuple[Path, Row]]:
-    """Some members by what they are given; parts in which nobody stands are left out."""
-    parts: list[tuple[tuple[int | None, ...], Path, Row]] = [((None,), (), members)]
-    for step in compiled.steps:
-        divided = []
-        for inside, path, row in parts:
-            if step.source in inside:
-                for slot in step.slots:
-                    mine = row & taken[slot.number]
-                    if mine.any():
-                        divided.append(((*inside, slot.number), (*path, slot.quota.id), mine))
-                        row = row & ~mine
-            if row.any():
-                divided.append((inside, path, row))
-        parts = divided
-    return [(path, row) for _, path, row in parts if row.any()]
+def _popcounts(rows: Rows) -> Numbers:
+    """How many members stand in each row."""
+    counts: Numbers = np.bitwise_count(rows).sum(axis=-1, dtype=np.int64)
+    return counts
 
 
-def _first(row: Row) -> int:
-    """The first of the members in a row, in which somebody stands."""
-    word = int(np.flatnonzero(row)[0])
-    bits = int(row[word])
-    return word * WORD + (bits & -bits).bit_length() - 1
+def _quota_counts(olds: Rows, news: Rows, changed: Mapping[Change, Row]) -> Numbers:
+    """By quota: assigned before and after, gained, lost, came, left."""
+    counts = np.zeros((len(olds), 6), np.int64)
+    counts[:, 0] = _popcounts(olds)
+    counts[:, 1] = _popcounts(news)
+    counts[:, 2] = _popcounts(news & changed[Change.GAINED])
+    counts[:, 3] = _popcounts(olds & changed[Change.LOST])
+    if changed[Change.MOVED].any():
+        moved = (olds ^ news) & changed[Change.MOVED]
+        counts[:, 4] = _popcounts(news & moved)
+        counts[:, 5] = _popcounts(olds & moved)
+    return counts
+
+
+def _divided(
+    steps: Sequence[Step], taken: Rows, members: Row
+) -> Iterator[tuple[tuple[Slot, ...], int]]:
+    """How many of some members are given what: a slot of each step that concerns them, or none."""
+    parts: list[tuple[tuple[Slot, ...], Row]] = [((), members)]
+    for step in steps[:-1]:
+        parts = [part for slots, row in parts for part in _parts(step, taken, slots, row)]
+    for slots, row in parts:
+        left = popcount(row)
+        if steps and _concerns(steps[-1], slots):
+            for slot, count in _counts(steps[-1], taken, row):
+                left -= count
+                yield (*slots, slot), count
+        if left:
+            yield slots, left
+
+
+def _parts(
+    step: Step, taken: Rows, slots: tuple[Slot, ...], row: Row
+) -> Iterator[tuple[tuple[Slot, ...], Row]]:
+    """Members who are in some slots, parted by the slot of one more step."""
+    if _concerns(step, slots):
+        for slot in step.slots:
+            mine = row & taken[slot.number]
+            if mine.any():
+                yield (*slots, slot), mine
+                row = row & ~mine
+    if row.any():
+        yield slots, row
+
+
+def _counts(step: Step, taken: Rows, row: Row) -> Iterator[tuple[Slot, int]]:
+    """How many members are in each slot of a step that has any."""
+    if step.slots:
+        first = step.slots[0].number
+        counts = _popcounts(taken[first : first + len(step.slots)] & row).tolist()
+        yield from ((slot, n) for slot, n in zip(step.slots, counts, strict=True) if n)
+
+
+def _concerns(step: Step, slots: tuple[Slot, ...]) -> bool:
+    """Whether a step divides those who are in some slots."""
+    return step.source is None or any(slot.number == step.source for slot in slots)
 
 
 def _standing(
@@ -306,14 +339,6 @@ def _standing(
     chosen, paths = choices(half.compiled.steps, digits, len(mine))
     numbers[is_given] = chosen + len(standings)
     return numbers, [*standings, *paths]
-
-
-def _union(rows: Rows, numbers: Iterable[int], nobody: Row) -> Row:
-    """The members in any of some rows."""
-    row = nobody
-    for number in numbers:
-        row = row | rows[number]
-    return row
 
 
 def _state(ids: Path, quota: Quota, assigned: int) -> QuotaState:

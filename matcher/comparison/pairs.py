@@ -8,13 +8,16 @@ from functools import partial
 
 from matcher.choice import How
 from matcher.comparison.meaning import Meanings, Numbers, asked_of, form
-from matcher.comparison.pairing import PairedQuota, pair_quotas
+from matcher.comparison.pairing import Asks, PairedQuota, pair_quotas
 from matcher.comparison.panels import same_source
 from matcher.comparison.result import Path, Status
 from matcher.plan import Plan
 from matcher.survey import Survey, Surveys
 from profiles.errors import InputError
 from profiles.panel import Panel
+
+_BY_ID: tuple[Asks, Asks] = (lambda _: None, lambda _: None)
+"""Where nothing is said otherwise, ids tell all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Pairing:
             states = before.status(name), after.status(name)
             if old is None and new is None:
                 same_words = states[0] is states[1]
-            quotas = pair_quotas(old, new, *self._asks)
+            quotas = pair_quotas(old, new, *(_BY_ID if same_words else self._asks))
             alike = self._alike(old, new, quotas)
             yield Pair(name, old, new, *states, same_words, alike, quotas)
 
