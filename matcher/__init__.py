@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matcher.comparison.compare import compare
     from matcher.diagnostic import Diagnostic, Level
     from matcher.payload import load_surveys
     from matcher.plan import Plan, compile  # noqa: A004
@@ -25,6 +26,7 @@ __all__ = [
     "Router",
     "Survey",
     "Surveys",
+    "compare",
     "compile",
     "load_surveys",
 ]
@@ -37,6 +39,7 @@ _MODULES = {
     "Router": "routing",
     "Survey": "survey",
     "Surveys": "survey",
+    "compare": "comparison.compare",
     "compile": "plan",
     "load_surveys": "payload",
 }
