@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeAlias
 
 import numpy as np
@@ -86,6 +87,13 @@ class Half:
         return {
             slot.quota.pointer: slot.number for step in self.compiled.steps for slot in step.slots
         }
+
+    def repeats_ids(self) -> bool:
+        """Whether a quota's path stands in several groups."""
+        paths = Counter(
+            ids for step in self.compiled.steps for ids in {slot.ids for slot in step.slots}
+        )
+        return max(paths.values(), default=0) > 1
 
 
 class Counting:
@@ -187,7 +195,9 @@ class Counting:
         """Members who are not given the same on both sides, whatever quotas are called there."""
         differing = nobody.copy()
         for mine, theirs in self._labels.values():
-            differing |= _union(before, mine, nobody) ^ _union(after, theirs, nobody)
+            often = zip_longest(_at_least(before, mine), _at_least(after, theirs), fillvalue=nobody)
+            for old, new in often:
+                differing |= old ^ new
         return differing
 
     def _quota_counts(
@@ -250,11 +260,17 @@ class Counting:
     def _count_kept(self, found: Found, sides: tuple[Given, Given], kept: Row) -> None:
         """Count those who are given the same on both sides, by what that is.
 
-        What it is called on the other side is looked up for one of each.
+        What it is called on the other side is looked up for one of each; but for everyone where
+        an id stands in several groups, whose order is not the same for all.
         """
         if self._before is None or self._after is None:
             return
         parts = _split(self._before.compiled, sides[0].taken, kept)
+        if self._after.repeats_ids():
+            for path, row in parts:
+                for now, members in _split(self._after.compiled, sides[1].taken, row):
+                    found.flows[path, now, True] += popcount(members)
+            return
         first = np.array([_first(row) for _, row in parts], np.int64)
         number, standings = _standing(self._after, sides[1], kept, np.zeros_like(kept), first)
         for (path, row), after in zip(parts, number.tolist(), strict=True):
@@ -307,12 +323,16 @@ def _standing(
     return numbers, [*standings, *paths]
 
 
-def _union(rows: Rows, numbers: Iterable[int], nobody: Row) -> Row:
-    """The members in any of some rows."""
-    row = nobody
+def _at_least(rows: Rows, numbers: Iterable[int]) -> list[Row]:
+    """The members in at least one of some rows, in at least two of them, and so on."""
+    found: list[Row] = []
     for number in numbers:
-        row = row | rows[number]
-    return row
+        row = rows[number]
+        for place, so_far in enumerate(found):
+            found[place], row = so_far | row, so_far & row
+        if not found or row.any():
+            found.append(row)
+    return found
 
 
 def _state(ids: Path, quota: Quota, assigned: int) -> QuotaState:
