@@ -16,6 +16,11 @@ from matcher.rewrite import Simplifier
 from matcher.rule import And, Const, InIds, Leaf, Not, Or, Rule, TookPart
 from matcher.survey import Group, Quota, Regime, Survey
 from profiles.panel import Panel
+from profiles.panelfile import PanelFile
+from profiles.schema import Kind
+
+_AGES = (Kind.BIRTH_DATE, Kind.CHILDREN)
+"""Kinds of attributes whose answers hold on a day."""
 
 Numbers: TypeAlias = dict[Hashable, int]
 """Numbers things; equal ones have one number."""
@@ -65,10 +70,11 @@ class Meanings:
             case InIds(marketplace, name):
                 mapping = self._panel.mapping
                 column = mapping.marketplace(marketplace).respondent_id
-                return kind, marketplace, name, column, mapping.collections.folder
+                folder = mapping.collections.folder
+                lists = folder and folder.resolve()
+                return kind, marketplace, name, column, lists, self._panel.as_of
             case TookPart(marketplace, scope, ids, outcomes):
-                file = self._panel.file
-                return kind, marketplace, scope, ids, outcomes, file.history, file.path.parent
+                return kind, marketplace, scope, ids, outcomes, _history(self._panel.file)
         asked = tuple(getattr(leaf, name) for name in leaf.__slots__ if name != "attribute")
         return kind, self._definition(leaf.attribute), asked
 
@@ -80,7 +86,18 @@ class Meanings:
         attribute = schema.attribute(name)
         where = (schema.constants.get(name), attribute.column, attribute.separator)
         folded = attribute.fold("Aa")
-        return where if name in schema.constants else (*where[1:], attribute.kind, folded)
+        if name in schema.constants:
+            return where
+        day = self._panel.as_of if attribute.kind in _AGES else None
+        return *where[1:], attribute.kind, folded, day
+
+
+def _history(file: PanelFile) -> Hashable:
+    """Where it stands who took part in what: a file, or rows of a database."""
+    location, base = file.history, file.path.parent.resolve()
+    if location is None or location.scheme is not None:
+        return location, base
+    return (base / location.source).resolve()
 
 
 def form(survey: Survey, meanings: Meanings, how: How, labels: Labels) -> Hashable:

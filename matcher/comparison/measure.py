@@ -190,7 +190,8 @@ class Measure:
                 self.overall.add(block, so_far)
             yield from self._add(block, numbers, found)
             if self._settings.progress is not None:
-                self._settings.progress(union.size * numbers.stop // len(self._pairs), union.size)
+                done = union.size * numbers.stop // max(len(self._pairs), 1)
+                self._settings.progress(done, union.size)
 
     def _at_a_time(self, union: Union) -> Iterator[range]:
         """Numbers of surveys that are matched together."""
