@@ -61,7 +61,8 @@ def print_difference(console: Console, found: Difference, seconds: float) -> Non
     for survey in changed[:MOST_DETAILED]:
         _print_survey(console, survey)
     _print_mapping(console, found)
-    console.print()
+    if surveys or found.mapping:
+        console.print()
     for line in _totals(found):
         console.print(line, soft_wrap=True)
     lines = [*_concentration_lines(found.concentrations)]
@@ -233,8 +234,14 @@ def _totals(found: Difference) -> Iterator[str]:
     told = ", ".join(
         f"{count:,} {word}" for count, word in zip(counts, CHANGES.values(), strict=True)
     )
-    given = f"{tally.before:,} → {tally.after:,}"
-    yield f"[bold]given: {given}[/bold] pairs of member and survey · {told}"
+    if found.work.evaluated:
+        given = f"{tally.before:,} → {tally.after:,}"
+        yield (
+            f"[bold]given: {given}[/bold] pairs of member and survey "
+            f"in the surveys matched again · {told}"
+        )
+    else:
+        yield "[bold]nobody is lost, gained or moved[/bold]"
     yield "surveys: " + ", ".join(f"{count:,} {word}" for word, count in fates(found))
 
 
