@@ -239,7 +239,8 @@ def test_surveys_that_come_go_open_close_or_are_set_aside(here: Path) -> None:
 @pytest.mark.parametrize("how", ["first", "most-open", "scarcest", "balanced"])
 def test_seats_move_members_where_quotas_are_chosen_by_them(how: str, here: Path) -> None:
     """Of the adults m1 alone fits both quotas."""
-    first, second = ADULT_MEN["quotas"][0]
+    quotas: Any = ADULT_MEN["quotas"]
+    first, second = quotas[0]
     put(here, "seats.json", {**ADULT_MEN, "quotas": [[{**first, "count": 9}, second]]})
     found = document("old.json", "seats.json", "--choose", how)
     assert found["work"]["evaluated"] == (0 if how == "first" else 2)
@@ -283,7 +284,14 @@ def test_the_document() -> None:
         (["q2"], ["q1"], 1, False),
         (["q2"], ["q2"], 1, True),
     ]
-    assert [each["what"] for each in survey["clauses"]] == ["quota"]
+    assert survey["clauses"] == [
+        {
+            "what": "condition",
+            "quota": ["q1"],
+            "before": {"pointer": "/cells/0", "text": "attribute 1 (gender) is 1 (M)"},
+            "after": {"pointer": "/cells/0", "text": "attribute 1 (gender) is 2 (F)"},
+        }
+    ]
 
 
 def test_the_members_who_changed(here: Path) -> None:
