@@ -361,6 +361,15 @@ def test_the_planted_change_of_the_demo_is_found_first() -> None:
     assert ", 3 no effect, " in no_effect
 
 
+def test_no_number_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ("--panel", DEMO / "panel.toml", "--as-of", AS_OF)
+    for width in ("80", "60"):
+        monkeypatch.setenv("COLUMNS", width)
+        lines = command("diff", DEMO / "payloads", DEMO / "changed", *flags).err.splitlines()
+        opened = next(line.split() for line in lines if " opened " in line)
+        assert opened[2:] == ["0", "1,964", "-", "1,964", "-", "1,231"]
+
+
 def test_nothing_is_said_with_quiet_but_what_is_wrong() -> None:
     assert diff("old.json", "men.json", "--quiet") == Result(0, "", "")
     result = diff("old.json", "broken.json", "--quiet")

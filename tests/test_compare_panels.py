@@ -1,8 +1,14 @@
-"""Comparisons on two panels: other days, other members, ids of other types, updated indexes."""
+"""Comparisons on two panels: declared otherwise, other days, other members, updated indexes.
+
+Of panels with the same members only what another panel file, or day, makes different is matched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import matcher
 from matcher.comparison.compare import compare
@@ -17,8 +25,25 @@ from matcher.comparison.result import Change
 from matcher.survey import Surveys
 from profiles.indexing import build_index, update_index
 from profiles.panel import Panel, open_panel
+from profiles.panelfile import parse_panel
+from profiles.participation import read_participation
 from profiles.sources import open_source
 from tests.commandline import ADULT_MEN, MEMBERS, PANEL, put, put_panel
+from tests.panels import open_members
+from tests.reference import Reference
+from tests.strategies import (
+    AS_OF,
+    IDS,
+    Json,
+    Members,
+    Variation,
+    members_with_history,
+    payload,
+    variations,
+    write_collections,
+)
+from tests.test_compare import Way, check, ways
+from tests.test_engines_agree import load
 
 DAY = date(2026, 11, 21)
 INVITED = {
@@ -38,6 +63,94 @@ INVITED = {
 CLOSED = {**ADULT_MEN, "status": "CLOSED"}
 REJECTED = {**ADULT_MEN, "filters": [[{"cells": ["nobody"]}]]}
 CHANGED = {**ADULT_MEN, "filters": []}
+
+
+SINGLES = ("gender", "floor", "band")
+LISTS = ("hobbies", "cars")
+
+
+@dataclass(frozen=True)
+class Restated:
+    """What another panel file says otherwise of the same members.
+
+    `singles` and `lists`: the attributes whose columns are given in turn to those of their kind;
+    `renamed`: attributes that the panel calls by another name.
+    """
+
+    variation: Variation
+    singles: tuple[str, ...]
+    lists: tuple[str, ...]
+    renamed: frozenset[str]
+    day: date
+
+    def tables(self) -> dict[str, Any]:
+        """The panel file."""
+        tables = copy.deepcopy(self.variation.tables())
+        given = tables["attributes"]
+        columns = {name: each.get("column", name) for name, each in given.items()}
+        for names, order in ((SINGLES, self.singles), (LISTS, self.lists)):
+            for name, other in zip(names, order, strict=True):
+                given[name]["column"] = columns[other]
+        tables["attributes"] = {
+            self.name(name): {"column": columns[name], **each} for name, each in given.items()
+        }
+        for market in tables["marketplaces"].values():
+            for mapped in market["attributes"].values():
+                mapped["attribute"] = self.name(mapped["attribute"])
+        return tables
+
+    def name(self, attribute: str) -> str:
+        return f"my_{attribute}" if attribute in self.renamed else attribute
+
+
+restated = st.builds(
+    Restated,
+    variations,
+    st.just(SINGLES) | st.permutations(SINGLES).map(tuple),
+    st.just(LISTS) | st.permutations(LISTS).map(tuple),
+    st.frozensets(st.sampled_from(sorted(IDS))),
+    st.sampled_from([AS_OF, AS_OF, date(2026, 2, 28), date(2035, 1, 1)]),
+)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
+        write_collections(Path(name) / "collections")
+        yield Path(name)
+
+
+@given(
+    way=ways,
+    variation=variations,
+    other=restated,
+    same=st.booleans(),
+    surveys=payload(),
+    people=members_with_history(),
+)
+def test_the_same_members_as_another_panel_file_has_them(
+    folder: Path,
+    way: Way,
+    variation: Variation,
+    other: Restated,
+    same: bool,
+    surveys: Json,
+    people: tuple[Members, Members],
+) -> None:
+    if same:
+        other = replace(other, variation=variation)
+    panel, lowered, old = load(folder, variation, surveys, people)
+    file = parse_panel(other.tables(), folder / "panel.toml")
+    after = open_members(file, folder / "members.parquet", other.day)
+    again = matcher.load_surveys([folder / "payload.json"], file.mapping).surveys
+    of, took_part = people
+    known = [read_participation(row) for row in took_part.rows] if after.history else None
+    new = Reference(again, file.mapping, of.rows, other.day, known)
+    found = check(way, way.compare(list(lowered), list(again), panel, after), old, new)
+    renames_alone = (other.singles, other.lists, other.day) == (SINGLES, LISTS, AS_OF)
+    if same and renames_alone:
+        assert found.work.evaluated == 0
 
 
 def panel_of(folder: Path, members: Mapping[str, Any] = MEMBERS, text: str = PANEL) -> Panel:
