@@ -151,8 +151,13 @@ def _find(comparison: Comparison, output: Path | None) -> Difference:
 
 
 def _label(side: str, panel: Path) -> str:
-    """What was compared, by name alone: reports travel."""
-    return f"{Path(side).name or side} on {panel.name}"
+    """What was compared, by its name and that of its folder alone: reports travel."""
+    named = "standard input" if side == STDIN else _short(Path(side))
+    return f"{named} on {_short(panel)}"
+
+
+def _short(path: Path) -> str:
+    return str(Path(*path.parts[-2:]))
 
 
 def _diagnostics(found: Difference) -> list[Diagnostic]:

@@ -347,6 +347,19 @@ def test_the_report_is_the_same_for_any_number_of_workers() -> None:
     assert made[0] == made[1]
 
 
+def test_the_report_says_what_was_compared(here: Path) -> None:
+    """Without the folders that lead there."""
+    pytest.importorskip("jinja2")
+    (here / "later").mkdir()
+    later = put_panel(here / "later")
+    flags = ("--panel-new", later, "--html", "report.html")
+    assert diff("-", "men.json", *flags, stdin=json.dumps(ADULT_MEN).encode()).status == 0
+    report = Path("report.html").read_text("utf-8")
+    assert "standard input on panel.toml" in report
+    assert "men.json on later/panel.toml" in report
+    assert str(here) not in report
+
+
 def test_the_planted_change_of_the_demo_is_found_first() -> None:
     """Opportunity 20105 no longer takes the south."""
     flags = ("--panel", DEMO / "panel.toml", "--as-of", AS_OF)

@@ -118,6 +118,7 @@ class Counting:
             for place, slot in enumerate((mine, theirs)):
                 if slot is not None:
                     self._labels[quota.label][place].append(slot)
+        self._repeats = after is not None and after.repeats_ids()
         self._tally = np.zeros(8, np.int64)
         self._counts = np.zeros((len(quotas), 6), np.int64)
         self._flows: Counter[tuple[Standing, Standing, bool]] = Counter()
@@ -266,7 +267,7 @@ class Counting:
         if self._before is None or self._after is None:
             return
         parts = _split(self._before.compiled, sides[0].taken, kept)
-        if self._after.repeats_ids():
+        if self._repeats:
             for path, row in parts:
                 for now, members in _split(self._after.compiled, sides[1].taken, row):
                     found.flows[path, now, True] += popcount(members)
