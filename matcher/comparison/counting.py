@@ -22,16 +22,14 @@ from matcher.comparison.result import (
     Standing,
     Tally,
 )
+from matcher.comparison.standings import Half, first_of, standings_of
 from matcher.evaluate import Verdict
-from matcher.plan import Compiled
-from matcher.rows import choices
 from matcher.survey import Quota
-from profiles.bits import WORD, Row, Rows, bits_at, popcount, positions, words
+from profiles.bits import Row, Rows, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
 """What is written of members, by number."""
 
-_NOT_GIVEN: tuple[Standing, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
 Numbers: TypeAlias = NDArray[np.int64]
 
 
@@ -73,27 +71,6 @@ class Found:
     flows: Counter[tuple[Standing, Standing, bool]]
     rows: Rowset
     members: MemberRows | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Half:
-    """One side of a survey: its number there, and what it was compiled to."""
-
-    number: int
-    compiled: Compiled
-
-    def slots(self) -> dict[str, int]:
-        """The number of each quota's slot, by the quota's pointer."""
-        return {
-            slot.quota.pointer: slot.number for step in self.compiled.steps for slot in step.slots
-        }
-
-    def repeats_ids(self) -> bool:
-        """Whether a quota's path stands in several groups."""
-        paths = Counter(
-            ids for step in self.compiled.steps for ids in {slot.ids for slot in step.slots}
-        )
-        return max(paths.values(), default=0) > 1
 
 
 class Counting:
@@ -243,7 +220,7 @@ class Counting:
             changed[Change.GAINED] | changed[Change.LOST] | changed[Change.MOVED] | others
         )
         halves = zip((self._before, self._after), sides, given, maybe, strict=True)
-        (before, olds), (after, news) = (_standing(*half, members) for half in halves)
+        (before, olds), (after, news) = (standings_of(*half, members) for half in halves)
         flows, counts = np.unique(before * len(news) + after, return_counts=True)
         for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
             found.flows[olds[flow // len(news)], news[flow % len(news)], False] += count
@@ -266,62 +243,16 @@ class Counting:
         """
         if self._before is None or self._after is None:
             return
-        parts = _split(self._before.compiled, sides[0].taken, kept)
+        parts = self._before.split(sides[0].taken, kept)
         if self._repeats:
             for path, row in parts:
-                for now, members in _split(self._after.compiled, sides[1].taken, row):
+                for now, members in self._after.split(sides[1].taken, row):
                     found.flows[path, now, True] += popcount(members)
             return
-        first = np.array([_first(row) for _, row in parts], np.int64)
-        number, standings = _standing(self._after, sides[1], kept, np.zeros_like(kept), first)
+        first = np.array([first_of(row) for _, row in parts], np.int64)
+        number, standings = standings_of(self._after, sides[1], kept, np.zeros_like(kept), first)
         for (path, row), after in zip(parts, number.tolist(), strict=True):
             found.flows[path, standings[after], True] += popcount(row)
-
-
-def _split(compiled: Compiled, taken: Rows, members: Row) -> list[tuple[Path, Row]]:
-    """Some members by what they are given; parts in which nobody stands are left out."""
-    parts: list[tuple[tuple[int | None, ...], Path, Row]] = [((None,), (), members)]
-    for step in compiled.steps:
-        divided = []
-        for inside, path, row in parts:
-            if step.source in inside:
-                for slot in step.slots:
-                    mine = row & taken[slot.number]
-                    if mine.any():
-                        divided.append(((*inside, slot.number), (*path, slot.quota.id), mine))
-                        row = row & ~mine
-            if row.any():
-                divided.append((inside, path, row))
-        parts = divided
-    return [(path, row) for _, path, row in parts if row.any()]
-
-
-def _first(row: Row) -> int:
-    """The first of the members in a row, in which somebody stands."""
-    word = int(np.flatnonzero(row)[0])
-    bits = int(row[word])
-    return word * WORD + (bits & -bits).bit_length() - 1
-
-
-def _standing(
-    half: Half | None, side: Given, given: Row, maybe: Row, members: Numbers
-) -> tuple[Numbers, list[Standing]]:
-    """The number of each member's standing among those that come up."""
-    is_given = bits_at(given, members)
-    numbers = bits_at(maybe, members).astype(np.int64)
-    standings: list[Standing] = [*_NOT_GIVEN]
-    if half is None:
-        return numbers, standings
-    mine = members[is_given]
-    digits = []
-    for step in half.compiled.steps:
-        digit = np.zeros(len(mine), np.uint16)
-        for place, slot in enumerate(step.slots, start=1):
-            digit += bits_at(side.taken[slot.number], mine) * np.uint16(place)
-        digits.append(digit)
-    chosen, paths = choices(half.compiled.steps, digits, len(mine))
-    numbers[is_given] = chosen + len(standings)
-    return numbers, [*standings, *paths]
 
 
 def _at_least(rows: Rows, numbers: Iterable[int]) -> list[Row]:

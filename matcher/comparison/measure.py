@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from matcher.choice import Choice, First, How
 from matcher.comparison.concentration import Histogram, most_telling
-from matcher.comparison.counting import Counting, Found, Half, Rowset
+from matcher.comparison.counting import Counting, Found, Rowset
 from matcher.comparison.evaluation import Apart, Block, Side, shard_block, shard_pairs, united_block
 from matcher.comparison.pairs import Pair
 from matcher.comparison.panels import Union, unite
 from matcher.comparison.result import Change, Concentration
 from matcher.comparison.rows import Numbered
+from matcher.comparison.standings import Half
 from matcher.matches import Progress
 from matcher.plan import Plan
 from matcher.possible import attributes_of
