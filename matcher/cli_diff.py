@@ -32,7 +32,7 @@ from matcher.outputfile import check_output, written_whole
 from matcher.payload import STDIN
 from matcher.plan import Plan
 from matcher.planfile import is_plan
-from matcher.report import ProgressBar, print_summary
+from matcher.report import ProgressBar, plural, print_summary
 from matcher.survey import Surveys
 from profiles.errors import InputError
 from profiles.panel import Panel, open_panel
@@ -151,8 +151,13 @@ def _find(comparison: Comparison, output: Path | None) -> Difference:
 
 
 def _label(side: str, panel: Path) -> str:
-    """What was compared, by name alone: reports travel."""
-    return f"{Path(side).name or side} on {panel.name}"
+    """What was compared, by its name and that of its folder alone: reports travel."""
+    named = "standard input" if side == STDIN else _short(Path(side))
+    return f"{named} on {_short(panel)}"
+
+
+def _short(path: Path) -> str:
+    return str(Path(*path.parts[-2:]))
 
 
 def _diagnostics(found: Difference) -> list[Diagnostic]:
@@ -175,6 +180,6 @@ def _stops(
     for each in exceeded:
         count: int = getattr(found.tally, each.change)
         of = f" of {found.tally.before:,} before" if each.percent else ""
-        console.print(f"[red]{each.change}[/red]: {count:,} pairs{of}, more than {each}")
+        console.print(f"[red]{each.change}[/red]: {plural(count, 'pair')}{of}, more than {each}")
     set_aside = any(each.level is Level.ERROR for each in _diagnostics(found))
     return bool(exceeded) or (options.strict and set_aside)

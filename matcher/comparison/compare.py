@@ -84,7 +84,7 @@ class Comparison:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow record batches, in the columns of `diff -o`."""
-        schema = change_schema(self.panel)
+        schema = change_schema(self.panel, self.panel_after)
         names = [pair.name for pair in self._pairs]
         for ids, rows in self._run(named=True):
             yield from change_batches(schema, ids, names, rows)
@@ -95,7 +95,7 @@ class Comparison:
 
     def to_parquet(self, path: str | FilePath) -> Difference:
         """Write all rows to a Parquet file, whole or not at all; gives what is found."""
-        write_parquet(self.batches(), change_schema(self.panel), FilePath(path))
+        write_parquet(self.batches(), change_schema(self.panel, self.panel_after), FilePath(path))
         return self.difference()
 
     def _run(self, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:

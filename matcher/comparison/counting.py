@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TypeAlias
 
 import numpy as np
@@ -21,16 +22,22 @@ from matcher.comparison.result import (
     Standing,
     Tally,
 )
+from matcher.comparison.standings import (
+    Half,
+    Standings,
+    at_least,
+    divided,
+    popcounts,
+    standings_of,
+)
 from matcher.evaluate import Verdict
-from matcher.plan import Compiled, Slot, Step
-from matcher.rows import choices, numbered
+from matcher.rows import numbered
 from matcher.survey import Quota
 from profiles.bits import Row, Rows, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
 """What is written of members, by number."""
 
-_NOT_GIVEN: tuple[Standing, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
 Numbers: TypeAlias = NDArray[np.int64]
 
 
@@ -74,18 +81,6 @@ class Found:
     members: MemberRows | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
-    """One side of a survey: its number there, and what it was compiled to."""
-
-    number: int
-    compiled: Compiled
-
-    def slots(self) -> dict[str, Slot]:
-        """Each quota's slot, by the quota's pointer."""
-        return {slot.quota.pointer: slot for step in self.compiled.steps for slot in step.slots}
-
-
 class Counting:
     """Counts one survey; `before` or `after` is None where it is not there."""
 
@@ -98,8 +93,8 @@ class Counting:
         olds, news = ({} if half is None else half.slots() for half in (before, after))
         self._slots = [
             (
-                olds[quota.before.pointer].number if before and quota.before else None,
-                news[quota.after.pointer].number if after and quota.after else None,
+                olds[quota.before.pointer] if before and quota.before else None,
+                news[quota.after.pointer] if after and quota.after else None,
             )
             for quota in quotas
         ]
@@ -112,6 +107,7 @@ class Counting:
         for number, quota in enumerate(quotas):
             labelled[quota.label].append(number)
         self._of_one_name = [numbers for numbers in labelled.values() if len(numbers) > 1]
+        self._repeats = after is not None and after.repeats_ids()
         self._tally = np.zeros(8, np.int64)
         self._counts = np.zeros((len(quotas), 6), np.int64)
         self._flows: Counter[tuple[Standing, Standing, bool]] = Counter()
@@ -137,12 +133,12 @@ class Counting:
             Change.NEWLY_UNCERTAIN: maybe[1] & ~maybe[0],
         }
         found = Found(
-            _popcounts(np.array([*given, *maybe, *changed.values()])),
+            popcounts(np.array([*given, *maybe, *changed.values()])),
             _quota_counts(olds, news, changed),
             Counter(),
             Rowset(both, changed),
         )
-        self._count_kept(found, before.taken)
+        self._count_kept(found, (before, after))
         self._count_others(found, (before, after), given, maybe, named=named)
         return found
 
@@ -190,22 +186,40 @@ class Counting:
         """Members who are not given the same on both sides, whatever quotas are called there."""
         differing = olds ^ news
         for numbers in self._of_one_name:
-            union_before, union_after = (
-                np.bitwise_or.reduce(rows[numbers], axis=0) for rows in (olds, news)
-            )
-            differing[numbers] = union_before ^ union_after
+            nobody = np.zeros_like(differing[0])
+            often = zip_longest(at_least(olds[numbers]), at_least(news[numbers]), fillvalue=nobody)
+            differing[numbers] = np.bitwise_or.reduce([old ^ new for old, new in often])
         row: Row = np.bitwise_or.reduce(differing, axis=0)
         return row
 
-    def _count_kept(self, found: Found, taken: Rows) -> None:
-        """Count those who are given the same on both sides, by what that is."""
+    def _count_kept(self, found: Found, sides: tuple[Given, Given]) -> None:
+        """Count those who are given the same on both sides, by what that is.
+
+        Where an id stands in several groups, what it is called now is looked up for everyone.
+        """
         kept = found.rows.both & ~found.rows.changed[Change.MOVED]
         if self._before is None or not kept.any():
             return
-        for slots, members in _divided(self._before.compiled.steps, taken, kept):
+        if self._repeats:
+            nobody = np.zeros_like(kept)
+            members = positions(kept)
+            halves = zip((self._before, self._after), sides, strict=True)
+            stand = [standings_of(*half, kept, nobody, members) for half in halves]
+            self._count_flows(found, stand, same=True)
+            return
+        for slots, count in divided(self._before.compiled.steps, sides[0].taken, kept):
             before = tuple(slot.quota.id for slot in slots)
             after = tuple(id_ for _, id_ in sorted(self._partner[slot.number] for slot in slots))
-            found.flows[before, after, True] += members
+            found.flows[before, after, True] += count
+
+    @staticmethod
+    def _count_flows(found: Found, stand: Sequence[Standings], *, same: bool) -> None:
+        """Count members by where they stand on each side."""
+        (before, olds), (after, news) = stand
+        flows, numbers = numbered(before * len(news) + after, len(olds) * len(news))
+        counts = np.bincount(numbers, minlength=len(flows))
+        for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
+            found.flows[olds[flow // len(news)], news[flow % len(news)], same] += count
 
     def _count_others(
         self,
@@ -230,11 +244,9 @@ class Counting:
         if not len(members):
             return
         halves = zip((self._before, self._after), sides, given, maybe, strict=True)
-        (before, olds), (after, news) = (_standing(*half, members) for half in halves)
-        flows, numbers = numbered(before * len(news) + after, len(olds) * len(news))
-        counts = np.bincount(numbers, minlength=len(flows))
-        for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
-            found.flows[olds[flow // len(news)], news[flow % len(news)], False] += count
+        stand = [standings_of(*half, members) for half in halves]
+        self._count_flows(found, stand, same=False)
+        (before, olds), (after, news) = stand
         if named:
             marks = [bits_at(changed[change], members) for change in ROWS_CHANGE]
             some = np.flatnonzero(np.logical_or.reduce(marks))
@@ -256,89 +268,18 @@ def _rows(slots: Sequence[int | None], taken: Rows, width: int) -> Rows:
     return rows
 
 
-def _popcounts(rows: Rows) -> Numbers:
-    """How many members stand in each row."""
-    counts: Numbers = np.bitwise_count(rows).sum(axis=-1, dtype=np.int64)
-    return counts
-
-
 def _quota_counts(olds: Rows, news: Rows, changed: Mapping[Change, Row]) -> Numbers:
     """By quota: assigned before and after, gained, lost, came, left."""
     counts = np.zeros((len(olds), 6), np.int64)
-    counts[:, 0] = _popcounts(olds)
-    counts[:, 1] = _popcounts(news)
-    counts[:, 2] = _popcounts(news & changed[Change.GAINED])
-    counts[:, 3] = _popcounts(olds & changed[Change.LOST])
+    counts[:, 0] = popcounts(olds)
+    counts[:, 1] = popcounts(news)
+    counts[:, 2] = popcounts(news & changed[Change.GAINED])
+    counts[:, 3] = popcounts(olds & changed[Change.LOST])
     if changed[Change.MOVED].any():
         moved = (olds ^ news) & changed[Change.MOVED]
-        counts[:, 4] = _popcounts(news & moved)
-        counts[:, 5] = _popcounts(olds & moved)
+        counts[:, 4] = popcounts(news & moved)
+        counts[:, 5] = popcounts(olds & moved)
     return counts
-
-
-def _divided(
-    steps: Sequence[Step], taken: Rows, members: Row
-) -> Iterator[tuple[tuple[Slot, ...], int]]:
-    """How many of some members are given what: a slot of each step that concerns them, or none."""
-    parts: list[tuple[tuple[Slot, ...], Row]] = [((), members)]
-    for step in steps[:-1]:
-        parts = [part for slots, row in parts for part in _parts(step, taken, slots, row)]
-    for slots, row in parts:
-        left = popcount(row)
-        if steps and _concerns(steps[-1], slots):
-            for slot, count in _counts(steps[-1], taken, row):
-                left -= count
-                yield (*slots, slot), count
-        if left:
-            yield slots, left
-
-
-def _parts(
-    step: Step, taken: Rows, slots: tuple[Slot, ...], row: Row
-) -> Iterator[tuple[tuple[Slot, ...], Row]]:
-    """Members who are in some slots, parted by the slot of one more step."""
-    if _concerns(step, slots):
-        for slot in step.slots:
-            mine = row & taken[slot.number]
-            if mine.any():
-                yield (*slots, slot), mine
-                row = row & ~mine
-    if row.any():
-        yield slots, row
-
-
-def _counts(step: Step, taken: Rows, row: Row) -> Iterator[tuple[Slot, int]]:
-    """How many members are in each slot of a step that has any."""
-    if step.slots:
-        first = step.slots[0].number
-        counts = _popcounts(taken[first : first + len(step.slots)] & row).tolist()
-        yield from ((slot, n) for slot, n in zip(step.slots, counts, strict=True) if n)
-
-
-def _concerns(step: Step, slots: tuple[Slot, ...]) -> bool:
-    """Whether a step divides those who are in some slots."""
-    return step.source is None or any(slot.number == step.source for slot in slots)
-
-
-def _standing(
-    half: Half | None, side: Given, given: Row, maybe: Row, members: Numbers
-) -> tuple[Numbers, list[Standing]]:
-    """The number of each member's standing among those that come up."""
-    is_given = bits_at(given, members)
-    numbers = bits_at(maybe, members).astype(np.int64)
-    standings: list[Standing] = [*_NOT_GIVEN]
-    if half is None:
-        return numbers, standings
-    mine = members[is_given]
-    digits = []
-    for step in half.compiled.steps:
-        digit = np.zeros(len(mine), np.uint16)
-        for place, slot in enumerate(step.slots, start=1):
-            digit += bits_at(side.taken[slot.number], mine) * np.uint16(place)
-        digits.append(digit)
-    chosen, paths = choices(half.compiled.steps, digits, len(mine))
-    numbers[is_given] = chosen + len(standings)
-    return numbers, [*standings, *paths]
 
 
 def _state(ids: Path, quota: Quota, assigned: int) -> QuotaState:

@@ -46,8 +46,9 @@ def _entries(mapping: PanelMapping, other: PanelMapping) -> Iterator[Entry]:
         yield ("constants", name), value
     if mapping.history:
         yield ("history",), "given"
-    if mapping.collections.folder is not None:
-        yield ("collections", "folder"), str(mapping.collections.folder)
+    folder, others = mapping.collections.folder, other.collections.folder
+    if folder is not None and (others is None or folder.resolve() != others.resolve()):
+        yield ("collections", "folder"), str(folder)
     for name in {**mapping.marketplaces, **other.marketplaces}:
         at = ("marketplaces", name)
         yield from _marketplace(at, mapping.marketplace(name), other.marketplace(name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from matcher.choice import How
@@ -15,6 +16,11 @@ from matcher.rewrite import Simplifier
 from matcher.rule import And, Const, InIds, Leaf, Not, Or, Rule, TookPart
 from matcher.survey import Group, Quota, Regime, Survey
 from profiles.panel import Panel
+from profiles.panelfile import PanelFile
+from profiles.schema import Kind
+
+_AGES = (Kind.BIRTH_DATE, Kind.CHILDREN)
+"""Kinds of attributes whose answers hold on a day."""
 
 Numbers: TypeAlias = dict[Hashable, int]
 """Numbers things; equal ones have one number."""
@@ -64,10 +70,11 @@ class Meanings:
             case InIds(marketplace, name):
                 mapping = self._panel.mapping
                 column = mapping.marketplace(marketplace).respondent_id
-                return kind, marketplace, name, column, mapping.collections.folder
+                folder = mapping.collections.folder
+                lists = folder and folder.resolve()
+                return kind, marketplace, name, column, lists, self._panel.as_of
             case TookPart(marketplace, scope, ids, outcomes):
-                file = self._panel.file
-                return kind, marketplace, scope, ids, outcomes, file.history, file.path.parent
+                return kind, marketplace, scope, ids, outcomes, _history(self._panel.file)
         asked = tuple(getattr(leaf, name) for name in leaf.__slots__ if name != "attribute")
         return kind, self._definition(leaf.attribute), asked
 
@@ -79,7 +86,18 @@ class Meanings:
         attribute = schema.attribute(name)
         where = (schema.constants.get(name), attribute.column, attribute.separator)
         folded = attribute.fold("Aa")
-        return where if name in schema.constants else (*where[1:], attribute.kind, folded)
+        if name in schema.constants:
+            return where
+        day = self._panel.as_of if attribute.kind in _AGES else None
+        return *where[1:], attribute.kind, folded, day
+
+
+def _history(file: PanelFile) -> Hashable:
+    """Where it stands who took part in what: a file, or rows of a database."""
+    location, base = file.history, file.path.parent.resolve()
+    if location is None or location.scheme is not None:
+        return location, base
+    return (base / location.source).resolve()
 
 
 def form(survey: Survey, meanings: Meanings, how: How, labels: Labels) -> Hashable:
@@ -87,7 +105,7 @@ def form(survey: Survey, meanings: Meanings, how: How, labels: Labels) -> Hashab
     if not survey.open:
         return None
     gate = meanings.of(And(tuple(clause.rule for clause in survey.gate)))
-    return gate, _groups(survey.groups, meanings, how, labels)
+    return gate, _Forms(meanings, how, labels).of(survey.groups, closed=how is How.BALANCED)
 
 
 def asked_of(quota: Quota, meanings: Meanings) -> Hashable:
@@ -103,27 +121,33 @@ def _multiset(things: Iterable[Hashable]) -> Hashable:
     return frozenset(Counter(things).items())
 
 
-def _groups(groups: tuple[Group, ...], meanings: Meanings, how: How, labels: Labels) -> Hashable:
-    return _multiset(_group(group, meanings, how, labels) for group in groups)
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The forms of groups; `closed`: whether a closed quota in them may have a say.
 
-
-def _group(group: Group, meanings: Meanings, how: How, labels: Labels) -> Hashable:
-    """A group, in which quotas stand in the order in which they take members.
-
-    Where a closed quota has no say, it is left out; the draws of `balanced` are about all.
+    It has one where no quota that a member matches may be closed, and in what is nested there; and
+    for `balanced`, whose draws are about all quotas.
     """
-    quotas = [*group.quotas]
-    if how is not How.BALANCED and group.regime is Regime.ANY_OPEN:
-        quotas = [quota for quota in quotas if quota.open]
-    if how is How.MOST_OPEN:
-        quotas.sort(key=lambda quota: -quota.remaining)
-    forms = tuple(_quota(quota, meanings, how, labels) for quota in quotas)
-    salt = group.pointer if how is How.BALANCED else None
-    return group.regime, group.required, forms, salt
 
+    meanings: Meanings
+    how: How
+    labels: Labels
 
-def _quota(quota: Quota, meanings: Meanings, how: How, labels: Labels) -> Hashable:
-    counted = how in (How.SCARCEST, How.BALANCED)
-    seats = quota.remaining if counted else None
-    nested = _groups(quota.groups, meanings, how, labels)
-    return labels[quota.pointer], meanings.of(quota.rule), quota.open, seats, nested
+    def of(self, groups: tuple[Group, ...], *, closed: bool) -> Hashable:
+        return _multiset(self._group(group, closed=closed) for group in groups)
+
+    def _group(self, group: Group, *, closed: bool) -> Hashable:
+        """A group, in which quotas stand in the order in which they take members."""
+        closed = closed or group.regime is Regime.ALL_OPEN
+        quotas = [quota for quota in group.quotas if closed or quota.open]
+        if self.how is How.MOST_OPEN:
+            quotas.sort(key=lambda quota: -quota.remaining)
+        forms = tuple(self._quota(quota, closed=closed) for quota in quotas)
+        salt = group.pointer if self.how is How.BALANCED else None
+        return group.regime, group.required, forms, salt
+
+    def _quota(self, quota: Quota, *, closed: bool) -> Hashable:
+        seats = quota.remaining if self.how in (How.SCARCEST, How.BALANCED) else None
+        nested = self.of(quota.groups, closed=closed)
+        label, asks = self.labels[quota.pointer], self.meanings.of(quota.rule)
+        return label, asks, quota.open, seats, nested

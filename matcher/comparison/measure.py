@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from matcher.choice import Choice, First, How
 from matcher.comparison.concentration import Histogram, most_telling
-from matcher.comparison.counting import Counting, Found, Half, Rowset
+from matcher.comparison.counting import Counting, Found, Rowset
 from matcher.comparison.evaluation import Apart, Block, Side, shard_block, shard_pairs, united_block
 from matcher.comparison.pairs import Pair
 from matcher.comparison.panels import Union, unite
 from matcher.comparison.result import Change, Concentration
 from matcher.comparison.rows import Numbered
+from matcher.comparison.standings import Half
 from matcher.matches import Progress
 from matcher.plan import Plan
 from matcher.possible import attributes_of
@@ -190,7 +191,8 @@ class Measure:
                 self.overall.add(block, so_far)
             yield from self._add(block, numbers, found)
             if self._settings.progress is not None:
-                self._settings.progress(union.size * numbers.stop // len(self._pairs), union.size)
+                done = union.size * numbers.stop // max(len(self._pairs), 1)
+                self._settings.progress(done, union.size)
 
     def _at_a_time(self, union: Union) -> Iterator[range]:
         """Numbers of surveys that are matched together."""

@@ -117,9 +117,9 @@ class Pairing:
     def _alike(
         self, old: Survey | None, new: Survey | None, quotas: tuple[PairedQuota, ...]
     ) -> bool:
-        if old is None or new is None:
-            return not any(survey and survey.open for survey in (old, new))
-        if not self._same_members:
+        if not any(survey and survey.open for survey in (old, new)):
+            return True
+        if old is None or new is None or not self._same_members:
             return False
         labels_before = {each.before.pointer: each.label for each in quotas if each.before}
         labels_after = {each.after.pointer: each.label for each in quotas if each.after}

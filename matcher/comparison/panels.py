@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from profiles.bits import flags_of
+from profiles.index import Index
 from profiles.panel import Panel, Shard
 
 Numbers = NDArray[np.int64]
@@ -26,6 +27,7 @@ Numbers = NDArray[np.int64]
 class Union:
     """The members of two panels: so many in all, their ids, and each shard's rows among them.
 
+    `ids` are text, as it stands in the panel before, or of those who joined in the panel after.
     `before` and `after` hold, shard by shard, the number of every row's member; -1: no member.
     """
 
@@ -49,9 +51,11 @@ def same_source(before: Panel, after: Panel) -> bool:
 def _place(panel: Panel) -> Hashable:
     """Where the members stand: the same files, or the same rows of a database."""
     files = tuple(path.resolve() for path in panel.source.files)
+    if isinstance(panel.source, Index):
+        return files, tuple(shard.description["dead"] for shard in panel.source.shards)
     file = panel.file
     rows = (file.location.table, file.location.query, file.layout, file.schema.member_id)
-    return panel.is_index, rows, files or file.location.source
+    return rows, files or file.location.source
 
 
 def unite(before: Panel, after: Panel, members: int) -> Union | None:
@@ -77,18 +81,18 @@ def same_members(before: Shard, after: Shard) -> bool:
     return bool(
         before.size == after.size
         and np.array_equal(before.everyone, after.everyone)
-        and _texts(before).equals(_texts(after))
+        and _trimmed(before.member_ids).equals(_trimmed(after.member_ids))
     )
 
 
-def _texts(shard: Shard) -> pa.Array:
-    return pc.utf8_trim_whitespace(shard.member_ids.cast(pa.string()))
+def _trimmed(ids: pa.Array) -> pa.Array:
+    return pc.utf8_trim_whitespace(ids.cast(pa.string()))
 
 
 def _united(before: list[Shard], after: list[Shard]) -> Union:
     old = pa.concat_arrays([pa.array([], pa.string()), *map(_members, before)])
     new = pa.concat_arrays([pa.array([], pa.string()), *map(_members, after)])
-    found = pc.index_in(new, value_set=old)
+    found = pc.index_in(_trimmed(new), value_set=_trimmed(old))
     is_new = found.is_null().to_numpy(zero_copy_only=False)
     numbers = found.fill_null(-1).to_numpy().astype(np.int64)
     joined = int(is_new.sum())
@@ -101,7 +105,8 @@ def _united(before: list[Shard], after: list[Shard]) -> Union:
 
 
 def _members(shard: Shard) -> pa.Array:
-    return _texts(shard).filter(pa.array(flags_of(shard.everyone, shard.size)))
+    texts = shard.member_ids.cast(pa.string())
+    return texts.filter(pa.array(flags_of(shard.everyone, shard.size)))
 
 
 def _by_shard(shards: list[Shard], numbers: Numbers) -> tuple[Numbers, ...]:

@@ -34,11 +34,12 @@ class MemberChange:
     after: Path | None
 
 
-def change_schema(panel: Panel) -> pa.Schema:
-    """The columns; member ids are of the type that the panel has."""
+def change_schema(before: Panel, after: Panel) -> pa.Schema:
+    """The columns; member ids are of the type that the panels have, text where these are two."""
+    ids = {schema_for(panel).field("member_id").type for panel in (before, after)}
     return pa.schema(
         [
-            schema_for(panel).field("member_id"),
+            ("member_id", ids.pop() if len(ids) == 1 else pa.string()),
             ("survey", _NAMES),
             ("change", _NAMES),
             ("before", _PATHS),

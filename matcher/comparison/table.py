@@ -55,13 +55,18 @@ def print_difference(console: Console, found: Difference, seconds: float) -> Non
     """
     surveys = most_affected(found)
     if surveys:
-        console.print(_survey_table(surveys[:MOST_SURVEYS]))
+        table = _survey_table(surveys[:MOST_SURVEYS])
+        if _width(console, table) > console.width:
+            table.columns[-1].header = "newly\nuncertain"
+            table.columns[-1].min_width = None
+        console.print(table)
         _print_more(console, len(surveys) - MOST_SURVEYS, "survey")
     changed = [survey for survey in surveys if survey.fate is Fate.CHANGED]
     for survey in changed[:MOST_DETAILED]:
         _print_survey(console, survey)
     _print_mapping(console, found)
-    console.print()
+    if surveys or found.mapping:
+        console.print()
     for line in _totals(found):
         console.print(line, soft_wrap=True)
     lines = [*_concentration_lines(found.concentrations)]
@@ -80,7 +85,7 @@ def print_difference(console: Console, found: Difference, seconds: float) -> Non
 
 def _survey_table(surveys: Sequence[SurveyDifference]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("survey", no_wrap=True, max_width=40)
+    table.add_column("survey", overflow="ellipsis", max_width=40)  # alone narrower than its text
     table.add_column("now", no_wrap=True, min_width=7)
     for name in ("before", "after", *CHANGES.values()):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
@@ -119,8 +124,9 @@ def _print_survey(console: Console, survey: SurveyDifference) -> None:
     changes = largest_changes(survey.flows)
     if len(changes) > 1:
         matrix = _matrix(survey.flows)
-        if matrix.row_count <= MOST_ROWS and _width(console, matrix) <= console.width:
-            console.print(_indented(matrix))
+        indented = _indented(matrix)
+        if matrix.row_count <= MOST_ROWS and _width(console, indented) <= console.width:
+            console.print(indented)
         else:
             console.print(_indented(_flow_table(changes[:MOST_LINES])))
             _print_more(console, len(changes) - MOST_LINES, "flow")
@@ -130,9 +136,9 @@ def _indented(table: Table) -> Padding:
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
-def _width(console: Console, table: Table) -> int:
-    """How wide it is, indented, where there is room enough."""
-    return console.measure(_indented(table), options=console.options.update(width=_ROOM)).maximum
+def _width(console: Console, table: Table | Padding) -> int:
+    """How wide it is, where there is room enough."""
+    return console.measure(table, options=console.options.update(width=_ROOM)).maximum
 
 
 def _concentration_lines(found: Mapping[Change, Sequence[Concentration]]) -> Iterator[str]:
@@ -233,8 +239,14 @@ def _totals(found: Difference) -> Iterator[str]:
     told = ", ".join(
         f"{count:,} {word}" for count, word in zip(counts, CHANGES.values(), strict=True)
     )
-    given = f"{tally.before:,} → {tally.after:,}"
-    yield f"[bold]given: {given}[/bold] pairs of member and survey · {told}"
+    if found.work.evaluated:
+        given = f"{tally.before:,} → {tally.after:,}"
+        yield (
+            f"[bold]given: {given}[/bold] pairs of member and survey "
+            f"in the surveys matched again · {told}"
+        )
+    else:
+        yield "[bold]nobody is lost, gained or moved[/bold]"
     yield "surveys: " + ", ".join(f"{count:,} {word}" for word, count in fates(found))
 
 

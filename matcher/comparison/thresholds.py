@@ -28,7 +28,7 @@ class Threshold:
         return found * 100 > self.most * tally.before if self.percent else found > self.most
 
     def __str__(self) -> str:
-        return f"{self.most:.15g}{' %' if self.percent else ''}"
+        return f"{self.most:,.15g}{' %' if self.percent else ''}"
 
 
 def read_threshold(change: Change, written: str) -> Threshold:
