@@ -7,7 +7,7 @@ counts add up, rows stream out in member order and then survey order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -92,6 +92,24 @@ class PanelCounts:
     surveys: tuple[SurveyCounts, ...]
 
 
+def check_asked(attributes: Iterable[str], history: bool, panel: Panel) -> None:
+    """Refuse a panel that does not declare all attributes, or names no history where it is asked.
+
+    Raises InputError.
+    """
+    lacking = sorted(name for name in attributes if name not in panel.schema)
+    if lacking:
+        raise InputError(
+            f"{panel.file.path}: the plan asks for attributes that the panel does not "
+            f"declare: {', '.join(f'`{name}`' for name in lacking)}"
+        )
+    if history and panel.history is None:
+        raise InputError(
+            f"{panel.file.path}: the plan asks who took part in what, "
+            "but the panel file names no history"
+        )
+
+
 class Matches:
     """Which members each survey admits, each to which quota; made by `Plan.match`.
 
@@ -111,17 +129,7 @@ class Matches:
         engine: Engine = "auto",
         progress: Progress | None = None,
     ) -> None:
-        lacking = sorted(name for name in plan.attributes if name not in panel.schema)
-        if lacking:
-            raise InputError(
-                f"{panel.file.path}: the plan asks for attributes that the panel does not "
-                f"declare: {', '.join(f'`{name}`' for name in lacking)}"
-            )
-        if plan.history and panel.history is None:
-            raise InputError(
-                f"{panel.file.path}: the plan asks who took part in what, "
-                "but the panel file names no history"
-            )
+        check_asked(plan.attributes, bool(plan.history), panel)
         self.plan = plan
         self.panel = panel
         self._how = how

@@ -33,10 +33,12 @@ from matcher.comparison.rows import (
     change_schema,
     read_batch,
 )
-from matcher.matches import Progress
+from matcher.matches import Progress, check_asked
 from matcher.plan import Plan
+from matcher.possible import attributes_of, leaves_of
 from matcher.rows import write_parquet
-from matcher.survey import Surveys
+from matcher.rule import TookPart
+from matcher.survey import Surveys, rules_of
 from matcher.wording import Wording
 from profiles.panel import Panel
 
@@ -66,6 +68,9 @@ class Comparison:
         self._sides = before, after
         self.panel = panel
         self.panel_after = panel_after or panel
+        for side, its_panel in ((before, self.panel), (after, self.panel_after)):
+            if isinstance(side, Plan):
+                _check_plan(side, its_panel)
         inventories = Inventory.of(before), Inventory.of(after)
         self._surveys = sum(len(side.surveys) for side in inventories)
         self._in_both = len(inventories[0].surveys.keys() & inventories[1].surveys.keys())
@@ -183,6 +188,13 @@ class Comparison:
         market = pair.after.marketplace
         words = (Wording(mapping.marketplace(market)) for mapping in self._mappings)
         return changed_clauses(pair.before, pair.after, *words)
+
+
+def _check_plan(plan: Plan, panel: Panel) -> None:
+    """Refuse a plan that asks for what the panel lacks, in a survey that is not matched, too."""
+    rules = [rule for survey in plan.surveys for rule in rules_of(survey)]
+    history = any(isinstance(leaf, TookPart) for leaf in leaves_of(rules))
+    check_asked(attributes_of(rules), history, panel)
 
 
 def _sum(tallies: Sequence[Tally]) -> Tally:
