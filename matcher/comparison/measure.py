@@ -9,12 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from matcher.choice import Choice, First, How
-from matcher.comparison.concentration import Histogram, most_telling
+from matcher.comparison.concentrations import Concentrations, concentrate
 from matcher.comparison.counting import Counting, Found, Rowset
-from matcher.comparison.evaluation import Apart, Block, Side, shard_block, shard_pairs, united_block
+from matcher.comparison.evaluation import Block, Side, shard_block, shard_pairs, united_block
 from matcher.comparison.pairs import Pair
 from matcher.comparison.panels import Union, unite
-from matcher.comparison.result import Change, Concentration
 from matcher.comparison.rows import Numbered
 from matcher.comparison.standings import Half
 from matcher.matches import Progress
@@ -38,57 +37,6 @@ class Settings:
     uncertain: bool
     workers: int
     progress: Progress | None = None
-
-
-class Concentrations:
-    """Which answers those who changed have more often than those who are given it on both sides.
-
-    Those who lost something are looked up in the panel before, all others in the panel after.
-    """
-
-    def __init__(self, before: Side, after: Side, attributes: frozenset[str]) -> None:
-        olds, news = before.asked & attributes, after.asked & attributes
-        self._one_panel = before.panel is after.panel
-        self._kept_before = Histogram(olds)
-        self._kept_after = self._kept_before if self._one_panel else Histogram(news)
-        self._changed = {
-            change: Histogram(olds if change is Change.LOST else news) for change in Change
-        }
-        self._among_kept = {
-            change: Histogram(olds if change is Change.LOST else news) for change in Change
-        }
-
-    def add(self, block: Block, rows: Rowset) -> None:
-        """Count the members of a block."""
-        changes = [change for change, row in rows.changed.items() if row.any()]
-        lost = [change for change in changes if change is Change.LOST]
-        others = [change for change in changes if change is not Change.LOST]
-        if self._one_panel:
-            self._count(block.of_before, self._kept_before, rows, changes)
-        else:
-            self._count(block.of_before, self._kept_before, rows, lost)
-            self._count(block.of_after, self._kept_after, rows, others)
-
-    def _count(
-        self, apart: Apart, kept: Histogram, rows: Rowset, changes: Sequence[Change]
-    ) -> None:
-        for shard, (both, *changed) in apart([rows.both, *(rows.changed[of] for of in changes)]):
-            kept.add(shard, both)
-            for change, row in zip(changes, changed, strict=True):
-                self._changed[change].add(shard, row)
-                among = row & both
-                if among.any():
-                    self._among_kept[change].add(shard, among)
-
-    def top(self) -> dict[Change, tuple[Concentration, ...]]:
-        """The most telling answers, by change."""
-        found = {}
-        for change, changed in self._changed.items():
-            kept = self._kept_before if change is Change.LOST else self._kept_after
-            telling = most_telling(changed, kept.without(self._among_kept[change]))
-            if telling:
-                found[change] = telling
-        return found
 
 
 class Measure:
@@ -171,8 +119,8 @@ class Measure:
         for _, (block, found, overall) in in_order(work, shards, self._settings.workers):
             self.members_before += block.members
             self.members_after += block.members
-            self.overall.add(block, overall)
-            yield block.ids, [*self._add(block, range(len(found)), found)]
+            concentrate(block, [(self.overall, overall), *self._examined(range(len(found)), found)])
+            yield block.ids, [*self._add(range(len(found)), found)]
             if self._settings.progress is not None:
                 self._settings.progress(self.members_before, total)
 
@@ -187,9 +135,9 @@ class Measure:
             counted = _countings(pairs, before, after)
             found = [each.count(block.before, block.after, named=named) for each in counted]
             so_far = _overall(block, self._going_on(pairs, found), so_far)
-            if numbers.stop == len(self._pairs):
-                self.overall.add(block, so_far)
-            yield from self._add(block, numbers, found)
+            last = [(self.overall, so_far)] if numbers.stop == len(self._pairs) else []
+            concentrate(block, [*last, *self._examined(numbers, found)])
+            yield from self._add(numbers, found)
             if self._settings.progress is not None:
                 done = union.size * numbers.stop // max(len(self._pairs), 1)
                 self._settings.progress(done, union.size)
@@ -206,13 +154,18 @@ class Measure:
             rows += mine
         yield range(first, len(self.countings))
 
-    def _add(self, block: Block, numbers: range, found: Sequence[Found]) -> Iterator[Numbered]:
+    def _examined(
+        self, numbers: range, found: Sequence[Found]
+    ) -> Iterator[tuple[Concentrations, Rowset]]:
+        for number, each in zip(numbers, found, strict=True):
+            examined = self.by_survey[number]
+            if examined is not None:
+                yield examined, each.rows
+
+    def _add(self, numbers: range, found: Sequence[Found]) -> Iterator[Numbered]:
         """Add what was found of some surveys; gives who is concerned, by survey."""
         for number, each in zip(numbers, found, strict=True):
             self.countings[number].add(each)
-            examined = self.by_survey[number]
-            if examined is not None:
-                examined.add(block, each.rows)
             if each.members is not None and len(each.members.members):
                 yield number, each.members
 

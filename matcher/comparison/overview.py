@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from matcher.comparison.concentration import in_words
+from matcher.comparison.histograms import in_words
 from matcher.comparison.result import (
     Change,
     Concentration,

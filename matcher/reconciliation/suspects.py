@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from matcher.comparison.concentration import Histograms, holders
+from matcher.comparison.histograms import Histograms, holders
 from matcher.comparison.result import Concentration, Value
 from matcher.comparison.telling import g_statistic
 from matcher.possible import leaves_of

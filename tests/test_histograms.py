@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.comparison.concentration import Histograms, holders, in_words
+from matcher.comparison.histograms import Histograms, holders, in_words
 from matcher.comparison.result import Concentration, Value
 from profiles.bits import all_members, pack, popcount, positions
 from profiles.columns import Column, ConstantColumn, ListsColumn, NumberColumn, RowsColumn
