@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,12 +24,16 @@ from matcher.evaluate import Verdict, judge, read_member
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace, Meaning
 from matcher.reconciliation import Reconciled, reconcile
-from matcher.reconciliation.targeting import targeting_of
-from matcher.survey import Surveys
+from matcher.reconciliation.suspects import LEAST
+from matcher.reconciliation.targeting import Targeting, targeting_of
+from matcher.rule import UNKNOWN, And, Const, InIds, Not, Or, Rule, TookPart, Truth
+from matcher.survey import Group, Survey, Surveys
+from profiles.bits import flags_of
 from profiles.indexing import build_index
 from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel, read_panel_file
+from profiles.selected import SelectedMembers
 from profiles.sources import open_source
 from tests.commandline import ADULT_MEN, Result, command, put, put_panel
 from tests.panels import open_members
@@ -142,6 +148,78 @@ def verdict_of(verdict: Verdict, reason: str) -> str:
     return "fits" if verdict is Verdict.ELIGIBLE else "uncertain"
 
 
+@given(variations_without_history, payload(), members())
+def test_what_a_verdict_rests_on(
+    folder: Path, variation: Variation, surveys: Json, of: Members
+) -> None:
+    """It rests on an attribute where it would not be known if nothing were known of that.
+
+    Who fits by a list of all values that answers stand for does not rest on it.
+    """
+    file = parse_panel(variation.tables(), folder / "panel.toml")
+    (folder / "payload.json").write_bytes(orjson.dumps(surveys))
+    loaded = matcher.load_surveys([folder / "payload.json"], file.mapping)
+    pq.write_table(of.table(), folder / "members.parquet")
+    panel = open_members(file, folder / "members.parquet", AS_OF)
+    targeting = Targeting(loaded.surveys, panel.mapping)
+    ids = pa.array([str(row["member_id"]) for row in of.rows], pa.string())
+    pairs = [(row, each) for row in range(len(ids)) for each in range(len(loaded.surveys))]
+    member, survey = (np.array(numbers, np.int64) for numbers in zip(*pairs, strict=True))
+    days = np.full(len(pairs), AS_OF.toordinal())
+    for shard, some in SelectedMembers(panel, ids, targeting.plan.attributes).on_days(member, days):
+        said = targeting.judge(shard, survey[some])
+        for name, row in said.rests.items():
+            rests = flags_of(row, shard.size)
+            everything = values_mapped(panel.mapping, name)
+            for place, number in enumerate(some.tolist()):
+                known = read_member(panel.mapping, of.rows[member[number]], AS_OF)
+                asked = forgetting(targeting_of(loaded.surveys[survey[number]]), name)
+                forgotten = judge(asked, known).verdict is Verdict.UNCERTAIN
+                truth = Truth(said.truth[place])
+                if truth is Truth.TRUE and everything:
+                    assert forgotten or not rests[place]
+                else:
+                    assert rests[place] == (forgotten and truth is not Truth.UNKNOWN)
+
+
+def values_mapped(mapping: PanelMapping, attribute: str) -> bool:
+    """Whether all answers to an attribute stand for values that the mapping names."""
+    found = [
+        mapped.answers is not None and not mapped.attribute.numeric
+        for marketplace in mapping.marketplaces.values()
+        for mapped in marketplace.attributes.values()
+        if mapped.attribute.name == attribute
+    ]
+    return all(found)
+
+
+def forgetting(survey: Survey, attribute: str) -> Survey:
+    """The survey with all unknown that it asks of an attribute."""
+
+    def rule(asked: Rule) -> Rule:
+        match asked:
+            case And(rules):
+                return And(tuple(map(rule, rules)))
+            case Or(rules):
+                return Or(tuple(map(rule, rules)))
+            case Not(inner):
+                return Not(rule(inner))
+            case Const() | InIds() | TookPart():
+                return asked
+            case _:
+                return UNKNOWN if asked.attribute == attribute else asked
+
+    def group(asked: Group) -> Group:
+        quotas = (
+            replace(each, rule=rule(each.rule), groups=tuple(map(group, each.groups)))
+            for each in asked.quotas
+        )
+        return replace(asked, quotas=tuple(quotas))
+
+    gate = tuple(replace(each, rule=rule(each.rule)) for each in survey.gate)
+    return replace(survey, gate=gate, groups=tuple(map(group, survey.groups)))
+
+
 # --- a wrong mapping is named first
 
 JOBS = ("clerk", "baker", "pilot", "nurse", "miner")
@@ -177,16 +255,16 @@ def market_file(folder: Path, name: str, swapped: tuple[str, str, int, int] | No
 
 
 def market_surveys(random: Random) -> list[Json]:
-    """Surveys that ask for an answer of one or two attributes, and for ages.
+    """Surveys that ask for answers of one or two attributes, and for ages.
 
-    One that asked for both of two answers would not notice that they are mixed up.
+    One that asks for both of two answers does not notice that they are mixed up.
     """
     surveys: list[Json] = []
     for number in range(1, 37):
         marketplace = random.choice(["dynata", "toluna"])
         ids = IDS[marketplace]
         asked = {
-            ids[name]: [str(random.randint(1, 4))]
+            ids[name]: [str(code) for code in random.sample(range(1, 5), random.randint(1, 3))]
             for name in random.sample(sorted(CODES), random.randint(1, 2))
         }
         if marketplace == "dynata":
@@ -273,6 +351,71 @@ def mapping_of(folder: Path, swapped: tuple[str, str, int, int] | None) -> Panel
     return read_panel_file(
         market_file(folder, "wrong.toml" if swapped else "right.toml", swapped)
     ).mapping
+
+
+BY_GENDER = """\
+[panel]
+source = "people.parquet"
+[attributes.gender]
+type = "single"
+[attributes.pets]
+type = "single"
+[marketplaces.dynata.attributes]
+1 = { attribute = "gender", answers = { 1 = "F", 2 = "M" } }
+7 = { attribute = "gender", answers = { 1 = "F", 2 = "M" } }
+3 = { attribute = "pets", answers = { 1 = "cat", 2 = "dog" } }
+"""
+
+
+def survey_by_gender(number: int, *quotas: str) -> Json:
+    """A survey of who has a cat, with quotas of genders."""
+    genders = [
+        {"tag": f"g{code}", "attribute_id": "1", "kind": "VALUE", "value": code} for code in "12"
+    ]
+    cats = {"tag": "c", "attribute_id": "3", "kind": "VALUE", "value": "1"}
+    told = [{"id": code, "cells": [f"g{code}"], "count": 9, "status": "OPEN"} for code in quotas]
+    survey = {"id": number, "status": "OPEN", "filters": [[{"cells": ["c"]}]], "quotas": [told]}
+    return survey | {"cells": [*genders, cats]}
+
+
+def put_people_by_gender(folder: Path, men: int) -> Path:
+    """Everyone has a cat; men are turned away from a survey of women, who are sent elsewhere, too.
+
+    By the mapping it is one of men: their answers are mixed up.
+    """
+    people = [
+        {"member_id": f"{gender}{number}", "gender": gender, "pets": "cat"}
+        for gender, many in (("M", men), ("F", 60))
+        for number in range(many)
+    ]
+    pq.write_table(pa.Table.from_pylist(people), folder / "people.parquet")
+    put(folder, "panel.toml", BY_GENDER)
+    put(folder, "surveys.json", [survey_by_gender(1, "2"), survey_by_gender(2, "1", "2")])
+    lines = [f"M{number},dynata:1,2/6" for number in range(men)]
+    lines += [f"F{number},dynata:2,1/0" for number in range(60)]
+    return put_log(folder, "\n".join(["member_id,survey,code", *lines, ""]))
+
+
+def test_who_fits_by_any_answer_does_not_speak_for_it(tmp_path: Path) -> None:
+    """The survey of both genders says nothing of which is which, and clears nobody but cats."""
+    log = put_people_by_gender(tmp_path, men=12)
+    arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
+    (suspect,) = command("reconcile", *arguments, "--json").document["suspects"]
+    assert (suspect["attribute"], suspect["values"]) == ("gender", ["M"])
+    assert (suspect["surprises"], suspect["holding"]) == (12, 12)
+    assert (suspect["others"], suspect["others_holding"]) == (60, 0)
+    assert suspect["attribute_ids"] == ["1", "7"]
+    said = command("reconcile", *arguments).err
+    assert "1. dynata: attribute 1 (gender) is 2 (M): check that mapping" in said
+    assert "attributes 1 and 7 are mapped to gender" in said
+
+
+def test_a_few_surprises_are_chance(tmp_path: Path) -> None:
+    log = put_people_by_gender(tmp_path, men=LEAST - 1)
+    arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
+    assert (
+        "no answer tells the surprises from the other rows" in command("reconcile", *arguments).err
+    )
 
 
 # --- the log as it comes
