@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import matcher
@@ -231,27 +231,61 @@ IDS["toluna"] = {"job": "1071", "pets": "1072", "region": "1073", "age": "1080"}
 ALL_IN, TURNED_AWAY = {"dynata": "1/0", "toluna": "Qualified"}, {"dynata": "2/6", "toluna": "16"}
 
 
-def market_file(folder: Path, name: str, swapped: tuple[str, str, int, int] | None = None) -> Path:
-    """A panel file of two marketplaces; at one of them two answers of an attribute are mixed up."""
+AGES = ("-24", "25-34", "35-49", "50-")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong in a panel file: which attribute stands where, what its answers stand for."""
+
+    marketplace: str
+    attribute: str
+    instead: str
+    answers: dict[int, str]
+
+
+def market_file(folder: Path, name: str, fault: Fault | None = None) -> Path:
+    """A panel file of two marketplaces; at one of them an attribute may be wrong.
+
+    `trade` has the same answers as `job`, and no marketplace asks for it.
+    """
     lines = ['[panel]\nsource = "people.parquet"', '[attributes.age]\ntype = "birth_date"']
-    for attribute in CODES:
+    for attribute in (*CODES, "trade"):
         kind = "multi" if attribute == "pets" else "single"
         lines.append(f'[attributes.{attribute}]\ntype = "{kind}"')
     for marketplace, ids in IDS.items():
-        for attribute, values in CODES.items():
-            answers = dict(enumerate(values, start=1))
-            if swapped and swapped[:2] == (marketplace, attribute):
-                one, other = swapped[2:]
-                answers |= {one: answers[other], other: answers[one]}
+        for asked, values in (CODES | {"age": AGES}).items():
+            attribute, answers = asked, dict(enumerate(values, start=1))
+            if fault and (fault.marketplace, fault.attribute) == (marketplace, asked):
+                attribute, answers = fault.instead, answers | fault.answers
             told = ", ".join(f'{code} = "{value}"' for code, value in answers.items())
-            lines.append(
-                f"[marketplaces.{marketplace}.attributes.{ids[attribute]}]\n"
-                f'attribute = "{attribute}"\nanswers = {{ {told} }}'
-            )
-        lines.append(f'[marketplaces.{marketplace}.attributes.{ids["age"]}]\nattribute = "age"')
+            lines.append(f"[marketplaces.{marketplace}.attributes.{ids[asked]}]")
+            lines.append(f'attribute = "{attribute}"')
+            if (marketplace, asked) != ("dynata", "age"):
+                lines.append(f"answers = {{ {told} }}")
     path = folder / name
     path.write_text("\n".join(lines), "utf-8")
     return path
+
+
+def two_mixed_up(random: Random) -> Fault:
+    """Two answers stand for each other."""
+    marketplace, attribute = random.choice(["dynata", "toluna"]), random.choice(sorted(CODES))
+    one, other = random.sample(range(1, 5), 2)
+    values = CODES[attribute]
+    mixed_up = {one: values[other - 1], other: values[one - 1]}
+    return Fault(marketplace, attribute, attribute, mixed_up)
+
+
+def another_range(random: Random) -> Fault:
+    """An answer stands for the ages of another."""
+    one, other = random.sample(range(1, 5), 2)
+    return Fault("toluna", "age", "age", {one: AGES[other - 1]})
+
+
+def another_attribute(random: Random) -> Fault:
+    """The marketplace asks for the job, and is told the trade."""
+    return Fault(random.choice(["dynata", "toluna"]), "job", "trade", {})
 
 
 def market_surveys(random: Random) -> list[Json]:
@@ -263,9 +297,10 @@ def market_surveys(random: Random) -> list[Json]:
     for number in range(1, 37):
         marketplace = random.choice(["dynata", "toluna"])
         ids = IDS[marketplace]
+        names = sorted(CODES) if marketplace == "dynata" else sorted([*CODES, "age"])
         asked = {
             ids[name]: [str(code) for code in random.sample(range(1, 5), random.randint(1, 3))]
-            for name in random.sample(sorted(CODES), random.randint(1, 2))
+            for name in random.sample(names, random.randint(1, 2))
         }
         if marketplace == "dynata":
             cells = [
@@ -296,6 +331,7 @@ def market_people(random: Random) -> list[Row]:
             "member_id": number,
             "age": AS_OF - timedelta(days=random.randint(15 * 365, 70 * 365)),
             "job": random.choice([*JOBS, None]),
+            "trade": random.choice([*JOBS, None]),
             "pets": random.choice([None, *(random.sample(PETS, k) for k in (0, 1, 1, 2))]),
             "region": random.choice(REGIONS),
         }
@@ -304,21 +340,20 @@ def market_people(random: Random) -> list[Row]:
 
 
 @settings(max_examples=settings().max_examples // 3)
-@given(st.integers(0, 1 << 30))
+@given(st.integers(0, 1 << 30), st.sampled_from([two_mixed_up, another_range, another_attribute]))
 def test_a_wrong_mapping_is_named_first(
-    tmp_path_factory: pytest.TempPathFactory, seed: int
+    tmp_path_factory: pytest.TempPathFactory, seed: int, make: Callable[[Random], Fault]
 ) -> None:
-    """Members are sent by a mapping with two answers mixed up; the marketplaces know better.
+    """Members are sent by a mapping with one fault; the marketplaces know better.
 
     A few are turned away for other reasons. Where the surprises come from fewer than three surveys
     another answer that all of them ask for may be as much to blame.
     """
     random = Random(seed)
     folder = tmp_path_factory.mktemp("market")
-    marketplace, attribute = random.choice(["dynata", "toluna"]), random.choice(sorted(CODES))
-    mixed_up = random.sample(range(1, 5), 2)
-    right = mapping_of(folder, None)
-    wrong = mapping_of(folder, (marketplace, attribute, mixed_up[0], mixed_up[1]))
+    fault = make(random)
+    right = read_panel_file(market_file(folder, "right.toml")).mapping
+    wrong = read_panel_file(market_file(folder, "wrong.toml", fault)).mapping
     people = market_people(random)
     pq.write_table(pa.Table.from_pylist(people), folder / "people.parquet")
     (folder / "surveys.json").write_bytes(orjson.dumps(market_surveys(random)))
@@ -335,22 +370,15 @@ def test_a_wrong_mapping_is_named_first(
                 if ours_judged is Verdict.ELIGIBLE and judged is not Verdict.ELIGIBLE:
                     surprised.add(one.name)
                 rows.append({"member_id": person["member_id"], "survey": one.name, "code": code})
+    assume(len(surprised) >= 3)
     found = reconciled(folder, open_panel(folder / "wrong.toml", AS_OF), ours, rows).found
-    if len(surprised) < 3:
-        return
     first = found.suspects[0]
-    values = {CODES[attribute][number - 1] for number in mixed_up}
-    assert (first.marketplace, first.held.attribute) == (marketplace, attribute)
-    assert values & set(first.held.values)
-    assert first.attribute_ids == (IDS[marketplace][attribute],)
-    assert first.words.startswith(f"attribute {first.attribute_ids[0]} ({attribute})")
+    assert (first.marketplace, first.held.attribute) == (fault.marketplace, fault.instead)
+    if make is two_mixed_up:
+        assert {*fault.answers.values()} & set(first.held.values)
+    assert first.attribute_ids == (IDS[fault.marketplace][fault.attribute],)
+    assert first.words.startswith(f"attribute {first.attribute_ids[0]} ({fault.instead})")
     assert all(each.pointers for each in first.asking)
-
-
-def mapping_of(folder: Path, swapped: tuple[str, str, int, int] | None) -> PanelMapping:
-    return read_panel_file(
-        market_file(folder, "wrong.toml" if swapped else "right.toml", swapped)
-    ).mapping
 
 
 BY_GENDER = """\
