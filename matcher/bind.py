@@ -83,7 +83,7 @@ def possible_rows(bound: Bound, shard: Shard, room: Rows | None = None) -> Rows:
         doubts: dict[str, Row] = {}
         for row, true, register in zip(rows, bound.true, bound.program.registers, strict=True):
             if isinstance(register, Compound):
-                _combine(register, rows, row)
+                combine(register, rows, row)
             elif (doubt := _doubt(register.leaf, shard, doubts)) is None:
                 np.copyto(row, true)
             else:
@@ -111,7 +111,7 @@ def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows:
         shard.columns[attribute].holdings(masks, rows, numbers)
     for row, register in zip(rows, program.registers, strict=True):
         if isinstance(register, Compound):
-            _combine(register, rows, row)
+            combine(register, rows, row)
         elif register in known:
             np.copyto(row, known[register])
         elif register.negated:
@@ -119,11 +119,12 @@ def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows:
             np.bitwise_and(row, _known_row(register.leaf, shard), out=row)
 
 
-def _combine(compound: Compound, rows: Rows, out: Row) -> None:
-    combine = np.bitwise_or if compound.any_of else np.bitwise_and
+def combine(compound: Compound, rows: Rows, out: Row) -> None:
+    """Write to `out` for whom a compound holds, given the rows of its registers."""
+    join = np.bitwise_or if compound.any_of else np.bitwise_and
     np.copyto(out, rows[compound.registers[0]])
     for other in compound.registers[1:]:
-        combine(out, rows[other], out=out)
+        join(out, rows[other], out=out)
 
 
 def _write_leaf(

@@ -144,6 +144,9 @@ def _print_suspect(console: Console, number: int, suspect: Suspect) -> None:
         f"and by {held.others_holding:,} of {held.others:,} {others}",
         soft_wrap=True,
     )
+    if len(suspect.attribute_ids) > 1:
+        ids = " and ".join(suspect.attribute_ids)
+        console.print(shown(f"   attributes {ids} are mapped to {held.attribute}"), soft_wrap=True)
     for each in suspect.asking:
         console.print(f"   {shown(_asking(each))}", soft_wrap=True)
 

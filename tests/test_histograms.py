@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
@@ -14,10 +15,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+<<<<<<< HEAD:tests/test_histograms.py
 from matcher.comparison.histograms import Histograms, holders, in_words
+=======
+from matcher.comparison.concentration import Histograms, _same, holders, in_words
+>>>>>>> g:tests/test_concentration.py
 from matcher.comparison.result import Concentration, Value
 from profiles.bits import all_members, pack, popcount, positions
-from profiles.columns import Column, ConstantColumn, ListsColumn, NumberColumn, RowsColumn
+from profiles.columns import (
+    Column,
+    ConstantColumn,
+    ListsColumn,
+    NumberColumn,
+    RowsColumn,
+    Vocabulary,
+)
 from profiles.encode import column_on, encode_column
 from profiles.idlists import Collections
 from profiles.panel import Shard
@@ -217,6 +229,21 @@ def test_chance_finds_nothing() -> None:
         for _ in range(6000)
     ]
     assert count(rows, [random.choice((0, 1, 1, 1)) for _ in rows]) == ()
+
+
+def test_many_shards_with_values_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of many days has a small shard for each, whose values are not looked up among all."""
+    compared = Counter[str]()
+
+    def same(one: Vocabulary, other: Vocabulary) -> bool:
+        compared["times"] += 1
+        return _same(one, other)
+
+    monkeypatch.setattr("matcher.comparison.concentration._same", same)
+    random = Random(3)
+    rows = [EMPTY | {"postal_code": f"{random.randrange(90_000):05}"} for _ in range(600)]
+    count(rows, [0, 1] * 300, range(0, 600, 3))
+    assert compared["times"] < 20 * 200
 
 
 def test_nobody_to_compare_with() -> None:

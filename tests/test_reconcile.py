@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import matcher
@@ -22,12 +24,16 @@ from matcher.evaluate import Verdict, judge, read_member
 from matcher.marketplaces import marketplaces
 from matcher.marketplaces.shape import Marketplace, Meaning
 from matcher.reconciliation import Reconciled, reconcile
-from matcher.reconciliation.targeting import targeting_of
-from matcher.survey import Surveys
+from matcher.reconciliation.suspects import LEAST
+from matcher.reconciliation.targeting import Targeting, targeting_of
+from matcher.rule import UNKNOWN, And, Const, InIds, Not, Or, Rule, TookPart, Truth
+from matcher.survey import Group, Survey, Surveys
+from profiles.bits import flags_of
 from profiles.indexing import build_index
 from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel, read_panel_file
+from profiles.selected import SelectedMembers
 from profiles.sources import open_source
 from tests.commandline import ADULT_MEN, Result, command, put, put_panel
 from tests.panels import open_members
@@ -142,6 +148,78 @@ def verdict_of(verdict: Verdict, reason: str) -> str:
     return "fits" if verdict is Verdict.ELIGIBLE else "uncertain"
 
 
+@given(variations_without_history, payload(), members())
+def test_what_a_verdict_rests_on(
+    folder: Path, variation: Variation, surveys: Json, of: Members
+) -> None:
+    """It rests on an attribute where it would not be known if nothing were known of that.
+
+    Who fits by a list of all values that answers stand for does not rest on it.
+    """
+    file = parse_panel(variation.tables(), folder / "panel.toml")
+    (folder / "payload.json").write_bytes(orjson.dumps(surveys))
+    loaded = matcher.load_surveys([folder / "payload.json"], file.mapping)
+    pq.write_table(of.table(), folder / "members.parquet")
+    panel = open_members(file, folder / "members.parquet", AS_OF)
+    targeting = Targeting(loaded.surveys, panel.mapping)
+    ids = pa.array([str(row["member_id"]) for row in of.rows], pa.string())
+    pairs = [(row, each) for row in range(len(ids)) for each in range(len(loaded.surveys))]
+    member, survey = (np.array(numbers, np.int64) for numbers in zip(*pairs, strict=True))
+    days = np.full(len(pairs), AS_OF.toordinal())
+    for shard, some in SelectedMembers(panel, ids, targeting.plan.attributes).on_days(member, days):
+        said = targeting.judge(shard, survey[some])
+        for name, row in said.rests.items():
+            rests = flags_of(row, shard.size)
+            everything = values_mapped(panel.mapping, name)
+            for place, number in enumerate(some.tolist()):
+                known = read_member(panel.mapping, of.rows[member[number]], AS_OF)
+                asked = forgetting(targeting_of(loaded.surveys[survey[number]]), name)
+                forgotten = judge(asked, known).verdict is Verdict.UNCERTAIN
+                truth = Truth(said.truth[place])
+                if truth is Truth.TRUE and everything:
+                    assert forgotten or not rests[place]
+                else:
+                    assert rests[place] == (forgotten and truth is not Truth.UNKNOWN)
+
+
+def values_mapped(mapping: PanelMapping, attribute: str) -> bool:
+    """Whether all answers to an attribute stand for values that the mapping names."""
+    found = [
+        mapped.answers is not None and not mapped.attribute.numeric
+        for marketplace in mapping.marketplaces.values()
+        for mapped in marketplace.attributes.values()
+        if mapped.attribute.name == attribute
+    ]
+    return all(found)
+
+
+def forgetting(survey: Survey, attribute: str) -> Survey:
+    """The survey with all unknown that it asks of an attribute."""
+
+    def rule(asked: Rule) -> Rule:
+        match asked:
+            case And(rules):
+                return And(tuple(map(rule, rules)))
+            case Or(rules):
+                return Or(tuple(map(rule, rules)))
+            case Not(inner):
+                return Not(rule(inner))
+            case Const() | InIds() | TookPart():
+                return asked
+            case _:
+                return UNKNOWN if asked.attribute == attribute else asked
+
+    def group(asked: Group) -> Group:
+        quotas = (
+            replace(each, rule=rule(each.rule), groups=tuple(map(group, each.groups)))
+            for each in asked.quotas
+        )
+        return replace(asked, quotas=tuple(quotas))
+
+    gate = tuple(replace(each, rule=rule(each.rule)) for each in survey.gate)
+    return replace(survey, gate=gate, groups=tuple(map(group, survey.groups)))
+
+
 # --- a wrong mapping is named first
 
 JOBS = ("clerk", "baker", "pilot", "nurse", "miner")
@@ -153,41 +231,76 @@ IDS["toluna"] = {"job": "1071", "pets": "1072", "region": "1073", "age": "1080"}
 ALL_IN, TURNED_AWAY = {"dynata": "1/0", "toluna": "Qualified"}, {"dynata": "2/6", "toluna": "16"}
 
 
-def market_file(folder: Path, name: str, swapped: tuple[str, str, int, int] | None = None) -> Path:
-    """A panel file of two marketplaces; at one of them two answers of an attribute are mixed up."""
+AGES = ("-24", "25-34", "35-49", "50-")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong in a panel file: which attribute stands where, what its answers stand for."""
+
+    marketplace: str
+    attribute: str
+    instead: str
+    answers: dict[int, str]
+
+
+def market_file(folder: Path, name: str, fault: Fault | None = None) -> Path:
+    """A panel file of two marketplaces; at one of them an attribute may be wrong.
+
+    `trade` has the same answers as `job`, and no marketplace asks for it.
+    """
     lines = ['[panel]\nsource = "people.parquet"', '[attributes.age]\ntype = "birth_date"']
-    for attribute in CODES:
+    for attribute in (*CODES, "trade"):
         kind = "multi" if attribute == "pets" else "single"
         lines.append(f'[attributes.{attribute}]\ntype = "{kind}"')
     for marketplace, ids in IDS.items():
-        for attribute, values in CODES.items():
-            answers = dict(enumerate(values, start=1))
-            if swapped and swapped[:2] == (marketplace, attribute):
-                one, other = swapped[2:]
-                answers |= {one: answers[other], other: answers[one]}
+        for asked, values in (CODES | {"age": AGES}).items():
+            attribute, answers = asked, dict(enumerate(values, start=1))
+            if fault and (fault.marketplace, fault.attribute) == (marketplace, asked):
+                attribute, answers = fault.instead, answers | fault.answers
             told = ", ".join(f'{code} = "{value}"' for code, value in answers.items())
-            lines.append(
-                f"[marketplaces.{marketplace}.attributes.{ids[attribute]}]\n"
-                f'attribute = "{attribute}"\nanswers = {{ {told} }}'
-            )
-        lines.append(f'[marketplaces.{marketplace}.attributes.{ids["age"]}]\nattribute = "age"')
+            lines.append(f"[marketplaces.{marketplace}.attributes.{ids[asked]}]")
+            lines.append(f'attribute = "{attribute}"')
+            if (marketplace, asked) != ("dynata", "age"):
+                lines.append(f"answers = {{ {told} }}")
     path = folder / name
     path.write_text("\n".join(lines), "utf-8")
     return path
 
 
-def market_surveys(random: Random) -> list[Json]:
-    """Surveys that ask for an answer of one or two attributes, and for ages.
+def two_mixed_up(random: Random) -> Fault:
+    """Two answers stand for each other."""
+    marketplace, attribute = random.choice(["dynata", "toluna"]), random.choice(sorted(CODES))
+    one, other = random.sample(range(1, 5), 2)
+    values = CODES[attribute]
+    mixed_up = {one: values[other - 1], other: values[one - 1]}
+    return Fault(marketplace, attribute, attribute, mixed_up)
 
-    One that asked for both of two answers would not notice that they are mixed up.
+
+def another_range(random: Random) -> Fault:
+    """An answer stands for the ages of another."""
+    one, other = random.sample(range(1, 5), 2)
+    return Fault("toluna", "age", "age", {one: AGES[other - 1]})
+
+
+def another_attribute(random: Random) -> Fault:
+    """The marketplace asks for the job, and is told the trade."""
+    return Fault(random.choice(["dynata", "toluna"]), "job", "trade", {})
+
+
+def market_surveys(random: Random) -> list[Json]:
+    """Surveys that ask for answers of one or two attributes, and for ages.
+
+    One that asks for both of two answers does not notice that they are mixed up.
     """
     surveys: list[Json] = []
     for number in range(1, 37):
         marketplace = random.choice(["dynata", "toluna"])
         ids = IDS[marketplace]
+        names = sorted(CODES) if marketplace == "dynata" else sorted([*CODES, "age"])
         asked = {
-            ids[name]: [str(random.randint(1, 4))]
-            for name in random.sample(sorted(CODES), random.randint(1, 2))
+            ids[name]: [str(code) for code in random.sample(range(1, 5), random.randint(1, 3))]
+            for name in random.sample(names, random.randint(1, 2))
         }
         if marketplace == "dynata":
             cells = [
@@ -218,6 +331,7 @@ def market_people(random: Random) -> list[Row]:
             "member_id": number,
             "age": AS_OF - timedelta(days=random.randint(15 * 365, 70 * 365)),
             "job": random.choice([*JOBS, None]),
+            "trade": random.choice([*JOBS, None]),
             "pets": random.choice([None, *(random.sample(PETS, k) for k in (0, 1, 1, 2))]),
             "region": random.choice(REGIONS),
         }
@@ -226,21 +340,20 @@ def market_people(random: Random) -> list[Row]:
 
 
 @settings(max_examples=settings().max_examples // 3)
-@given(st.integers(0, 1 << 30))
+@given(st.integers(0, 1 << 30), st.sampled_from([two_mixed_up, another_range, another_attribute]))
 def test_a_wrong_mapping_is_named_first(
-    tmp_path_factory: pytest.TempPathFactory, seed: int
+    tmp_path_factory: pytest.TempPathFactory, seed: int, make: Callable[[Random], Fault]
 ) -> None:
-    """Members are sent by a mapping with two answers mixed up; the marketplaces know better.
+    """Members are sent by a mapping with one fault; the marketplaces know better.
 
     A few are turned away for other reasons. Where the surprises come from fewer than three surveys
     another answer that all of them ask for may be as much to blame.
     """
     random = Random(seed)
     folder = tmp_path_factory.mktemp("market")
-    marketplace, attribute = random.choice(["dynata", "toluna"]), random.choice(sorted(CODES))
-    mixed_up = random.sample(range(1, 5), 2)
-    right = mapping_of(folder, None)
-    wrong = mapping_of(folder, (marketplace, attribute, mixed_up[0], mixed_up[1]))
+    fault = make(random)
+    right = read_panel_file(market_file(folder, "right.toml")).mapping
+    wrong = read_panel_file(market_file(folder, "wrong.toml", fault)).mapping
     people = market_people(random)
     pq.write_table(pa.Table.from_pylist(people), folder / "people.parquet")
     (folder / "surveys.json").write_bytes(orjson.dumps(market_surveys(random)))
@@ -257,22 +370,80 @@ def test_a_wrong_mapping_is_named_first(
                 if ours_judged is Verdict.ELIGIBLE and judged is not Verdict.ELIGIBLE:
                     surprised.add(one.name)
                 rows.append({"member_id": person["member_id"], "survey": one.name, "code": code})
+    assume(len(surprised) >= 3)
     found = reconciled(folder, open_panel(folder / "wrong.toml", AS_OF), ours, rows).found
-    if len(surprised) < 3:
-        return
     first = found.suspects[0]
-    values = {CODES[attribute][number - 1] for number in mixed_up}
-    assert (first.marketplace, first.held.attribute) == (marketplace, attribute)
-    assert values & set(first.held.values)
-    assert first.attribute_ids == (IDS[marketplace][attribute],)
-    assert first.words.startswith(f"attribute {first.attribute_ids[0]} ({attribute})")
+    assert (first.marketplace, first.held.attribute) == (fault.marketplace, fault.instead)
+    if make is two_mixed_up:
+        assert {*fault.answers.values()} & set(first.held.values)
+    assert first.attribute_ids == (IDS[fault.marketplace][fault.attribute],)
+    assert first.words.startswith(f"attribute {first.attribute_ids[0]} ({fault.instead})")
     assert all(each.pointers for each in first.asking)
 
 
-def mapping_of(folder: Path, swapped: tuple[str, str, int, int] | None) -> PanelMapping:
-    return read_panel_file(
-        market_file(folder, "wrong.toml" if swapped else "right.toml", swapped)
-    ).mapping
+BY_GENDER = """\
+[panel]
+source = "people.parquet"
+[attributes.gender]
+type = "single"
+[attributes.pets]
+type = "single"
+[marketplaces.dynata.attributes]
+1 = { attribute = "gender", answers = { 1 = "F", 2 = "M" } }
+7 = { attribute = "gender", answers = { 1 = "F", 2 = "M" } }
+3 = { attribute = "pets", answers = { 1 = "cat", 2 = "dog" } }
+"""
+
+
+def survey_by_gender(number: int, *quotas: str) -> Json:
+    """A survey of who has a cat, with quotas of genders."""
+    genders = [
+        {"tag": f"g{code}", "attribute_id": "1", "kind": "VALUE", "value": code} for code in "12"
+    ]
+    cats = {"tag": "c", "attribute_id": "3", "kind": "VALUE", "value": "1"}
+    told = [{"id": code, "cells": [f"g{code}"], "count": 9, "status": "OPEN"} for code in quotas]
+    survey = {"id": number, "status": "OPEN", "filters": [[{"cells": ["c"]}]], "quotas": [told]}
+    return survey | {"cells": [*genders, cats]}
+
+
+def put_people_by_gender(folder: Path, men: int) -> Path:
+    """Everyone has a cat; men are turned away from a survey of women, who are sent elsewhere, too.
+
+    By the mapping it is one of men: their answers are mixed up.
+    """
+    people = [
+        {"member_id": f"{gender}{number}", "gender": gender, "pets": "cat"}
+        for gender, many in (("M", men), ("F", 60))
+        for number in range(many)
+    ]
+    pq.write_table(pa.Table.from_pylist(people), folder / "people.parquet")
+    put(folder, "panel.toml", BY_GENDER)
+    put(folder, "surveys.json", [survey_by_gender(1, "2"), survey_by_gender(2, "1", "2")])
+    lines = [f"M{number},dynata:1,2/6" for number in range(men)]
+    lines += [f"F{number},dynata:2,1/0" for number in range(60)]
+    return put_log(folder, "\n".join(["member_id,survey,code", *lines, ""]))
+
+
+def test_who_fits_by_any_answer_does_not_speak_for_it(tmp_path: Path) -> None:
+    """The survey of both genders says nothing of which is which, and clears nobody but cats."""
+    log = put_people_by_gender(tmp_path, men=12)
+    arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
+    (suspect,) = command("reconcile", *arguments, "--json").document["suspects"]
+    assert (suspect["attribute"], suspect["values"]) == ("gender", ["M"])
+    assert (suspect["surprises"], suspect["holding"]) == (12, 12)
+    assert (suspect["others"], suspect["others_holding"]) == (60, 0)
+    assert suspect["attribute_ids"] == ["1", "7"]
+    said = command("reconcile", *arguments).err
+    assert "1. dynata: attribute 1 (gender) is 2 (M): check that mapping" in said
+    assert "attributes 1 and 7 are mapped to gender" in said
+
+
+def test_a_few_surprises_are_chance(tmp_path: Path) -> None:
+    log = put_people_by_gender(tmp_path, men=LEAST - 1)
+    arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
+    assert (
+        "no answer tells the surprises from the other rows" in command("reconcile", *arguments).err
+    )
 
 
 # --- the log as it comes

@@ -6,6 +6,7 @@ Answers are counted shard by shard, with work in proportion to the members compa
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TypeAlias
@@ -170,6 +171,7 @@ class _Answers:
     def __init__(self) -> None:
         self.parts: list[Part] = []
         self.exclusive = True
+        self._known = _Vocabularies()
 
     def add(self, column: Column, members: _Members) -> None:
         """Count the members of a shard."""
@@ -194,11 +196,30 @@ class _Answers:
 
     def _add(self, vocabulary: Vocabulary, counts: Numbers) -> None:
         """Counts are kept apart from those before if the values are others."""
-        for known, so_far in self.parts:
-            if _same(known, vocabulary):
-                so_far += counts
-                return
-        self.parts.append((vocabulary, counts.astype(np.int64)))
+        number = self._known.number(vocabulary)
+        if number == len(self.parts):
+            self.parts.append((vocabulary, counts.astype(np.int64)))
+        else:
+            so_far = self.parts[number][1]
+            so_far += counts
+
+
+class _Vocabularies:
+    """Distinct vocabularies, numbered as they come; there may be as many as there are shards."""
+
+    def __init__(self) -> None:
+        self.distinct: list[Vocabulary] = []
+        self._alike: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+
+    def number(self, vocabulary: Vocabulary) -> int:
+        """The number of a vocabulary, which is the next one if it is new."""
+        alike = self._alike[len(vocabulary), *vocabulary[:1], *vocabulary[-1:]]
+        for number in alike:
+            if _same(self.distinct[number], vocabulary):
+                return number
+        alike.append(len(self.distinct))
+        self.distinct.append(vocabulary)
+        return alike[-1]
 
 
 def _best(some: _Answers, others: _Answers, sizes: Numbers) -> Best | None:
@@ -231,14 +252,11 @@ def _together(*sides: Sequence[Part]) -> tuple[Vocabulary, Counts]:
     parts = [(*part, side) for side, parts in enumerate(sides) for part in parts if len(part[0])]
     if not parts:
         return (), np.zeros((2, 0), np.int64)
-    vocabularies: list[Vocabulary] = []
-    for vocabulary, *_ in parts:
-        if not any(_same(vocabulary, known) for known in vocabularies):
-            vocabularies.append(vocabulary)
-    values, places = _united(vocabularies)
+    known = _Vocabularies()
+    numbers = [known.number(vocabulary) for vocabulary, *_ in parts]
+    values, places = _united(known.distinct)
     counts = np.zeros((2, len(values)), np.int64)
-    for vocabulary, each, side in parts:
-        number = next(n for n, known in enumerate(vocabularies) if _same(vocabulary, known))
+    for number, (_, each, side) in zip(numbers, parts, strict=True):
         counts[side, places[number]] += each[1:]
     return values, counts
 

@@ -44,12 +44,13 @@ def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
     cannot be read.
     """
     log = read_log(outcomes, surveys.surveys, surveys.rejected, panel.as_of)
-    targeting = Targeting(surveys.surveys)
+    targeting = Targeting(surveys.surveys, surveys.mapping)
     members = SelectedMembers(panel, log.ids, targeting.plan.attributes)
     judged = []
     for shard, rows in members.on_days(log.member, log.day):
-        truth, reason = targeting.judge(shard, log.survey[rows])
-        judged.append(Judged(shard, rows, log.survey[rows], log.code[rows], truth, reason))
+        survey, code = log.survey[rows], log.code[rows]
+        said = targeting.judge(shard, survey)
+        judged.append(Judged(shard, rows, survey, code, said.truth, said.reason, said.rests))
     set_aside = list(log.set_aside)
     unknown = np.flatnonzero(~members.found[log.member])
     if len(unknown):
@@ -59,11 +60,7 @@ def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
         panel.as_of,
         log.rows,
         tuple(_confusion(log.codes, judged)),
-        tuple(
-            find_suspects(
-                judged, surveys.surveys, log.codes, surveys.mapping, targeting.plan.attributes
-            )
-        ),
+        tuple(find_suspects(judged, surveys.surveys, log.codes, surveys.mapping, targeting.asking)),
         tuple(set_aside),
     )
     return Reconciled(found, _surprises(panel, surveys.surveys, log, judged))

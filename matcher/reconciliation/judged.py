@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from matcher.marketplaces.shape import Meaning
 from matcher.reconciliation.result import Code, Kind
 from matcher.rule import Truth
+from profiles.bits import Row
 from profiles.codes import Numbers
 from profiles.panel import Shard
 
@@ -26,7 +27,8 @@ class Judged:
     """Rows of the log, one for each member of a shard.
 
     `rows` are their numbers in the log, `survey` and `code` say which of either; `truth` is how
-    true it is that the member fits, `reason` a place in `targeting.REASONS`.
+    true it is that the member fits, `reason` a place in `targeting.REASONS`, `rests` by attribute
+    the rows in which that is known because of his answer.
     """
 
     shard: Shard
@@ -35,6 +37,7 @@ class Judged:
     code: Numbers
     truth: NDArray[np.int8]
     reason: NDArray[np.int8]
+    rests: Mapping[str, Row]
 
 
 def compared(judged: Judged, codes: Sequence[Code], kind: Kind) -> tuple[Flags, Flags]:

@@ -86,9 +86,9 @@ class Suspect:
     """An answer that members hold who were a surprise, and the others do not.
 
     `held.members` are the surprises of the kind at the marketplace that no suspect before this one
-    explains; `held.others` the rows of which we said the same, and the marketplace, too. Only where
-    a survey asks for the attribute does its answer count. `attribute_ids` are what the marketplace
-    calls it, `words` says the answer in its words; `asking` are the surveys with most such rows.
+    explains; `held.others` the rows of which we said the same, and the marketplace, too. An answer
+    counts only where what we say rests on it. `attribute_ids` are what the marketplace calls the
+    attribute, `words` says the answer in its words; `asking` are the surveys with most such rows.
     """
 
     marketplace: str

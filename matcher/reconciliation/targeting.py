@@ -7,17 +7,22 @@ quotas as if all of them were open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.bind import Rows, bind, empty_rows, possible_rows
-from matcher.plan import Plan, admits_rule
-from matcher.rule import TRUE, Truth
+from matcher.bind import Rows, bind, combine, empty_rows, possible_rows
+from matcher.plan import Compound, Plan, Program, admits_rule
+from matcher.possible import leaves_of
+from matcher.rule import TRUE, Const, InIds, OneOf, Rule, TookPart, Truth
 from matcher.survey import Clause, Group, Quota, Reason, Survey
+from profiles.bits import Row, pack
 from profiles.codes import Numbers
+from profiles.mapping import PanelMapping
 from profiles.panel import Shard
 
 REASONS = tuple(Reason)
@@ -42,6 +47,27 @@ def _open(quota: Quota) -> Quota:
     return replace(quota, live=True, remaining=max(quota.remaining, 1), groups=groups)
 
 
+def attributes_of(*rules: Rule) -> frozenset[str]:
+    """The attributes that rules ask for."""
+    leaves = leaves_of(rules)
+    return frozenset(leaf.attribute for leaf in leaves if not isinstance(leaf, InIds | TookPart))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What is said of pairs of member and survey, in the order in which they were asked for.
+
+    `truth`: how true it is that the member fits; `reason`: the place in `REASONS` of the part that
+    decided. `rests`: by attribute, the pairs of which that would not be known if it were not known
+    what the member has answered. Who fits because he holds any value at all that marketplaces have
+    answers for does not rest on it.
+    """
+
+    truth: NDArray[np.int8]
+    reason: NDArray[np.int8]
+    rests: Mapping[str, Row]
+
+
 class Targeting:
     """Judges pairs of member and survey as `evaluate.judge` does with `targeting_of` the survey.
 
@@ -49,7 +75,7 @@ class Targeting:
     is known.
     """
 
-    def __init__(self, surveys: Sequence[Survey]) -> None:
+    def __init__(self, surveys: Sequence[Survey], mapping: PanelMapping) -> None:
         parts = [_parts(targeting_of(survey)) for survey in surveys]
         alone = (
             replace(survey, gate=(part,), groups=(), live=True, remaining=None)
@@ -57,6 +83,12 @@ class Targeting:
             for part in mine
         )
         self.plan = Plan(tuple(alone))
+        asked = [attributes_of(*(part.rule for part in mine)) for mine in parts]
+        self.asking: dict[str, NDArray[np.bool_]] = {
+            name: np.array([name in each for each in asked], np.bool_)
+            for name in sorted(self.plan.attributes)
+        }
+        """By attribute that decides anything, which surveys ask for it."""
         gates = [compiled.gate for compiled in self.plan.program.surveys]
         registers = [(_NEVER,) if gate is None else gate or (_ALWAYS,) for gate in gates]
         self._reason = np.array(
@@ -65,27 +97,46 @@ class Targeting:
         self._parts = _Lists(map(len, parts))
         self._registers = _Lists(map(len, registers))
         self._register = np.array([each for mine in registers for each in mine], np.int64)
+        anything = {name: _mapped(mapping, name) for name in self.asking}
+        self._about = {
+            Truth.TRUE: _about(self.plan.program, anything),
+            Truth.FALSE: _about(self.plan.program, {}),
+        }
 
-    def judge(self, shard: Shard, surveys: Numbers) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """How true it is that each of the first members fits the survey of that number.
-
-        Gives truths, and the places in `REASONS` of the parts that decided.
-        """
+    def judge(self, shard: Shard, surveys: Numbers) -> Verdicts:
+        """What is said of each of the first members of a shard and the survey of that number."""
         program = self.plan.program
         bound = bind(program, shard, empty_rows(program, shard.size))
         rows = (bound.true, possible_rows(bound, shard))
+        everyone = np.arange(len(surveys))
+        truth, reason = self._judge_all(rows, everyone, surveys)
+        rests = {}
+        for name, asking in self.asking.items():
+            flags = np.zeros(shard.size, np.bool_)
+            for known, about in self._about.items():
+                some = np.flatnonzero(asking[surveys] & (truth == known))
+                if len(some) and name in about:
+                    with about[name].unknown(rows):
+                        again, _ = self._judge_all(rows, some, surveys[some])
+                    flags[some] = again == Truth.UNKNOWN
+            rests[name] = pack(flags)
+        return Verdicts(truth, reason, rests)
+
+    def _judge_all(
+        self, rows: tuple[Rows, Rows], members: Numbers, surveys: Numbers
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         truths, reasons = np.empty((2, len(surveys)), np.int8)
         for start in range(0, len(surveys), _AT_A_TIME):
             some = slice(start, start + _AT_A_TIME)
-            truths[some], reasons[some] = self._judge(rows, start, surveys[some])
+            truths[some], reasons[some] = self._judge(rows, members[some], surveys[some])
         return truths, reasons
 
     def _judge(
-        self, rows: tuple[Rows, Rows], first: int, surveys: Numbers
+        self, rows: tuple[Rows, Rows], members: Numbers, surveys: Numbers
     ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         pair, part = self._parts.items(surveys)
         of, item = self._registers.items(part)
-        register, member = self._register[item], first + pair[of]
+        register, member = self._register[item], members[pair[of]]
         starts = np.flatnonzero(np.diff(of, prepend=-1))
         true, possible = (
             np.minimum.reduceat(_bits(each, register, member), starts) for each in rows
@@ -98,6 +149,58 @@ class Targeting:
         admitted = np.int8(REASONS.index(Reason.ADMITTED))
         reasons: NDArray[np.int8] = np.where(worst == Truth.TRUE, admitted, self._reason[deciding])
         return worst, reasons
+
+
+def _mapped(mapping: PanelMapping, attribute: str) -> frozenset[str] | None:
+    """All values that marketplaces' answers stand for; None where values stand as they are."""
+    values: set[str] = set()
+    for marketplace in mapping.marketplaces.values():
+        for mapped in marketplace.attributes.values():
+            if mapped.attribute.name == attribute:
+                if mapped.answers is None or mapped.attribute.numeric:
+                    return None
+                values.update(str(value) for target in mapped.answers.values() for value in target)
+    return frozenset(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Registers about an attribute: literals, and compounds of them, by number in order."""
+
+    literals: list[int]
+    compounds: dict[int, Compound]
+
+    @contextmanager
+    def unknown(self, rows: tuple[Rows, Rows]) -> Iterator[None]:
+        """Let the literals be unknown for everyone, as long as this lasts."""
+        numbers = [*self.literals, *self.compounds]
+        saved = [each[numbers] for each in rows]
+        for each, unknown in zip(rows, (np.uint64(0), ~np.uint64(0)), strict=True):
+            each[self.literals] = unknown
+            for number, compound in self.compounds.items():
+                combine(compound, each, each[number])
+        yield
+        for each, before in zip(rows, saved, strict=True):
+            each[numbers] = before
+
+
+def _about(program: Program, anything: Mapping[str, frozenset[str] | None]) -> Mapping[str, _About]:
+    """By attribute what is about it, but for literals that hold for `anything`."""
+    found: defaultdict[str, _About] = defaultdict(lambda: _About([], {}))
+    names: list[set[str]] = []
+    for register in program.registers:
+        number = len(names)
+        names.append(set())
+        if isinstance(register, Compound):
+            names[number].update(*(names[part] for part in register.registers))
+            for name in names[number]:
+                found[name].compounds[number] = register
+        elif not isinstance(leaf := register.leaf, InIds | TookPart | Const):
+            every = anything.get(leaf.attribute)
+            if not (every and isinstance(leaf, OneOf) and every <= {*leaf.values}):
+                names[number].add(leaf.attribute)
+                found[leaf.attribute].literals.append(number)
+    return found
 
 
 class _Lists:
