@@ -15,11 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-<<<<<<< HEAD:tests/test_histograms.py
-from matcher.comparison.histograms import Histograms, holders, in_words
-=======
-from matcher.comparison.concentration import Histograms, _same, holders, in_words
->>>>>>> g:tests/test_concentration.py
+from matcher.comparison.histograms import Histograms, _same, holders, in_words
 from matcher.comparison.result import Concentration, Value
 from profiles.bits import all_members, pack, popcount, positions
 from profiles.columns import (
