@@ -235,7 +235,7 @@ def test_many_shards_with_values_of_their_own(monkeypatch: pytest.MonkeyPatch) -
         compared["times"] += 1
         return _same(one, other)
 
-    monkeypatch.setattr("matcher.comparison.concentration._same", same)
+    monkeypatch.setattr("matcher.comparison.histograms._same", same)
     random = Random(3)
     rows = [EMPTY | {"postal_code": f"{random.randrange(90_000):05}"} for _ in range(600)]
     count(rows, [0, 1] * 300, range(0, 600, 3))
