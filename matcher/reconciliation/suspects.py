@@ -12,9 +12,9 @@ import numpy as np
 from matcher.comparison.histograms import Histograms, holders
 from matcher.comparison.result import Concentration, Value
 from matcher.comparison.telling import g_statistic
+from matcher.possible import attributes_of
 from matcher.reconciliation.judged import Flags, Judged, compared
 from matcher.reconciliation.result import Asking, Code, Kind, Suspect
-from matcher.reconciliation.targeting import attributes_of
 from matcher.rule import Answered, Not, Or, Rule, in_ranges, one_of
 from matcher.survey import Survey
 from matcher.wording import Wording
@@ -144,8 +144,8 @@ def _pairs(judged: Judged, flags: Flags) -> Iterator[tuple[int, int]]:
 def _pointers(survey: Survey, attribute: str) -> tuple[str, ...]:
     """Where a survey asks for an attribute."""
     gates = [(clause.rule, clause.pointer) for clause in survey.gate]
-    found = [pointer for rule, pointer in survey.origins if attribute in attributes_of(rule)]
-    found = found or [pointer for rule, pointer in gates if attribute in attributes_of(rule)]
+    found = [pointer for rule, pointer in survey.origins if attribute in attributes_of([rule])]
+    found = found or [pointer for rule, pointer in gates if attribute in attributes_of([rule])]
     return tuple(dict.fromkeys(found))
 
 

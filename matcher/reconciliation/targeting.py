@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from matcher.bind import Rows, bind, combine, empty_rows, possible_rows
 from matcher.plan import Compound, Plan, Program, admits_rule
-from matcher.possible import leaves_of
-from matcher.rule import TRUE, Const, InIds, OneOf, Rule, TookPart, Truth
+from matcher.possible import attributes_of
+from matcher.rule import TRUE, Const, InIds, OneOf, TookPart, Truth
 from matcher.survey import Clause, Group, Quota, Reason, Survey
 from profiles.bits import Row, pack
 from profiles.codes import Numbers
@@ -45,12 +45,6 @@ def _opened(group: Group) -> Group:
 def _open(quota: Quota) -> Quota:
     groups = tuple(map(_opened, quota.groups))
     return replace(quota, live=True, remaining=max(quota.remaining, 1), groups=groups)
-
-
-def attributes_of(*rules: Rule) -> frozenset[str]:
-    """The attributes that rules ask for."""
-    leaves = leaves_of(rules)
-    return frozenset(leaf.attribute for leaf in leaves if not isinstance(leaf, InIds | TookPart))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +77,7 @@ class Targeting:
             for part in mine
         )
         self.plan = Plan(tuple(alone))
-        asked = [attributes_of(*(part.rule for part in mine)) for mine in parts]
+        asked = [attributes_of(part.rule for part in mine) for mine in parts]
         self.asking: dict[str, NDArray[np.bool_]] = {
             name: np.array([name in each for each in asked], np.bool_)
             for name in sorted(self.plan.attributes)
