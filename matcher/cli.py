@@ -161,8 +161,7 @@ def _count(
         print_counts(console, table, counts, surveys.rejected, seconds, limit=max_surveys)
     if not options.json:
         print_summary(console, worth_saying(surveys.diagnostics, options))
-    set_aside = any(finding.level is Level.ERROR for finding in surveys.diagnostics)
-    return 1 if options.strict and set_aside else 0
+    return 1 if options.refuses(surveys.diagnostics) else 0
 
 
 @app.command

@@ -19,7 +19,7 @@ from matcher.benching.comparison import Comparison
 from matcher.benching.report import benchmark_json, print_benchmark
 from matcher.benching.settings import Settings
 from matcher.benching.stages import run_benchmark
-from matcher.diagnostic import Diagnostic, Level
+from matcher.diagnostic import Diagnostic
 from matcher.options import (
     DEFAULTS,
     Options,
@@ -85,8 +85,7 @@ def bench(
     comparison = None if before is None else Comparison(before, after)
     findings = [] if comparison is None or limit is None else [*comparison.findings(limit)]
     _tell(after, comparison, findings, diagnostics, options)
-    set_aside = any(each.level is Level.ERROR for each in diagnostics)
-    return 1 if findings or (options.strict and set_aside) else 0
+    return 1 if findings or options.refuses(diagnostics) else 0
 
 
 def _file(name: str) -> Path:

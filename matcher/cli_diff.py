@@ -17,7 +17,7 @@ from matcher.comparison.result import Change, Difference
 from matcher.comparison.table import print_difference
 from matcher.comparison.thresholds import Threshold, read_threshold
 from matcher.destination import ParquetFile
-from matcher.diagnostic import Diagnostic, Level
+from matcher.diagnostic import Diagnostic
 from matcher.options import (
     DEFAULTS,
     Options,
@@ -181,5 +181,4 @@ def _stops(
         count: int = getattr(found.tally, each.change)
         of = f" of {found.tally.before:,} before" if each.percent else ""
         console.print(f"[red]{each.change}[/red]: {plural(count, 'pair')}{of}, more than {each}")
-    set_aside = any(each.level is Level.ERROR for each in _diagnostics(found))
-    return bool(exceeded) or (options.strict and set_aside)
+    return bool(exceeded) or options.refuses(_diagnostics(found))

@@ -55,8 +55,7 @@ def explain(
         for finding in findings:
             if finding.level is not Level.INFO:
                 print_finding(console, finding)
-    set_aside = any(each.level is Level.ERROR for each in surveys.diagnostics)
-    return 1 if options.strict and set_aside else 0
+    return 1 if options.refuses(surveys.diagnostics) else 0
 
 
 def _survey(surveys: Surveys, name: str) -> Survey:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from matcher.destination import Destination, ParquetFile, choose_destination
-from matcher.diagnostic import Level
 from matcher.options import (
     DEFAULTS,
     Options,
@@ -21,6 +19,7 @@ from matcher.options import (
     worth_saying,
     write_document,
 )
+from matcher.outputfile import check_apart
 from matcher.reconcile_report import print_reconciliation, reconciliation_json
 from matcher.reconciliation import reconcile as reconcile_log
 from matcher.report import print_summary
@@ -67,8 +66,8 @@ def reconcile(
         if not options.quiet:
             print_reconciliation(console, done.found, time.perf_counter() - began)
         print_summary(console, worth_saying(surveys.diagnostics, options))
-    set_aside = any(each.level is Level.ERROR for each in surveys.diagnostics)
-    return 1 if options.strict and (set_aside or done.found.set_aside) else 0
+    rows_set_aside = options.strict and done.found.set_aside
+    return 1 if rows_set_aside or options.refuses(surveys.diagnostics) else 0
 
 
 def _checked(destination: Destination | None, panel: Panel, log: Source) -> Path | None:
@@ -76,8 +75,5 @@ def _checked(destination: Destination | None, panel: Panel, log: Source) -> Path
     if not isinstance(destination, ParquetFile):
         return None
     destination.check_apart(panel)
-    for file in log.files:
-        with suppress(OSError):  # nothing is there yet
-            if destination.path.samefile(file):
-                raise InputError(f"{destination.path}: the output would replace the log")
+    check_apart(destination.path, log, "the log")
     return destination.path

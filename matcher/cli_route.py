@@ -72,8 +72,8 @@ def route(
     lines = _Lines(router, opened.mapping, limit, options, console)
     for number, line in _read_lines():
         write_document(orjson.dumps(lines.answer(number, line), option=orjson.OPT_APPEND_NEWLINE))
-    set_aside = any(finding.level is Level.ERROR for finding in surveys.diagnostics)
-    return 1 if options.strict and (set_aside or lines.failed) else 0
+    failed = options.strict and lines.failed
+    return 1 if failed or options.refuses(surveys.diagnostics) else 0
 
 
 def _read_lines() -> Iterator[tuple[int, bytes]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from matcher.matches import Matches, PanelCounts
-from matcher.outputfile import check_output
+from matcher.outputfile import check_apart, check_output
 from profiles.errors import InputError
 from profiles.location import Location
 from profiles.panel import Panel
@@ -23,12 +22,7 @@ class ParquetFile:
     def check_apart(self, panel: Panel) -> None:
         """Refuse to write over the members, or the history, that are being read."""
         for what, source in panel.sources.items():
-            for file in source.files:
-                with suppress(OSError):  # nothing is there yet
-                    if self.path.samefile(file):
-                        raise InputError(
-                            f"{self.path}: the output would replace the panel's {what}"
-                        )
+            check_apart(self.path, source, f"the panel's {what}")
 
     def write(self, matches: Matches) -> PanelCounts:
         """Write all rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -79,6 +80,10 @@ class Options:
         if self.workers is None and hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return self.workers or os.cpu_count() or 1
+
+    def refuses(self, findings: Iterable[Diagnostic]) -> bool:
+        """Whether `--strict` ends with status 1: a survey is set aside."""
+        return self.strict and any(each.level is Level.ERROR for each in findings)
 
 
 DEFAULTS = Options()

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from profiles.errors import InputError, system_reason
+from profiles.sources import Source
 
 
 def check_output(path: Path, suffix: str) -> Path:
@@ -22,6 +23,14 @@ def check_output(path: Path, suffix: str) -> Path:
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {system_reason(error)}") from None
     return path
+
+
+def check_apart(path: Path, source: Source, what: str) -> None:
+    """Refuse to write over what is being read."""
+    for file in source.files:
+        with suppress(OSError):  # nothing is there yet
+            if path.samefile(file):
+                raise InputError(f"{path}: the output would replace {what}")
 
 
 @contextmanager

@@ -10,11 +10,13 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from profiles.fast import Engine
+from tests.strategies import write_collections
 
 _NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors]
 
@@ -39,6 +41,14 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder with the collections that generated payloads name."""
+    with tempfile.TemporaryDirectory() as name:
+        write_collections(Path(name) / "collections")
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from profiles import InputError, PanelMapping
 from profiles.panel import open_panel
 from profiles.panelfile import parse_panel
 from tests.commandline import PANEL, put, put_panel
-from tests.strategies import Variation, payload, rfg, variations, write_collections
+from tests.strategies import Variation, payload, rfg, variations
 from tests.test_payload import PAYLOADS, STRANGE, Json, named, places, replaced
 
 NOTICE: dict[str, Json] = {
@@ -52,13 +51,6 @@ def mapping(tmp_path_factory: pytest.TempPathFactory) -> PanelMapping:
     (folder / "lists").mkdir()
     text = PANEL + '[collections]\nfolder = "lists"\n[history]\nsource = "h.parquet"\n'
     return open_panel(put_panel(folder, text)).mapping
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        write_collections(Path(name) / "collections")
-        yield Path(name)
 
 
 def surveys_of(changes: Changes) -> list[Survey]:

@@ -6,7 +6,6 @@ the same by that, too.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -39,7 +38,6 @@ from tests.strategies import (
     members_with_history,
     payload,
     variations,
-    write_collections,
 )
 from tests.test_engines_agree import load
 
@@ -56,13 +54,6 @@ def _small() -> Iterator[None]:
         patch.setattr("matcher.comparison.measure._TOGETHER", 1 << 11)
         patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        write_collections(Path(name) / "collections")
-        yield Path(name)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ are written to Parquet and read as the program reads them.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +33,6 @@ from tests.strategies import (
     members_with_history,
     payload,
     variations,
-    write_collections,
 )
 
 
@@ -46,13 +44,6 @@ def _small_shards_and_lists() -> Iterator[None]:
         patch.setattr("matcher.sharding.SHARD_MEMBERS", 128)
         patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        write_collections(Path(name) / "collections")
-        yield Path(name)
 
 
 def load(

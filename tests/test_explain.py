@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable
 from dataclasses import replace
 from itertools import combinations
 from math import comb
@@ -43,7 +42,6 @@ from tests.strategies import (
     members_with_history,
     payload,
     variations,
-    write_collections,
 )
 from tests.test_conformance import each_judged, survey_of
 
@@ -293,13 +291,6 @@ def test_only_what_the_verdict_hangs_on_is_asked() -> None:
 
 
 # --- payloads as marketplaces send them
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        write_collections(Path(name) / "collections")
-        yield Path(name)
 
 
 def load(

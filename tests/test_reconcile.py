@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -45,17 +45,9 @@ from tests.strategies import (
     members,
     payload,
     variations_without_history,
-    write_collections,
 )
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        write_collections(Path(name) / "collections")
-        yield Path(name)
 
 
 def reconciled(folder: Path, panel: Panel, surveys: Surveys, rows: Sequence[Row]) -> Reconciled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +37,6 @@ from tests.strategies import (
     members_with_history,
     payload,
     variations,
-    write_collections,
 )
 
 WHETHER = (Answered, Unusable)
@@ -61,13 +59,6 @@ def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr("matcher.routing.conditions._ROOM", 1 << 21 if rows > 1 else 0)
         patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name:
-        write_collections(Path(name) / "collections")
-        yield Path(name)
 
 
 @dataclass
