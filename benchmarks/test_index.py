@@ -22,7 +22,6 @@ from benchmarks.case import AS_OF, Case, write_case
 from benchmarks.once import STREAMED, WORKERS
 from benchmarks.summary import Summary
 from matcher.plan import Plan
-from profiles.indexing import build_index, update_index
 from profiles.panel import open_panel
 from profiles.sources import open_source
 
@@ -38,13 +37,13 @@ def seconds(job: Callable[[], object]) -> float:
 
 def test_build(case: Case, plan: Plan, summary: Summary, tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    build_index(open_panel(case.panel, AS_OF), folder)
+    open_panel(case.panel, AS_OF).write_index(folder)
     expected = plan.match(open_panel(case.panel, AS_OF)).counts()
     assert plan.match(open_panel(folder, AS_OF)).counts() == expected
     ratios, rates = [], []
     for _ in range(ROUNDS):
         reading = seconds(lambda: pq.read_table(case.members, use_threads=False))
-        building = seconds(lambda: build_index(open_panel(case.panel, AS_OF), folder))
+        building = seconds(lambda: open_panel(case.panel, AS_OF).write_index(folder))
         ratios.append(building / reading)
         rates.append(summary.members / building)
     summary.facts["index: building, against reading the Parquet"] = (
@@ -73,8 +72,8 @@ def test_update(case: Case, plan: Plan, summary: Summary, tmp_path: Path) -> Non
     for number in range(ROUNDS):
         folder = tmp_path / f"index-{number}"
         panel = open_panel(case.panel, AS_OF)
-        building = seconds(lambda: build_index(panel, folder))  # noqa: B023
-        updating = seconds(lambda: update_index(panel, folder, changes))  # noqa: B023
+        building = seconds(lambda: panel.write_index(folder))  # noqa: B023
+        updating = seconds(lambda: panel.update_index(folder, changes))  # noqa: B023
         assert plan.match(open_panel(folder, AS_OF)).counts() == expected
         ratios.append(updating / building)
     summary.facts[f"index: taking in {CHANGED:,} changed members, against building"] = (
@@ -95,7 +94,7 @@ def large_case(members: int, root: Path) -> Case:
 def test_match_many(plan: Plan, summary: Summary, pytestconfig: pytest.Config) -> None:
     members = pytestconfig.getoption("--many")
     case = large_case(members, pytestconfig.rootpath)
-    build_index(open_panel(case.panel, AS_OF), case.panel.parent / "index")
+    open_panel(case.panel, AS_OF).write_index(case.panel.parent / "index")
     counts = plan.match(open_panel(case.panel, AS_OF)).counts()
     expected = sum(quota.assigned for survey in counts.surveys for quota in survey.quotas)
     runs = [in_a_fresh_process("indexed", case, pytestconfig.rootpath) for _ in range(ROUNDS)]

@@ -65,7 +65,6 @@ from matcher.usage import (
 )
 from profiles.check import number_lists
 from profiles.errors import InputError
-from profiles.indexing import build_index, update_index
 from profiles.location import Location
 from profiles.panel import open_members, open_panel
 from profiles.sources import open_source
@@ -194,9 +193,9 @@ def index(
     began = time.perf_counter()
     if update:
         changed = open_members(opened.file, changed_rows) if changed_rows else None
-        done = update_index(opened, output, changed, open_source(deleted) if deleted else None)
+        done = opened.update_index(output, changed, open_source(deleted) if deleted else None)
     else:
-        done = build_index(opened, output)
+        done = opened.write_index(output)
     if options.json:
         write_document(index_json(done))
     elif not options.quiet:

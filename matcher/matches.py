@@ -33,9 +33,10 @@ from matcher.bind import Bound, bind, empty_rows, possible_rows
 from matcher.choice import Choice, How, QuotaKey, make_choice
 from matcher.evaluate import Verdict
 from matcher.limit import Limit
-from matcher.plan import Plan
+from matcher.plan import Program, compile_surveys
 from matcher.rows import RowMaker, schema_for, write_parquet
 from matcher.sharding import in_order, shard_members
+from matcher.survey import Survey
 from matcher.tables import write_table
 from profiles.bits import WORD, Row, Rows, positions
 from profiles.errors import InputError
@@ -118,7 +119,7 @@ class Matches:
 
     def __init__(
         self,
-        plan: Plan,
+        program: Program,
         panel: Panel,
         how: How,
         seed: int,
@@ -129,8 +130,8 @@ class Matches:
         engine: Engine = "auto",
         progress: Progress | None = None,
     ) -> None:
-        check_asked(plan.attributes, bool(plan.history), panel)
-        self.plan = plan
+        check_asked(program.attributes, bool(program.history), panel)
+        self.program = program
         self.panel = panel
         self._how = how
         self._seed = seed
@@ -138,14 +139,19 @@ class Matches:
             raise InputError("a member must be given at least 1 survey")
         self._uncertain = uncertain
         self._limit: Limit | None = None
-        if max_surveys is not None and max_surveys < len(plan.surveys):
-            self._limit = Limit(plan.program, max_surveys)
+        if max_surveys is not None and max_surveys < len(program.surveys):
+            self._limit = Limit(program, max_surveys)
         self._workers = max(workers, 1)
         self._engine: Engine = engine
         self._progress = progress
         self._counts: PanelCounts | None = None
         self._executor: Executor | None = None
         self._spare_rows: deque[tuple[Rows, Rows]] = deque()
+
+    @property
+    def surveys(self) -> tuple[Survey, ...]:
+        """The surveys that are matched, in the plan's order."""
+        return tuple(compiled.survey for compiled in self.program.surveys)
 
     def counts(self) -> PanelCounts:
         """Members counted by survey and quota, without a list of them."""
@@ -157,7 +163,7 @@ class Matches:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow record batches, in the columns of the Parquet output."""
-        maker = RowMaker(self.plan.program, schema_for(self.panel))
+        maker = RowMaker(self.program, schema_for(self.panel))
         for shard, exact, maybe in self._run():
             make = partial(maker.batch, shard, exact, maybe)
             for _, batch in in_order(make, maker.tiles(shard), self._workers):
@@ -202,32 +208,32 @@ class Matches:
         return self._positions(survey, uncertain=True)
 
     def _positions(self, name: str, *, uncertain: bool) -> BitMap:
-        found = [survey for survey in self.plan.surveys if survey.name == name]
-        if not found:
+        survey = next((each for each in self.surveys if each.name == name), None)
+        if survey is None:
             raise InputError(f"the plan has no survey `{name}`")
-        plan = Plan((found[0],))
-        executor = Executor(plan.program, make_choice(How.FIRST, 0))
+        program = compile_surveys((survey,))
+        executor = Executor(program, make_choice(How.FIRST, 0))
         members = BitMap()
-        for shard in self.panel.shards(plan.attributes, self._shard_members(), plan.history):
-            bound = bind(plan.program, shard, empty_rows(plan.program, shard.size))
-            exact = Assigned.empty(plan.program, shard.size)
+        for shard in self.panel.shards(program.attributes, self._shard_members(), program.history):
+            bound = bind(program, shard, empty_rows(program, shard.size))
+            exact = Assigned.empty(program, shard.size)
             executor.assign(bound, shard, exact)
             if uncertain:
-                maybe = Assigned.empty(plan.program, shard.size)
+                maybe = Assigned.empty(program, shard.size)
                 executor.assign_uncertain(bound, shard, exact, maybe)
                 exact = maybe
-            members |= BitMap(_places(exact.who(plan.program)[0], shard))
+            members |= BitMap(_places(exact.who(program)[0], shard))
         return members
 
     def _shard_members(self) -> int:
-        program = self.plan.program
+        program = self.program
         rows = len(program.registers) + len(program.slots) + len(program.surveys)
         return shard_members(rows, self.panel, self._workers)
 
     def _work(self) -> int:
         """How many words all results take, where the number of members is known."""
         members = self.panel.known_members or 0
-        return members // WORD * len(self.plan.program.slots)
+        return members // WORD * len(self.program.slots)
 
     def _run(self, *, rows: bool = True) -> Iterator[tuple[Shard, Assigned, Assigned | None]]:
         """Evaluate every shard, in order; counts are there when all are done.
@@ -236,7 +242,7 @@ class Matches:
         have been already.
         """
         executor = self._make_executor()
-        program = self.plan.program
+        program = self.program
         totals = Counts.zero(program)
         size = self._shard_members()
         rooms: deque[list[Assigned]] = deque()
@@ -249,7 +255,7 @@ class Matches:
                 room = [executor.room(size, kept=rows) for _ in range(1 + self._uncertain)]
             return self._evaluate(executor, shard, room), room
 
-        shards = self.panel.shards(self.plan.attributes, size, self.plan.history)
+        shards = self.panel.shards(self.program.attributes, size, self.program.history)
         total = self.panel.known_members
         for shard, (counts, room) in in_order(work, shards, self._workers):
             exact, *maybe = (each.room_for(shard.size) for each in room)
@@ -262,7 +268,7 @@ class Matches:
         self._counts = self._summary(totals, members)
 
     def _evaluate(self, executor: Executor, shard: Shard, room: list[Assigned]) -> Counts:
-        program = self.plan.program
+        program = self.program
         exact, *maybe = (each.room_for(shard.size) for each in room)
         counts = Counts.zero(program)
         with self._bound(shard) as bound:
@@ -284,7 +290,7 @@ class Matches:
         """The plan's rows on a shard: kept with it for the next time while all of them stay few,
         else written over those of a shard before.
         """
-        program = self.plan.program
+        program = self.program
         rows_so_far = (shard.first + shard.size) // 8 * len(program.registers) * 2
         if self.panel.resident and rows_so_far <= _KEPT:
             yield bind(program, shard)
@@ -302,19 +308,21 @@ class Matches:
     def _make_executor(self) -> Executor:
         """The executor, with the panel counted first where the choice rests on it."""
         if self._executor is None:
-            self._executor = Executor(self.plan.program, self.choice(), self._engine)
+            self._executor = Executor(self.program, self.choice(), self._engine)
             kernels("matcher.kernel", self._work(), self._engine)
         return self._executor
 
     def _eligible_by_quota(self) -> dict[QuotaKey, int]:
-        program = self.plan.program
+        program = self.program
         totals = np.zeros(len(program.slots), np.int64)
 
         def work(shard: Shard) -> NDArray[np.int64]:
             with self._bound(shard) as bound:
                 return count_eligible(program, bound, shard, self._engine)
 
-        shards = self.panel.shards(self.plan.attributes, self._shard_members(), self.plan.history)
+        shards = self.panel.shards(
+            self.program.attributes, self._shard_members(), self.program.history
+        )
         for _, counted in in_order(work, shards, self._workers):
             totals += counted
         return {
@@ -326,7 +334,7 @@ class Matches:
 
     def _summary(self, totals: Counts, members: int) -> PanelCounts:
         surveys = []
-        for number, compiled in enumerate(self.plan.program.surveys):
+        for number, compiled in enumerate(self.program.surveys):
             quotas = tuple(
                 QuotaCounts(
                     slot.ids,

@@ -90,13 +90,32 @@ class Compiled:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """What the executors run: registers and compiled surveys."""
 
     registers: tuple[Literal | Compound, ...]
     surveys: tuple[Compiled, ...]
     slots: tuple[Slot, ...]
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The panel attributes that the program asks for."""
+        return frozenset(
+            leaf.attribute
+            for leaf in self._leaves
+            if not isinstance(leaf, InIds | TookPart | Const)
+        )
+
+    @cached_property
+    def history(self) -> frozenset[Asked]:
+        """What the program asks of participation history."""
+        found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
+        return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
+
+    @property
+    def _leaves(self) -> Iterator[Leaf | Const]:
+        return (each.leaf for each in self.registers if isinstance(each, Literal))
 
 
 @dataclass(frozen=True)
@@ -112,26 +131,17 @@ class Plan:
     @cached_property
     def program(self) -> Program:
         """The registers and conjunctions that executors run."""
-        return _Compiler().program(self.surveys)
-
-    @cached_property
-    def attributes(self) -> frozenset[str]:
-        """The panel attributes that the plan asks for."""
-        return frozenset(
-            leaf.attribute
-            for leaf in self._leaves
-            if not isinstance(leaf, InIds | TookPart | Const)
-        )
-
-    @cached_property
-    def history(self) -> frozenset[Asked]:
-        """What the plan asks of participation history."""
-        found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
-        return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
+        return compile_surveys(self.surveys)
 
     @property
-    def _leaves(self) -> Iterator[Leaf | Const]:
-        return (each.leaf for each in self.program.registers if isinstance(each, Literal))
+    def attributes(self) -> frozenset[str]:
+        """The panel attributes that the plan asks for."""
+        return self.program.attributes
+
+    @property
+    def history(self) -> frozenset[Asked]:
+        """What the plan asks of participation history."""
+        return self.program.history
 
     def match(
         self,
@@ -158,7 +168,7 @@ class Plan:
         from matcher.matches import Matches
 
         return Matches(
-            self,
+            self.program,
             panel,
             How(choose),
             seed,
@@ -187,6 +197,11 @@ def compile(surveys: Surveys | Iterable[Survey]) -> Plan:  # noqa: A001
         plan = Plan(tuple(surveys))
     _ = plan.program
     return plan
+
+
+def compile_surveys(surveys: Iterable[Survey]) -> Program:
+    """Compile surveys into what executors run, sharing every register among them."""
+    return _Compiler().program(surveys)
 
 
 def fits_rule(quota: Quota) -> Rule:

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ from profiles.index import (
 )
 from profiles.indexfolder import locked, sweep
 from profiles.manifest import digest, write_manifest
-from profiles.panel import Panel
+from profiles.panelfile import PanelFile
 from profiles.schema import Kind
 from profiles.shardfile import ShardFile, write_shard
 from profiles.shards import SHARD_MEMBERS, EncodedShard, ShardReader, id_columns
@@ -56,16 +57,18 @@ class Indexed:
     size: int
 
 
-def build_index(panel: Panel, folder: Path) -> Indexed:
-    """Write the whole panel as an index, in place of the one that may stand there.
+def build_index(file: PanelFile, source: Source, as_of: date, folder: Path) -> Indexed:
+    """Write all members of a source as an index, in place of the one that may stand there.
 
-    It changes when all is written; raises InputError where that cannot be.
+    `source` has a row for every member, as `file` describes them on the day `as_of`. The folder
+    changes when all is written; raises InputError where that cannot be.
     """
+    member_id = file.schema.member_id
     with locked(folder):
-        writer = _Writer(panel, folder, None)
-        unique = UniqueIds(panel.source, panel.schema.member_id)
-        for shard in writer.read(panel.source, whole=True):
-            unique.add(shard.ids[panel.schema.member_id])
+        writer = _Writer(file, source, as_of, folder, None)
+        unique = UniqueIds(source, member_id)
+        for shard in writer.read(source, whole=True):
+            unique.add(shard.ids[member_id])
             writer.write(shard)
         unique.check()
         writer.merge()
@@ -73,34 +76,39 @@ def build_index(panel: Panel, folder: Path) -> Indexed:
 
 
 def update_index(
-    panel: Panel, folder: Path, changes: Source | None = None, deleted: Source | None = None
+    file: PanelFile,
+    source: Source,
+    as_of: date,
+    folder: Path,
+    changes: Source | None = None,
+    deleted: Source | None = None,
 ) -> Indexed:
     """Take changed, new and deleted members into an index; where there is none, build it.
 
     `changes` has the rows of changed and new members, `deleted` the ids of those who are gone.
-    Without either the panel's own source is compared by its `updated_at` column. Raises InputError
-    where they do not go together with the index, which then stays as it is.
+    Without either all members, in `source`, are compared by its `updated_at` column. Raises
+    InputError where they do not go together with the index, which then stays as it is.
     """
     if not is_index(folder):
         if changes is not None or deleted is not None:
             raise InputError(f"{folder}: no index yet that changes could be taken into")
-        return build_index(panel, folder)
+        return build_index(file, source, as_of, folder)
     with locked(folder):
         index = open_index(folder)
-        if index.body["encoding"] != encoding(panel.file):
+        if index.body["encoding"] != encoding(file):
             raise InputError(
-                f"{folder}: {panel.file.path} declares other attributes or columns than the index "
+                f"{folder}: {file.path} declares other attributes or columns than the index "
                 "was built of; build it anew, without --update"
             )
-        writer = _Writer(panel, folder, index)
-        column = panel.schema.member_id
+        writer = _Writer(file, source, as_of, folder, index)
+        column = file.schema.member_id
         kind = index.schema().field(column).type
         if changes is None and deleted is None:
             known = _joined([each.data.column(0) for each in index.batches([column])], kind)
-            source = _compared(panel, index, known)
-            taken = list(writer.read(source, whole=True))
-            _check_unique(panel.source, column, source.ids)
-            there = _joined(source.ids, kind)
+            newer = _compared(file, source, index, known)
+            taken = list(writer.read(newer, whole=True))
+            _check_unique(source, column, newer.ids)
+            there = _joined(newer.ids, kind)
             gone = known.filter(pc.invert(pc.is_in(known, value_set=there)))
         else:
             taken = list(writer.read(changes, whole=False)) if changes is not None else []
@@ -120,14 +128,18 @@ def update_index(
 class _Writer:
     """Writes the shards of one index after those that it has, then the manifest of all."""
 
-    def __init__(self, panel: Panel, folder: Path, index: Index | None) -> None:
-        self._panel = panel
+    def __init__(
+        self, file: PanelFile, source: Source, as_of: date, folder: Path, index: Index | None
+    ) -> None:
+        self._file = file
+        self._source = source
+        self._as_of = as_of
         self._folder = folder
         self._shards = list(index.shards) if index else []
         self._watermark = read_watermark(index.body["updated_at"]) if index else None
-        schema = (index or panel.source).schema()
+        schema = (index or source).schema()
         self._id_types = {
-            name: id_type(schema.field(name).type) for name in id_columns(panel.mapping)
+            name: id_type(schema.field(name).type) for name in id_columns(file.mapping)
         }
 
     @property
@@ -137,7 +149,7 @@ class _Writer:
 
     def read(self, source: Source, *, whole: bool) -> Iterator[EncodedShard]:
         """Every shard of a source; of one that has all changes the latest is noted."""
-        file = self._panel.file
+        file = self._file
         raw = [file.updated_at] if whole and file.updated_at else []
         reader = ShardReader(file.mapping, source)
         for shard in reader.read(file.schema.attributes, SHARD_MEMBERS, raw=raw):
@@ -165,7 +177,7 @@ class _Writer:
             return 0
         before = self.members
         for place, shard in enumerate(self._shards):
-            mine = shard.file.ids()[self._panel.schema.member_id]
+            mine = shard.file.ids()[self._file.schema.member_id]
             found = pc.is_in(mine, value_set=ids).to_numpy(zero_copy_only=False)
             dead = shard.dead | BitMap(np.flatnonzero(found))
             self._shards[place] = replace(shard, dead=dead)
@@ -185,31 +197,31 @@ class _Writer:
                 fits = one.members + other.members <= SHARD_MEMBERS
                 if not fits or (2 * other.members < one.members and not _wasteful(one)):
                     break
-                kept[-2:] = [self._written(merged(self._panel.schema, (one, other)))]
+                kept[-2:] = [self._written(merged(self._file.schema, (one, other)))]
         self._shards = [
-            self._written(merged(self._panel.schema, (shard,))) if _wasteful(shard) else shard
+            self._written(merged(self._file.schema, (shard,))) if _wasteful(shard) else shard
             for shard in kept
             if shard.members
         ]
 
     def finish(self, new: int, changed: int = 0, deleted: int = 0) -> Indexed:
         """Replace the manifest, and drop the files that it no longer names."""
-        panel, folder = self._panel, self._folder
+        file, folder = self._file, self._folder
         number_lists = {
             name
             for shard in self._shards
             for name, column in shard.description["columns"].items()
-            if panel.schema.attributes[name].kind is Kind.NUMBER
+            if file.schema.attributes[name].kind is Kind.NUMBER
             and column["form"] in ("rows", "lists")
         }
         body = {
-            "as_of": panel.as_of.isoformat(),
-            "source": panel.source.name,
+            "as_of": self._as_of.isoformat(),
+            "source": self._source.name,
             "members": self.members,
-            "panel": panel.file.tables,
-            "panel_file": os.path.relpath(panel.file.path.resolve(), folder.resolve()),
-            "mapping": digest(panel.file.tables.get("marketplaces", {})),
-            "encoding": encoding(panel.file),
+            "panel": file.tables,
+            "panel_file": os.path.relpath(file.path.resolve(), folder.resolve()),
+            "mapping": digest(file.tables.get("marketplaces", {})),
+            "encoding": encoding(file),
             "updated_at": write_watermark(self._watermark),
             "ids": {name: str(kind) for name, kind in self._id_types.items()},
             "number_lists": sorted(number_lists),
@@ -227,17 +239,17 @@ def _wasteful(shard: StoredShard) -> bool:
     return 2 * len(shard.dead) > shard.file.rows
 
 
-def _compared(panel: Panel, index: Index, known: pa.Array) -> ChangedRows:
-    """The rows of the panel's own source that are newer than the index."""
-    column = panel.file.updated_at
+def _compared(file: PanelFile, source: Source, index: Index, known: pa.Array) -> ChangedRows:
+    """The rows of all members that are newer than the index."""
+    column = file.updated_at
     if column is None:
-        instead = "" if panel.file.layout == "long" else ", or name its column `updated_at`"
+        instead = "" if file.layout == "long" else ", or name its column `updated_at`"
         raise InputError(
-            f"{panel.file.path}: panel: nothing says when a row was changed; give the changed "
+            f"{file.path}: panel: nothing says when a row was changed; give the changed "
             f"rows with --changes{instead}"
         )
     watermark = read_watermark(index.body["updated_at"])
-    return ChangedRows(panel.source, panel.schema.member_id, column, watermark, known)
+    return ChangedRows(source, file.schema.member_id, column, watermark, known)
 
 
 def _joined(arrays: list[pa.Array], kind: pa.DataType) -> pa.Array:

@@ -28,6 +28,7 @@ from profiles.history import History, Positions
 from profiles.idlists import Collections
 from profiles.ids import UniqueIds, hash_ids
 from profiles.index import Index, open_index
+from profiles.indexing import Indexed, build_index, update_index
 from profiles.location import Location
 from profiles.long import open_long
 from profiles.mapping import PanelMapping
@@ -181,6 +182,22 @@ class Panel:
         Raises InputError where they cannot be.
         """
         return find_member(self.source, self.mapping, member_id)
+
+    def write_index(self, folder: str | Path) -> Indexed:
+        """Write the panel as an index, in place of the one that may stand in the folder.
+
+        Raises InputError where that cannot be; the folder is then as it was.
+        """
+        return build_index(self.file, self.source, self.as_of, Path(folder))
+
+    def update_index(
+        self, folder: str | Path, changes: Source | None = None, deleted: Source | None = None
+    ) -> Indexed:
+        """Take changed, new and deleted members into an index; where there is none, write it.
+
+        As `profiles.index.update_index` has it, of this panel's file, source and day.
+        """
+        return update_index(self.file, self.source, self.as_of, Path(folder), changes, deleted)
 
     def shards(
         self,

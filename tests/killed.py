@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from profiles.indexing import build_index, update_index
 from profiles.panel import open_panel
 from profiles.sources import open_source
 
@@ -27,10 +26,10 @@ def write(folder: Path, index: Path, how: str) -> None:
     """Build the index anew, or update it."""
     panel = open_panel(folder / "new.toml")
     if how == "build":
-        build_index(panel, index)
+        panel.write_index(index)
         return
     changes, gone = (open_source(folder / f"{name}.parquet") for name in ("changes", "gone"))
-    update_index(panel, index, changes, gone)
+    panel.update_index(index, changes, gone)
 
 
 def _kill_at(number: int, index: Path) -> None:

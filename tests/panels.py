@@ -13,7 +13,6 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from profiles.index import is_index
-from profiles.indexing import build_index
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import PanelFile
 from profiles.schema import Attribute, Kind, Schema
@@ -71,7 +70,7 @@ def write_csv(schema: Schema, members: Sequence[Row], folder: Path) -> Path:
 def write_index(file: PanelFile, members: Sequence[Row], folder: Path) -> Path:
     """An index of Parquet."""
     source = open_source(write_parquet(file.schema, members, folder))
-    build_index(Panel(file, source, date.min), folder / "index")
+    Panel(file, source, date.min).write_index(folder / "index")
     return folder / "index"
 
 

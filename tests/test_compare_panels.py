@@ -23,7 +23,6 @@ import matcher
 from matcher.comparison.compare import compare
 from matcher.comparison.result import Change
 from matcher.survey import Surveys
-from profiles.indexing import build_index, update_index
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel
 from profiles.participation import read_participation
@@ -250,9 +249,9 @@ def deleted(folder: Path, *ids: str) -> Any:
 
 def test_an_index_from_which_members_were_deleted(tmp_path: Path) -> None:
     panel = panel_of(tmp_path)
-    build_index(panel, tmp_path / "index")
+    panel.write_index(tmp_path / "index")
     old = open_panel(tmp_path / "index", DAY)
-    update_index(panel, tmp_path / "index", deleted=deleted(tmp_path, "m1"))
+    panel.update_index(tmp_path / "index", deleted=deleted(tmp_path, "m1"))
     new = open_panel(tmp_path / "index", DAY)
     surveys = surveys_of(panel, tmp_path, CHANGED)
     (row,) = compare(surveys, surveys, old, new)
@@ -261,8 +260,8 @@ def test_an_index_from_which_members_were_deleted(tmp_path: Path) -> None:
 
 def test_an_index_without_members_and_a_panel_without_any(tmp_path: Path) -> None:
     panel = panel_of(tmp_path)
-    build_index(panel, tmp_path / "index")
-    update_index(panel, tmp_path / "index", deleted=deleted(tmp_path, *MEMBERS["member_id"]))
+    panel.write_index(tmp_path / "index")
+    panel.update_index(tmp_path / "index", deleted=deleted(tmp_path, *MEMBERS["member_id"]))
     nobody = pa.table(MEMBERS).slice(0, 0)
     empty = panel_of(tmp_path / "empty", nobody)
     surveys = surveys_of(panel, tmp_path, CHANGED)

@@ -49,7 +49,7 @@ def test_the_changed_payloads_take_a_region_out_of_a_large_survey() -> None:
     region = pq.read_table(DEMO / "members.parquet").column("region")
     assert len(lost) > 1000
     assert set(region.take(pa.array(list(lost))).to_pylist()) == {"south"}
-    names = [{survey.name for survey in each.plan.surveys} for each in (before, after)]
+    names = [{survey.name for survey in each.surveys} for each in (before, after)]
     assert names[0] ^ names[1] == {"dynata:20121", "toluna:2510016/791016"}
     for alike in ("dynata:20108", "dynata:20104"):
         assert before.eligible(alike) == after.eligible(alike)

@@ -17,7 +17,6 @@ import matcher
 from matcher.plan import Plan
 from profiles.errors import InputError
 from profiles.indexfolder import locked
-from profiles.indexing import build_index
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import read_panel_file
 from profiles.sources import open_source
@@ -71,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         pq.write_table(of, tmp_path / f"{name}.parquet")
         put(tmp_path, f"{name}.toml", PANEL.replace("members.parquet", f"{name}.parquet"))
-    build_index(open_panel(tmp_path / "old.toml"), tmp_path / "index")
+    open_panel(tmp_path / "old.toml").write_index(tmp_path / "index")
     return tmp_path
 
 
@@ -144,7 +143,7 @@ def test_readers_see_one_index_or_the_other_while_they_are_replaced(
     for reader in readers:
         reader.start()
     for number in range(16):
-        build_index(panels[1 - number % 2], index)
+        panels[1 - number % 2].write_index(index)
     done.set()
     for reader in readers:
         reader.join()
@@ -162,4 +161,4 @@ def test_one_process_writes_at_a_time(folder: Path) -> None:
             with pytest.raises(InputError, match="another process is writing the index"):
                 write(folder, index, how)
         assert before == (members(open_panel(index)), files(index))
-    build_index(open_panel(folder / "new.toml"), index)
+    open_panel(folder / "new.toml").write_index(index)

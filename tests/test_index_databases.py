@@ -13,7 +13,6 @@ import pytest
 
 from profiles.errors import InputError
 from profiles.index import Index, open_index
-from profiles.indexing import build_index, update_index
 from profiles.panel import Panel, open_panel
 from tests.stores import put_duckdb, put_postgres
 
@@ -95,7 +94,7 @@ def test_what_has_changed_is_found(
     rng, now = Random(seed), START
     rows = [made(rng, number, now + timedelta(seconds=number % 7)) for number in range(60)]
     folder = tmp_path / "index"
-    build_index(put(rows), folder)
+    put(rows).write_index(folder)
     assert held(open_index(folder)) == expected(rows)
     for round_ in range(3):
         now += timedelta(days=1)
@@ -112,7 +111,7 @@ def test_what_has_changed_is_found(
             for number in range(5)
         ]
         rows = [*kept, *new]
-        done = update_index(put(rows), folder)
+        done = put(rows).update_index(folder)
         assert held(open_index(folder)) == expected(rows)
         assert (done.members, done.new, done.deleted) == (len(rows), len(new), deleted)
         assert done.changed >= len(changed)
@@ -122,10 +121,10 @@ def test_a_column_of_another_type_than_the_changes_seen(
     put: Callable[[list[Row]], Panel], tmp_path: Path
 ) -> None:
     rows = [made(Random(0), number, START) for number in range(3)]
-    build_index(put(rows), tmp_path / "index")
+    put(rows).write_index(tmp_path / "index")
     panel = put(rows)
     text = (tmp_path / "panel.toml").read_text().replace('"changed"', '"hobbies"')
     (tmp_path / "panel.toml").write_text(text)
     panel = open_panel(tmp_path / "panel.toml", AS_OF)
     with pytest.raises(InputError, match="build it anew, without --update"):
-        update_index(panel, tmp_path / "index")
+        panel.update_index(tmp_path / "index")

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 import matcher
 from matcher.choice import How
 from matcher.evaluate import Verdict
-from profiles.indexing import Indexed, build_index, update_index
+from profiles.indexing import Indexed
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel
 from profiles.sources import FileSource, open_source
@@ -198,7 +198,7 @@ class Indexing(RuleBasedStateMachine):
 
     @rule()
     def build(self) -> None:
-        done = build_index(self.panel(), self.index)
+        done = self.panel().write_index(self.index)
         assert (done.new, done.changed, done.deleted) == (len(self.members), 0, 0)
         self.watermark = latest(self.members, None)
 
@@ -219,8 +219,7 @@ class Indexing(RuleBasedStateMachine):
         self.now += 1
         changed = self.fresh(said, touched, self.now)
         changes = self.write("changes", list(changed.values())) if touched else None
-        done = update_index(
-            Panel(self.file, self.write("members", []), DAYS[0]),
+        done = Panel(self.file, self.write("members", []), DAYS[0]).update_index(
             self.index,
             changes,
             self.write_ids(deleted + unknown, ids_as_csv) if deleted or not touched else None,
@@ -272,7 +271,7 @@ class Indexing(RuleBasedStateMachine):
             if name not in self.members or self.may_be_newer(row["changed"])
         }
         source = self.write("members", list(there.values()))
-        done = update_index(Panel(self.file, source, DAYS[0]), self.index)
+        done = Panel(self.file, source, DAYS[0]).update_index(self.index)
         self.take(taken, deleted, done)
         times = [row["changed"] for _, row in taken.values() if row["changed"] is not None]
         self.watermark = max(

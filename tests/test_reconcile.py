@@ -29,7 +29,6 @@ from matcher.reconciliation.targeting import Targeting, targeting_of
 from matcher.rule import UNKNOWN, And, Const, InIds, Not, Or, Rule, TookPart, Truth
 from matcher.survey import Group, Survey, Surveys
 from profiles.bits import flags_of
-from profiles.indexing import build_index
 from profiles.mapping import PanelMapping
 from profiles.panel import Panel, open_panel
 from profiles.panelfile import parse_panel, read_panel_file
@@ -86,7 +85,7 @@ def test_what_we_would_have_said(
     panel = open_members(file, folder / "members.parquet", AS_OF)
     if as_index:
         with tempfile.TemporaryDirectory() as name:
-            build_index(panel, Path(name) / "index")
+            panel.write_index(Path(name) / "index")
             check_rows(folder, open_panel(Path(name) / "index", AS_OF), loaded, of, seed)
     else:
         check_rows(folder, panel, loaded, of, seed)
