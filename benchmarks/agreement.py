@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from benchmarks.case import AS_OF
-from benchmarks.ours import Codes, Counts
-from matcher.evaluate import judge, read_member
-from matcher.survey import Survey
-from profiles.mapping import PanelMapping
+from benchmarks.cases.matching import AS_OF
+from benchmarks.ours.matching import Codes, Counts
+from matcher.rules.evaluate import read_member
+from matcher.surveys import Survey, judge
+from profiles.schema import PanelMapping
 
 STRIDE = 5
 

@@ -17,15 +17,26 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import matcher
-from benchmarks.agreement import Expected, check, check_by_definition, columns_of
-from benchmarks.case import AS_OF, Case, write_case
-from benchmarks.ours import Ours
-from benchmarks.peers import DuckDBPeer, PolarsLazyPeer, PolarsPeer
-from benchmarks.summary import DUCKDB, LAZY, SERIES, Summary, Timer
+from benchmarks.agreement import (
+    Expected,
+    check,
+    check_by_definition,
+    columns_of,
+)
+from benchmarks.cases.matching import AS_OF, Case, write_case
+from benchmarks.ours.matching import Ours
+from benchmarks.peers.polars_duckdb import DuckDBPeer, PolarsLazyPeer, PolarsPeer
+from benchmarks.summary import (
+    DUCKDB,
+    LAZY,
+    SERIES,
+    Summary,
+    Timer,
+)
 from matcher.plan import Plan
-from profiles.fast import Engine
-from profiles.mapping import PanelMapping
+from profiles.encoding import Engine
 from profiles.panel import open_panel
+from profiles.schema import PanelMapping
 
 BY_DEFINITION = 300
 """Members whose quotas the reference evaluator works out."""

@@ -11,11 +11,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.agreement import Expected, check, columns_of
-from benchmarks.case import AS_OF, Case
+from benchmarks.cases.matching import AS_OF, Case
 from benchmarks.conftest import Peer
-from benchmarks.ours import Counts, Ours
-from benchmarks.peers import PolarsPeer
-from benchmarks.summary import CODES, COLD, DUCKDB, FIRST, KEPT, LAZY, SERIES, WARM, Timer
+from benchmarks.ours.matching import Counts, Ours
+from benchmarks.peers.polars_duckdb import PolarsPeer
+from benchmarks.summary import (
+    CODES,
+    COLD,
+    DUCKDB,
+    FIRST,
+    KEPT,
+    LAZY,
+    SERIES,
+    WARM,
+    Timer,
+)
 from matcher.plan import Plan
 from profiles.panel import open_panel
 

@@ -8,11 +8,11 @@ import pytest
 
 import matcher
 from benchmarks.agreement import check_by_definition
-from benchmarks.case import Case, inventory
-from benchmarks.ours import Ours
+from benchmarks.cases.matching import Case, inventory
+from benchmarks.ours.matching import Ours
 from benchmarks.summary import Timer
 from matcher.plan import Plan
-from profiles.mapping import PanelMapping
+from profiles.schema import PanelMapping
 
 SURVEYS, CELLS, SEED = 5_000, 10, 11
 MEMBERS, EVERY = 200, 20

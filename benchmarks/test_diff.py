@@ -18,12 +18,11 @@ import orjson
 import pytest
 
 import matcher
-from benchmarks.case import AS_OF, Case, inventory
+from benchmarks.cases.matching import AS_OF, Case, inventory
 from benchmarks.summary import Summary
-from matcher.comparison.compare import compare
-from matcher.comparison.result import Difference
-from matcher.matches import PanelCounts
-from matcher.survey import Surveys
+from matcher.comparison import Difference, compare
+from matcher.engine import PanelCounts
+from matcher.surveys import Surveys
 from profiles.panel import Panel, open_panel
 
 SURVEYS, CELLS, CHANGED, SEED, ROUNDS = 5_000, 10, 20, 11, 5

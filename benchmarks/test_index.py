@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.case import AS_OF, Case, write_case
-from benchmarks.once import STREAMED, WORKERS
+from benchmarks.cases.matching import AS_OF, Case, write_case
+from benchmarks.processes.matching import STREAMED, WORKERS
 from benchmarks.summary import Summary
 from matcher.plan import Plan
 from profiles.panel import open_panel
@@ -82,7 +82,7 @@ def test_update(case: Case, plan: Plan, summary: Summary, tmp_path: Path) -> Non
 
 
 def in_a_fresh_process(job: str, case: Case, root: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.once", job, str(case.panel.parent)]
+    command = [sys.executable, "-m", "benchmarks.processes.matching", job, str(case.panel.parent)]
     done = subprocess.run(command, cwd=root, check=True, capture_output=True)
     return dict(json.loads(done.stdout))
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from benchmarks.agreement import Expected
-from benchmarks.case import Case
+from benchmarks.cases.matching import Case
 from benchmarks.summary import Summary
 
 JOBS = {
@@ -26,7 +26,7 @@ JOBS = {
 def test_fresh_process(
     job: str, case: Case, expected: Expected, summary: Summary, pytestconfig: pytest.Config
 ) -> None:
-    command = [sys.executable, "-m", "benchmarks.once", job, str(case.panel.parent)]
+    command = [sys.executable, "-m", "benchmarks.processes.matching", job, str(case.panel.parent)]
     done = subprocess.run(command, cwd=pytestconfig.rootpath, check=True, capture_output=True)
     found = json.loads(done.stdout)
     assert found["assigned"] == expected.counts.sum()

@@ -16,8 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.router_case import Kind, by_pay, inventory, members_of, read_mapping
-from benchmarks.router_ours import (
+from benchmarks.cases.routing import (
+    Kind,
+    by_pay,
+    inventory,
+    members_of,
+    read_mapping,
+)
+from benchmarks.ours.routing import (
     LIMIT,
     WARM_UP,
     check,
@@ -26,7 +32,7 @@ from benchmarks.router_ours import (
     offers,
     percentile,
 )
-from benchmarks.router_peers import (
+from benchmarks.peers.routing import (
     PythonLoop,
     RouterPeer,
     ZenExpressions,
@@ -88,7 +94,7 @@ def test_wait(
 
 
 def in_a_fresh_process(arguments: list[str], root: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.router_once", *arguments]
+    command = [sys.executable, "-m", "benchmarks.processes.routing", *arguments]
     done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE)
     return dict(json.loads(done.stdout))
 

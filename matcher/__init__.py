@@ -12,12 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matcher.comparison.compare import compare
-    from matcher.diagnostic import Diagnostic, Level
-    from matcher.payload import load_surveys
+    from matcher.comparison import compare
+    from matcher.loading import load_surveys
     from matcher.plan import Plan, compile  # noqa: A004
     from matcher.routing import Router
-    from matcher.survey import Survey, Surveys
+    from matcher.surveys import Diagnostic, Level, Survey, Surveys
 
 __all__ = [
     "Diagnostic",
@@ -33,15 +32,15 @@ __all__ = [
 __version__ = "0.1.0"
 
 _MODULES = {
-    "Diagnostic": "diagnostic",
-    "Level": "diagnostic",
+    "Diagnostic": "surveys",
+    "Level": "surveys",
     "Plan": "plan",
     "Router": "routing",
-    "Survey": "survey",
-    "Surveys": "survey",
-    "compare": "comparison.compare",
+    "Survey": "surveys",
+    "Surveys": "surveys",
+    "compare": "comparison",
     "compile": "plan",
-    "load_surveys": "payload",
+    "load_surveys": "loading",
 }
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from profiles.fast import Engine
-from tests.strategies import write_collections
+from profiles.encoding import Engine
+from tests.support.strategies import write_collections
 
 _NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors]
 
@@ -73,6 +73,6 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         pytest.importorskip("numba")
         work = 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("profiles.fast._WORTH_LOADING", work)
-        patch.setattr("profiles.fast._WORTH_CALLING", work)
+        patch.setattr("profiles.encoding.compiled._WORTH_LOADING", work)
+        patch.setattr("profiles.encoding.compiled._WORTH_CALLING", work)
         yield request.param

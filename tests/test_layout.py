@@ -1,4 +1,4 @@
-"""The dependency direction between modules, and what importing them brings along."""
+"""Where things are: the order of the stages, what each folder shows, what importing one loads."""
 
 from __future__ import annotations
 
@@ -7,16 +7,35 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import matcher
-from tests.corpus import ROOT
+from matcher.marketplaces import marketplaces
+from tests.support.corpus import ROOT
 
-PACKAGES = ("matcher", "profiles")
-MARKETPLACES = ("dynata", "toluna", "rfg")
-FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+ORDER = """
+    profiles.errors profiles.finding profiles.hashing
+    profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
+    profiles.panel profiles.check profiles.synthetic profiles
+    matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys
+    matcher.output matcher.marketplaces matcher.compiler matcher.loading matcher.engine
+    matcher.plan matcher.explanation matcher.linting matcher.routing matcher.comparison
+    matcher.reconciliation matcher matcher.benchmarking matcher.reports matcher.cli
+    matcher.__main__
+""".split()
+"""The stages: a module imports from its own folder, and from those before it."""
+
+DEEP = (
+    "profiles.schema.panel_file",  # pydantic, where all else in the folder is light
+    "matcher.support.json_text",  # numpy, likewise
+    "matcher.marketplaces.payload",  # pydantic's building blocks, for whatever reads JSON of others
+    "matcher.reports",  # one module for each thing shown; nothing but `cli` asks for them
+)
+"""What other folders import by its own name, and not from the folder's face."""
+
+FILES = [path for package in ("profiles", "matcher") for path in (ROOT / package).rglob("*.py")]
 
 
 def name_of(path: Path) -> str:
@@ -25,92 +44,142 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(path: Path) -> set[str]:
-    """The modules, or names in modules, that a module imports anywhere, for types only or not."""
-    return {name for node in ast.walk(ast.parse(path.read_text("utf-8"))) for name in _names(node)}
+PATHS = {name_of(path): path for path in FILES}
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in PATHS.items()}
 
 
-def _names(node: ast.AST) -> Iterator[str]:
+def exports_of(module: str) -> list[str]:
+    """What a face says it exports."""
+    tree = TREES.get(module, ast.Module([], []))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def names_imported(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The modules that a statement imports from, each with a name in it; "": the module itself."""
     if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
+        yield from ((alias.name, "") for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
+        assert node.module
         assert not node.level, "imports are absolute"
-        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for alias in node.names:
+            module = f"{node.module}.{alias.name}"
+            is_module = module in PATHS and alias.name not in exports_of(node.module)
+            yield (module, "") if is_module else (node.module, alias.name)
 
 
-def is_within(imported: str, module: str) -> bool:
-    return imported == module or imported.startswith(f"{module}.")
+IMPORTS = {
+    name: {found for node in ast.walk(tree) for found in names_imported(node)}
+    for name, tree in TREES.items()
+}
+"""All imports, also those in functions and for types only."""
 
 
-IMPORTS = {name_of(path): imports_of(path) for path in FILES}
+def is_within(module: str, other: str) -> bool:
+    return module == other or module.startswith(f"{other}.")
 
 
-def importers_of(module: str) -> set[str]:
-    """The modules that import a module, or something in it."""
-    return {
-        name for name, imported in IMPORTS.items() if any(is_within(i, module) for i in imported)
+def stage_of(module: str) -> str:
+    """The longest name in the order that the module is within; of the two packages, only itself."""
+    stages = [stage for stage in ORDER if is_within(module, stage)]
+    stage = max(stages, key=len, default="")
+    assert stage not in ("", "matcher", "profiles") or module == stage, f"{module} has no place"
+    return stage
+
+
+def own_imports(module: str) -> Iterator[tuple[str, str]]:
+    """What a module imports of the project."""
+    for imported, name in sorted(IMPORTS[module]):
+        if is_within(imported, "matcher") or is_within(imported, "profiles"):
+            yield imported, name
+
+
+def test_every_stage_is_there() -> None:
+    assert {stage_of(module) for module in PATHS} == set(ORDER)
+    assert len(ORDER) == len(set(ORDER))
+
+
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_a_module_imports_only_from_its_own_and_from_earlier_stages(module: str) -> None:
+    at = ORDER.index(stage_of(module))
+    late = {imported for imported, _ in own_imports(module)}
+    assert not {each for each in late if ORDER.index(stage_of(each)) > at}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Within a folder too; a face is what its modules are, and none of them imports it."""
+    beneath = {name: {imported for imported, _ in own_imports(name)} - {name} for name in PATHS}
+    while without := {name for name, below in beneath.items() if not below & set(beneath)}:
+        for name in without:
+            del beneath[name]
+    assert not beneath
+
+
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_other_folders_are_imported_by_their_faces(module: str) -> None:
+    deeper = {
+        imported
+        for imported, _ in own_imports(module)
+        if imported != stage_of(imported) and stage_of(imported) != stage_of(module)
     }
+    assert not {each for each in deeper if not any(is_within(each, deep) for deep in DEEP)}
 
 
-def test_the_modules_are_found() -> None:
-    assert {"matcher", "matcher.rule", "matcher.marketplaces.dynata", "profiles.panel"} <= set(
-        IMPORTS
-    )
-    assert "matcher.evaluate" in importers_of("matcher.rule")
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_what_a_folder_exports_is_there_and_no_module_hides(module: str) -> None:
+    face = import_module(module)
+    for name in getattr(face, "__all__", ()):
+        exported = getattr(face, name)
+        home = getattr(exported, "__module__", None)
+        assert type(exported).__name__ != "module" or name == "bits"
+        assert home is None or not home.startswith(("matcher.", "profiles.")) or home in PATHS
 
 
-def test_profiles_know_nothing_of_surveys() -> None:
-    """Design: profiles/ knows nothing of surveys."""
-    assert not {name for name in importers_of("matcher") if is_within(name, "profiles")}
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_no_private_name_crosses_a_module(module: str) -> None:
+    assert not {name for _, name in own_imports(module) if name.startswith("_") and name != "_"}
 
 
-@pytest.mark.parametrize("marketplace", MARKETPLACES)
-def test_only_the_table_names_a_marketplace(marketplace: str) -> None:
-    """Design: adding a marketplace adds one file and one line in a table."""
-    assert importers_of(f"matcher.marketplaces.{marketplace}") == {"matcher.marketplaces"}
+USERS = {
+    "cyclopts": {"matcher.cli"},
+    "rich": {"matcher.cli", "matcher.reports"},
+    "jinja2": {"matcher.reports"},
+    "pydantic": {
+        "matcher.marketplaces",
+        "matcher.loading",
+        "matcher.cli.route",
+        "matcher.benchmarking.benchmark",
+        "profiles.schema.panel_file",
+    },
+}
 
 
-def test_the_algebra_imports_nothing_of_the_project() -> None:
-    assert not [name for name in IMPORTS["matcher.rule"] if name.startswith(PACKAGES)]
+@pytest.mark.parametrize("package", sorted(USERS))
+def test_a_package_is_used_only_where_it_belongs(package: str) -> None:
+    users = {
+        name
+        for name, found in IMPORTS.items()
+        if any(is_within(each, package) for each, _ in found)
+    }
+    assert users
+    for name in users:
+        assert any(is_within(name, place) for place in USERS[package]), name
 
 
-@pytest.mark.parametrize(
-    "module", ["bind", "batch", "kernel", "plan", "planfile", "rewrite", "matches", "rows"]
-)
-def test_the_reference_rests_on_nothing_fast(module: str) -> None:
-    assert not any(
-        is_within(name, f"matcher.{module}") for name in reached_from("matcher.evaluate")
-    )
+# --- marketplaces
 
 
-def reached_from(module: str) -> set[str]:
-    """The modules of the project that a module imports, and those that they import."""
-    found: set[str] = set()
-    waiting = [module]
-    while waiting:
-        for imported in IMPORTS[waiting.pop()]:
-            reached = imported if imported in IMPORTS else imported.rpartition(".")[0]
-            if reached in IMPORTS and reached not in found:
-                found.add(reached)
-                waiting.append(reached)
-    return found
+@pytest.mark.parametrize("marketplace", sorted(marketplaces()))
+def test_only_the_table_imports_a_marketplace(marketplace: str) -> None:
+    """Adding a marketplace adds one file and one line in a table."""
+    module = f"matcher.marketplaces.{marketplace}"
+    importers = {name for name in PATHS if any(each == module for each, _ in own_imports(name))}
+    assert importers == {"matcher.marketplaces"}
 
 
-@pytest.mark.parametrize("stage", ["marketplaces", "lowering", "survey", "rule", "rewrite"])
-def test_early_stages_know_nothing_of_late_ones(stage: str) -> None:
-    """Design: each stage knows only the stages before it."""
-    late = {"plan", "bind", "batch", "matches", "rows", "cli", "kernel", "payload", "explain"}
-    names = [name for name in IMPORTS if is_within(name, f"matcher.{stage}")]
-    known = {imported for name in names for imported in IMPORTS[name]}
-    assert names
-    assert not {each for each in known for module in late if is_within(each, f"matcher.{module}")}
-
-
-@pytest.mark.parametrize("module", ["payload", "reader", "marketplaces.toluna", "plan"])
-def test_what_the_router_rests_on_knows_nothing_of_it(module: str) -> None:
-    reached = reached_from(f"matcher.{module}")
-    assert "matcher.survey" in reached
-    assert not {name for name in reached if is_within(name, "matcher.routing")}
+# --- what is light
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -127,23 +196,17 @@ HEAVY = ("numpy", "pydantic", "pyarrow", "rich", "cyclopts", "numba", "duckdb", 
 SLOW_TO_LOAD = (*HEAVY, "importlib.metadata", "email")
 LIGHT = (
     "matcher",
-    "matcher.choice",
-    "matcher.diagnostic",
-    "matcher.evaluate",
+    "matcher.compiler",
     "matcher.plan",
-    "matcher.planfile",
-    "matcher.rewrite",
-    "matcher.rule",
-    "matcher.survey",
+    "matcher.routing",
+    "matcher.rules",
+    "matcher.support",
+    "matcher.surveys",
+    "matcher.version",
     "profiles",
     "profiles.errors",
     "profiles.hashing",
-    "profiles.idlists",
-    "profiles.mapping",
-    "profiles.mappingfile",
-    "profiles.participation",
     "profiles.schema",
-    "profiles.values",
 )
 
 
@@ -151,7 +214,7 @@ LIGHT = (
     "statement", ["from matcher import Plan, Router", *map("import {}".format, LIGHT)]
 )
 def test_what_a_plan_is_read_with_is_light(statement: str) -> None:
-    """Design: what routes one member at a time starts in a moment."""
+    """What routes one member at a time starts in a moment."""
     loaded = loaded_by(statement)
     assert statement.split()[1] in loaded
     assert loaded.isdisjoint(SLOW_TO_LOAD)
@@ -160,10 +223,9 @@ def test_what_a_plan_is_read_with_is_light(statement: str) -> None:
 def test_a_plan_from_bytes_is_light() -> None:
     """Reading, compiling and writing it again load nothing more."""
     loaded = loaded_by(
-        "from matcher import compile; from matcher.plan import Plan; "
-        "Plan.from_bytes(compile([]).to_bytes()).program"
+        "from matcher import Plan, compile; Plan.from_bytes(compile([]).to_bytes()).program"
     )
-    assert "matcher.planfile" in loaded
+    assert "matcher.surveys.serialize" in loaded
     assert loaded.isdisjoint(SLOW_TO_LOAD)
 
 
@@ -172,11 +234,6 @@ def test_loading_payloads_leaves_out(package: str) -> None:
     loaded = loaded_by("from matcher import load_surveys")
     assert "matcher.marketplaces.dynata" in loaded
     assert package not in loaded
-
-
-def test_the_matcher_has_no_other_names() -> None:
-    with pytest.raises(AttributeError, match="module `matcher` has no attribute `route`"):
-        _ = matcher.route
 
 
 def test_importing_the_panel_leaves_out_the_matcher() -> None:

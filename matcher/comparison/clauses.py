@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from matcher.comparison.conditions import Differ, Part, Parts, Unordered
-from matcher.comparison.grouping import group_changes, without_equal_groups
-from matcher.comparison.pairing import PairedQuota, pair_quotas
+from matcher.comparison.group_diff import group_changes, without_equal_groups
+from matcher.comparison.quota_pairs import PairedQuota, pair_quotas
 from matcher.comparison.result import ClauseChange, Path, Said
-from matcher.comparison.sayings import Speakers
-from matcher.survey import Quota, Reason, Survey
-from matcher.wording import Wording
+from matcher.comparison.rule_diff import (
+    Differ,
+    Part,
+    Parts,
+    Unordered,
+)
+from matcher.comparison.rule_wording import Speakers
+from matcher.rules import Wording
+from matcher.surveys import Quota, Reason, Survey
 
 _FEW_DIGITS, _ALL_DIGITS = 3, 17
 

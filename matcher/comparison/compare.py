@@ -1,7 +1,7 @@
 """The comparison of two inventories, two mappings or two states of a panel.
 
-A recipe, as `matcher.matches` is: nothing is evaluated until it is asked for something, members
-stream out block by block, and what did not change is never matched.
+A recipe, as `matcher.engine.matches` is: nothing is evaluated until it is asked for something,
+members stream out block by block, and what did not change is never matched.
 """
 
 from __future__ import annotations
@@ -12,15 +12,12 @@ from pathlib import Path as FilePath
 
 import pyarrow as pa
 
-from matcher.choice import How
 from matcher.comparison.clauses import changed_clauses
-from matcher.comparison.mappingchanges import mapping_changes
-from matcher.comparison.measure import Measure, Settings
-from matcher.comparison.pairs import Inventory, Pair, Pairing
+from matcher.comparison.evaluate_pairs import Measure, Settings
+from matcher.comparison.mapping_diff import mapping_changes
 from matcher.comparison.result import (
     Change,
     ClauseChange,
-    Concentration,
     Difference,
     SurveyDifference,
     Tally,
@@ -33,13 +30,13 @@ from matcher.comparison.rows import (
     change_schema,
     read_batch,
 )
-from matcher.matches import Progress, check_asked
+from matcher.comparison.survey_pairs import Inventory, Pair, Pairing
+from matcher.concentration import Concentration
+from matcher.engine import Progress, check_asked
+from matcher.output import write_parquet
 from matcher.plan import Plan
-from matcher.possible import attributes_of, leaves_of
-from matcher.rows import write_parquet
-from matcher.rule import TookPart
-from matcher.survey import Surveys, rules_of
-from matcher.wording import Wording
+from matcher.rules import TookPart, Wording, attributes_of, leaves_of
+from matcher.surveys import How, Surveys, rules_of
 from profiles.panel import Panel
 
 MOST_EXAMINED = 50

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
+from matcher.comparison.blocks import Block, Side
 from matcher.comparison.counting import Rowset
-from matcher.comparison.evaluation import Block, Side
-from matcher.comparison.histograms import Histogram, most_telling
-from matcher.comparison.result import Change, Concentration
-from profiles.bits import Row
+from matcher.comparison.result import Change
+from matcher.concentration import Concentration, Histogram, most_telling
+from profiles.encoding import Row
 from profiles.panel import Shard
 
 

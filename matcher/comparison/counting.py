@@ -11,8 +11,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.comparison.evaluation import Given
-from matcher.comparison.pairing import PairedQuota
+from matcher.comparison.assignments import (
+    Half,
+    Standings,
+    at_least,
+    divided,
+    popcounts,
+    standings_of,
+)
+from matcher.comparison.blocks import Given
+from matcher.comparison.quota_pairs import PairedQuota
 from matcher.comparison.result import (
     Change,
     Flow,
@@ -22,18 +30,9 @@ from matcher.comparison.result import (
     Standing,
     Tally,
 )
-from matcher.comparison.standings import (
-    Half,
-    Standings,
-    at_least,
-    divided,
-    popcounts,
-    standings_of,
-)
-from matcher.evaluate import Verdict
-from matcher.rows import numbered
-from matcher.survey import Quota
-from profiles.bits import Row, Rows, bits_at, popcount, positions, words
+from matcher.engine import numbered
+from matcher.surveys import Quota, Verdict
+from profiles.encoding import Row, Rows, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
 """What is written of members, by number."""

@@ -12,17 +12,15 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
-from matcher.diagnostic import Diagnostic
-from matcher.evaluate import Verdict
+from matcher.concentration import Concentration
+from matcher.surveys import Diagnostic, Verdict
 
 Path: TypeAlias = tuple[str, ...]
 """Quota ids, as `match` gives them."""
 
+
 Standing: TypeAlias = Path | Verdict
 """Where a member stands with a survey: the quotas that he is given, or why he is given none."""
-
-Value: TypeAlias = str | tuple[float, float] | None
-"""A panel code, a closed range of numbers, or None: no answer."""
 
 
 class Change(StrEnum):
@@ -121,22 +119,6 @@ class QuotaDifference:
     lost: int
     came: int
     left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Concentration:
-    """An answer that is more frequent among some members than among others.
-
-    `holding` of the `members` (those lost, say) hold any of the values; of the `others` (those who
-    had been given the survey and were not lost) `others_holding` do.
-    """
-
-    attribute: str
-    values: tuple[Value, ...]
-    members: int
-    holding: int
-    others: int
-    others_holding: int
 
 
 @dataclass(frozen=True, slots=True)

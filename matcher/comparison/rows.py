@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from matcher.comparison.counting import ROWS_CHANGE, MemberRows
 from matcher.comparison.result import Change, Path, Standing
-from matcher.evaluate import Verdict
-from matcher.rows import schema_for
+from matcher.engine import schema_for
+from matcher.surveys import Verdict
 from profiles.panel import Panel
 
 _AT_A_TIME = 1 << 16

@@ -9,10 +9,13 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+from matcher.marketplaces.adapter import Json, Marketplace, Meaning, Outcome, Result
 from matcher.marketplaces.dynata import DYNATA
+from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.rfg import RFG
-from matcher.marketplaces.shape import Marketplace
 from matcher.marketplaces.toluna import TOLUNA
+
+__all__ = ["Json", "Lowering", "Marketplace", "Meaning", "Outcome", "Result", "marketplaces"]
 
 _OWN = (DYNATA, TOLUNA, RFG)
 

@@ -17,42 +17,30 @@ from sys import intern
 import orjson
 from pydantic import Field
 
-from matcher.diagnostic import Level
-from matcher.lowering import DEVICES, Lowering
-from matcher.marketplaces.shape import (
-    AnswersOrNone,
-    Id,
+from matcher.marketplaces.adapter import (
     Json,
-    ListOrNone,
     Marketplace,
     Meaning,
-    Number,
     Outcome,
-    Payload,
     Result,
+)
+from matcher.marketplaces.lowering import DEVICES, Lowering
+from matcher.marketplaces.payload import (
+    AnswersOrNone,
+    Id,
+    ListOrNone,
+    Number,
+    Payload,
     Scalar,
     Whole,
     read,
     unknown_keys,
     validate,
 )
-from matcher.pay import pay_per_minute
-from matcher.rule import (
-    INFINITY,
-    TRUE,
-    UNKNOWN,
-    And,
-    Answered,
-    Not,
-    Or,
-    Rule,
-    Unusable,
-    one_of,
-)
-from matcher.survey import Clause, Group, Quota, Reason, Survey
-from profiles.mapping import AttributeMapping
-from profiles.schema import Kind
-from profiles.values import as_code, as_moment, is_negative_code
+from matcher.marketplaces.price import pay_per_minute
+from matcher.rules import INFINITY, TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, one_of
+from matcher.surveys import Clause, Group, Level, Quota, Reason, Survey
+from profiles.schema import AttributeMapping, Kind, as_code, as_moment, is_negative_code
 
 _STATUSES = ("OPEN", "PAUSED", "CLOSED")
 _INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})

@@ -13,13 +13,12 @@ from math import ceil, floor
 
 from pydantic import Field
 
-from matcher.lowering import Lowering
-from matcher.marketplaces.shape import (
+from matcher.marketplaces.adapter import Json, Marketplace
+from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
-    Json,
     ListOrNone,
-    Marketplace,
     Number,
     Payload,
     Scalar,
@@ -28,13 +27,10 @@ from matcher.marketplaces.shape import (
     unknown_keys,
     validate,
 )
-from matcher.pay import pay_per_minute
-from matcher.rule import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
-from matcher.survey import Clause, Group, Quota, Reason, Regime, Survey
-from profiles.mapping import AttributeMapping
-from profiles.participation import OUTCOMES
-from profiles.schema import Kind
-from profiles.values import ANY_CHILD, as_code
+from matcher.marketplaces.price import pay_per_minute
+from matcher.rules import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
+from matcher.surveys import Clause, Group, Quota, Reason, Regime, Survey
+from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code
 
 IN_FIELD = 2
 _STARTED, _COMPLETED = 0, 1

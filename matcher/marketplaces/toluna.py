@@ -12,31 +12,30 @@ import re
 from collections.abc import Iterator
 from sys import intern
 
-from matcher.lowering import Findings, Lowering
-from matcher.marketplaces.shape import (
-    AnswersOrNone,
-    Id,
+from matcher.marketplaces.adapter import (
     Json,
-    ListOrNone,
     Marketplace,
     Meaning,
-    Moment,
     Outcome,
-    Payload,
     Result,
+)
+from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.payload import (
+    AnswersOrNone,
+    Id,
+    ListOrNone,
+    Moment,
+    Payload,
     Scalar,
     Whole,
     read,
     unknown_keys,
     validate,
 )
-from matcher.pay import Part, pay_per_minute
-from matcher.rule import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
-from matcher.survey import Clause, Group, Quota, Reason, Survey
-from matcher.told import QuotaTold
-from profiles.mapping import AttributeMapping, parse_range
-from profiles.schema import Kind
-from profiles.values import UnreadableError, as_code
+from matcher.marketplaces.price import Part, pay_per_minute
+from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
+from matcher.surveys import Clause, Findings, Group, Quota, QuotaTold, Reason, Survey
+from profiles.schema import AttributeMapping, Kind, UnreadableError, as_code, parse_range
 
 CUT_OFF = 1000
 """Toluna sends no more postal values than this: a list as long was cut off."""

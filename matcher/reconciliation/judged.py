@@ -9,11 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.marketplaces.shape import Meaning
+from matcher.marketplaces import Meaning
 from matcher.reconciliation.result import Code, Kind
-from matcher.rule import Truth
-from profiles.bits import Row
-from profiles.codes import Numbers
+from matcher.rules import Truth
+from profiles.encoding import Numbers, Row
 from profiles.panel import Shard
 
 Flags: TypeAlias = NDArray[np.bool_]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from matcher.comparison.result import Concentration
-from matcher.marketplaces.shape import Meaning
-from matcher.survey import Reason
+from matcher.concentration import Concentration
+from matcher.marketplaces import Meaning
+from matcher.surveys import Reason
 
 
 class Kind(StrEnum):

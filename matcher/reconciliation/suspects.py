@@ -9,17 +9,18 @@ from itertools import accumulate
 
 import numpy as np
 
-from matcher.comparison.histograms import Histograms, holders
-from matcher.comparison.result import Concentration, Value
-from matcher.comparison.telling import g_statistic
-from matcher.possible import attributes_of
+from matcher.concentration import Concentration, Histograms, Value, g_statistic, holders
 from matcher.reconciliation.judged import Flags, Judged, compared
-from matcher.reconciliation.result import Asking, Code, Kind, Suspect
-from matcher.rule import Answered, Not, Or, Rule, in_ranges, one_of
-from matcher.survey import Survey
-from matcher.wording import Wording
-from profiles.bits import flags_of, pack
-from profiles.mapping import PanelMapping
+from matcher.reconciliation.result import (
+    Asking,
+    Code,
+    Kind,
+    Suspect,
+)
+from matcher.rules import Answered, Not, Or, Rule, Wording, attributes_of, in_ranges, one_of
+from matcher.surveys import Survey
+from profiles.encoding import flags_of, pack
+from profiles.schema import PanelMapping
 
 MOST = 5
 """So many suspects are named for each marketplace and kind of surprise, of so many surveys each."""

@@ -15,15 +15,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.bind import Rows, bind, combine, empty_rows, possible_rows
-from matcher.plan import Compound, Plan, Program, admits_rule
-from matcher.possible import attributes_of
-from matcher.rule import TRUE, Const, InIds, OneOf, TookPart, Truth
-from matcher.survey import Clause, Group, Quota, Reason, Survey
-from profiles.bits import Row, pack
-from profiles.codes import Numbers
-from profiles.mapping import PanelMapping
+from matcher.compiler import Compound, Program
+from matcher.engine import bind, combine, empty_rows, possible_rows
+from matcher.plan import Plan
+from matcher.rules import TRUE, Const, InIds, OneOf, TookPart, Truth, attributes_of
+from matcher.surveys import Clause, Group, Quota, Reason, Survey, admits_rule
+from profiles.encoding import Numbers, Row, Rows, pack
 from profiles.panel import Shard
+from profiles.schema import PanelMapping
 
 REASONS = tuple(Reason)
 _ABOUT_MEMBERS = frozenset({Reason.COUNTRY, Reason.LANGUAGE, Reason.DEVICE, Reason.FILTER})

@@ -4,6 +4,12 @@
 and what is open stands beside them (`inventory`, `seats`).
 """
 
+from matcher.routing.answer import Routed
+from matcher.routing.disjuncts import WayCompiler
+from matcher.routing.inventory import locale_of
+from matcher.routing.next_question import Question
+from matcher.routing.respondent import Row
 from matcher.routing.router import Router
+from matcher.routing.seats import Reservation
 
-__all__ = ["Router"]
+__all__ = ["Question", "Reservation", "Routed", "Router", "Row", "WayCompiler", "locale_of"]

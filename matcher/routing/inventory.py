@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias, cast
 
-from matcher.routing.conditions import Bits, Sorter
+from matcher.routing.attribute_rows import Bits, Sorter
+from matcher.routing.disjuncts import Routable, WayCompiler, walk
 from matcher.routing.segment import Names, Segment
-from matcher.routing.ways import Routable, WayCompiler, walk
-from matcher.rule import OneOf
-from matcher.survey import Group, Reason, Survey
-from profiles.values import Answers
+from matcher.rules import OneOf
+from matcher.surveys import Group, Reason, Survey
+from profiles.schema import Answers
 
 Rank: TypeAlias = tuple[bool, float, int]
 """Surveys in order of worth: whether it is unknown, its negative, and when it first came."""

@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias, cast
 
-from matcher.evaluate import evaluate
-from matcher.routing.conditions import Key
-from matcher.rule import And, Const, Not, Or, Rule, Truth
+from matcher.routing.attribute_rows import Key
+from matcher.rules import And, Const, Not, Or, Rule, Truth, evaluate
 from profiles.errors import InputError, did_you_mean
-from profiles.mapping import PanelMapping
-from profiles.participation import Participation, took_part_in
-from profiles.schema import Attribute, Kind
-from profiles.values import Answers, UnreadableError, as_code, is_missing, read_answers
+from profiles.schema import (
+    Answers,
+    Attribute,
+    Kind,
+    PanelMapping,
+    Participation,
+    UnreadableError,
+    as_code,
+    is_missing,
+    read_answers,
+    took_part_in,
+)
 
 HistoryOf: TypeAlias = Callable[[str], Iterable[Participation]]
 """What a member, given by id, has taken part in."""

@@ -13,22 +13,21 @@ from math import inf, isfinite
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from matcher.choice import Choice, How, make_choice
-from matcher.garbage import no_garbage_collection
 from matcher.plan import Plan
+from matcher.routing.answer import Routed
 from matcher.routing.inventory import Inventory, LayerMaker, Rank
-from matcher.routing.notes import Notes
-from matcher.routing.questions import Question, best_question
+from matcher.routing.next_question import Question, best_question
+from matcher.routing.overlay import Notes
 from matcher.routing.respondent import HistoryOf, RespondentReader, Row
-from matcher.routing.routed import Routed
 from matcher.routing.seats import Ledger, Reservation, with_seats_left
 from matcher.routing.snapshot import read_router, write_router
-from matcher.survey import Survey
+from matcher.support import no_garbage_collection
+from matcher.surveys import Choice, How, Survey, make_choice
 from profiles.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from matcher.explanation import Explanation
-    from matcher.routing.updating import Applied, Update, Updater
+    from matcher.routing.apply import Applied, Update, Updater
 
 Worth: TypeAlias = Callable[[Survey], float | None]
 """What a survey is worth to whoever routes members to it; None: not known, which is least."""
@@ -103,7 +102,7 @@ class Router:
         where there is no survey of that name.
         """
         # Imported here so that a router starts, and routes, without what reads payloads.
-        from matcher.explain import explain
+        from matcher.explanation import explain
 
         routed = self.match(member, context, limit=0)
         found = self._inventory.survey(survey)
@@ -162,7 +161,7 @@ class Router:
         with self._applying, no_garbage_collection():
             if self._updater is None:
                 # Imported here so that a router starts, and routes, without what reads payloads.
-                from matcher.routing.updating import Updater
+                from matcher.routing.apply import Updater
 
                 self._updater = Updater(self._reader.mapping, self._inventory)
             read = self._updater.read(changes, marketplace)

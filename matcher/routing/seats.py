@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from matcher.survey import Group, Quota, Regime, Survey
+from matcher.surveys import Group, Quota, Regime, Survey
 
 Seat: TypeAlias = tuple[tuple[str, int], ...]
 """A quota of a survey: its id, and how many of that id stand before it, below those of the quotas

@@ -18,7 +18,7 @@ from functools import reduce
 from operator import and_, itemgetter
 from typing import TypeAlias
 
-from matcher.routing.conditions import (
+from matcher.routing.attribute_rows import (
     AttributeRows,
     Bits,
     Conditions,
@@ -29,9 +29,9 @@ from matcher.routing.conditions import (
     bits_of,
     leaves_of,
 )
-from matcher.routing.leaves import AnyAnswer, LeafIndex
-from matcher.routing.ways import Asked, Offer, Routable
-from matcher.rule import UNKNOWN, Rule
+from matcher.routing.disjuncts import Asked, Offer, Routable
+from matcher.routing.predicate_index import AnyAnswer, LeafIndex
+from matcher.rules import UNKNOWN, Rule
 
 Names: TypeAlias = Callable[[str], int]
 """The place of an attribute, by name, among a respondent's keys."""

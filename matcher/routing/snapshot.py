@@ -8,8 +8,14 @@ from typing import Any
 import orjson
 
 from matcher.plan import Plan
-from matcher.routing.notes import NEVER, Note, Notes
-from matcher.routing.seats import Count, Ledger, Reservation, Seat, Session
+from matcher.routing.overlay import NEVER, Note, Notes
+from matcher.routing.seats import (
+    Count,
+    Ledger,
+    Reservation,
+    Seat,
+    Session,
+)
 from profiles.errors import InputError
 
 FORMAT = "quota-matcher router"

@@ -1,0 +1,87 @@
+"""Two benchmarks compared: times as ratios, counters exactly, and first whether they are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from matcher.benchmarking.benchmark import Benchmark, Times
+
+LEAST_MEMORY = 16_000_000
+"""Bytes; less counts as so much, since a few pages more or less say nothing."""
+
+Change = tuple[Any, Any]
+"""Before and after."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A saved benchmark, and the one of now."""
+
+    before: Benchmark
+    after: Benchmark
+
+    @cached_property
+    def inputs(self) -> dict[str, Change]:
+        """The inputs that differ."""
+        return _changes(self.before.inputs, self.after.inputs)
+
+    @cached_property
+    def circumstances(self) -> dict[str, Change]:
+        """Versions, engine and threads that differ."""
+        return _changes(self.before.circumstances, self.after.circumstances)
+
+    @cached_property
+    def counters(self) -> dict[str, Change]:
+        """The counters that differ; None where one has no such counter."""
+        before, after = self.before.counters, self.after.counters
+        return {
+            name: (before.get(name), after.get(name))
+            for name in before | after
+            if before.get(name) != after.get(name)
+        }
+
+    @cached_property
+    def ratios(self) -> dict[str, float]:
+        """By stage, how many times as long it takes; and `memory`, where both know it."""
+        before, after = self.before, self.after
+        ratios: dict[str, float] = {
+            each.name: getattr(after.times, each.name).ratio(getattr(before.times, each.name))
+            for each in fields(Times)
+        }
+        ratios["memory"] = max(after.memory, LEAST_MEMORY) / max(before.memory, LEAST_MEMORY)
+        return ratios
+
+    def findings(self, limit: float) -> Iterator[str]:
+        """What is worse than a limit in percent allows, in a line each.
+
+        A counter that differs is a finding by itself, unless the inputs differ, too.
+        """
+        if not self.inputs:
+            for name, (before, after) in self.counters.items():
+                yield f"{label(name)}: {value_text(before)} before, {value_text(after)} now"
+        for name, ratio in self.ratios.items():
+            if ratio > 1 + limit / 100:
+                yield f"{label(name)}: {ratio:.2f} times what it was, more than {limit:g} % above"
+
+
+def label(name: str) -> str:
+    """A figure's or counter's name for people."""
+    return name.replace("_", " ")
+
+
+def value_text(value: object) -> str:
+    """The value of a counter, an input or a circumstance, for people."""
+    if value is None:
+        return "none"
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+def _changes(before: Any, after: Any) -> dict[str, Change]:
+    pairs = (
+        (each.name, getattr(before, each.name), getattr(after, each.name))
+        for each in fields(before)
+    )
+    return {name: (old, new) for name, old, new in pairs if old != new}

@@ -1,0 +1,207 @@
+"""Measures what an inventory costs on a panel, stage by stage.
+
+    load          payload files are read and lowered
+    compile       the surveys become a plan
+    match cold    the panel is opened, read, encoded and matched
+    match first   the plan comes to a panel that is in memory
+    match warm    the plan comes to it again
+    router build  the surveys become a router
+    router        members drawn by lot are routed, each after a first time
+
+The panel is counted by survey and quota. Files are in the system's cache throughout.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+from pathlib import Path
+
+import numpy as np
+
+import matcher
+from matcher.benchmarking.benchmark import (
+    Benchmark,
+    Circumstances,
+    Inputs,
+    Time,
+    Times,
+)
+from matcher.benchmarking.counters import (
+    Matched,
+    inventory_work,
+    match_work,
+    plan_work,
+    router_work,
+)
+from matcher.benchmarking.digests import (
+    collections_digest,
+    history_digest,
+    mapping_digest,
+    members_digest,
+    payloads_digest,
+)
+from matcher.benchmarking.memory import measure_memory
+from matcher.benchmarking.settings import Settings, arrow_threads
+from matcher.benchmarking.timing import (
+    ROUND,
+    bit_work,
+    measure,
+    measure_rounds,
+    object_work,
+)
+from matcher.loading import load_surveys
+from matcher.plan import Plan
+from matcher.plan import compile as compile_plan
+from matcher.routing import Router, Row
+from profiles.errors import InputError
+from profiles.history import Participants
+from profiles.panel import Panel, draw_members
+
+SAMPLE = 300
+"""Members who are routed."""
+_PASSES = 3
+_SEED = 20
+"""What they are drawn with: the same whatever `--seed` says."""
+
+
+def run_benchmark(payloads: Sequence[str], panel: Path, settings: Settings) -> Benchmark:
+    """Measure payloads on the panel that a panel file describes.
+
+    Raises InputError where any of them cannot be used.
+    """
+    with arrow_threads(settings.workers):
+        return _run(payloads, panel, settings)
+
+
+def _run(payloads: Sequence[str], panel: Path, settings: Settings) -> Benchmark:
+    opened = settings.open_panel(panel, keep=True)
+    mapping = opened.mapping
+    load = measure(
+        lambda: load_surveys(payloads, mapping, settings.marketplace),
+        object_work,
+        rounds=settings.rounds,
+    )
+    surveys = load_surveys(payloads, mapping, settings.marketplace)
+    compiling = measure(lambda: compile_plan(surveys), object_work, rounds=settings.rounds)
+    plan = compile_plan(surveys)
+    matched = _count(plan, opened, settings)
+    match = _match(plan, opened, panel, settings)
+    routed = _route(plan, opened, settings)
+    return Benchmark(
+        _inputs(payloads, opened, settings),
+        Circumstances(
+            matcher.__version__,
+            platform.python_version(),
+            np.__version__,
+            "numba" if "numba" in sys.modules and settings.engine != "numpy" else "numpy",
+            settings.workers,
+        ),
+        {
+            **inventory_work(surveys),
+            **plan_work(plan),
+            **match_work(plan, matched),
+            **router_work(plan.surveys),
+            "routed_members": routed.members,
+            "routed_surveys": routed.offers,
+        },
+        Times(load, compiling, *match, routed.build, routed.p50, routed.p99),
+        measure_memory(plan, panel, settings),
+    )
+
+
+def _inputs(payloads: Sequence[str], panel: Panel, settings: Settings) -> Inputs:
+    return Inputs(
+        payloads_digest(payloads),
+        mapping_digest(panel.mapping),
+        members_digest(panel),
+        history_digest(panel),
+        collections_digest(panel.mapping),
+        settings.as_of.isoformat(),
+        settings.choose,
+        settings.seed,
+        settings.uncertain,
+        settings.marketplace,
+    )
+
+
+def _count(plan: Plan, panel: Panel, settings: Settings) -> Matched:
+    """Match with one thread, which alone decides where a panel is cut into shards."""
+    done: list[int] = []
+    matches = settings.match(
+        plan, panel, workers=1, progress=lambda members, _total: done.append(members)
+    )
+    return Matched(matches.counts(), len(done))
+
+
+def _match(plan: Plan, panel: Panel, path: Path, settings: Settings) -> tuple[Time, Time, Time]:
+    """Times of matching: cold, the first time in memory, and again."""
+    cold = measure(
+        lambda: settings.match(plan, settings.open_panel(path)).counts(),
+        object_work,
+        rounds=settings.rounds,
+    )
+
+    def again() -> None:
+        settings.match(plan, panel).counts()
+
+    again()  # several threads cut the panel into shards of their own
+    first = measure(again, bit_work, rounds=settings.rounds, prepare=panel.forget_plans)
+    again()
+    return cold, first, measure(again, bit_work, rounds=settings.rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Routed:
+    """What became of routing: members, surveys they were eligible for, times."""
+
+    members: int
+    offers: int
+    build: Time
+    p50: Time
+    p99: Time
+
+
+def _route(plan: Plan, panel: Panel, settings: Settings) -> _Routed:
+    """Route some members of the panel through a router of its own."""
+    choice = settings.match(plan, panel).choice()
+    named = panel.file.history
+    history = Participants(named, panel.file.path.parent).of if named else None
+
+    def make() -> Router:
+        return Router(plan, choose=choice, as_of=panel.as_of, history=history)
+
+    build = measure(make, object_work, rounds=settings.rounds)
+    router = make()
+    rows = draw_members(panel.source, panel.mapping, SAMPLE, _SEED)
+    if not rows:
+        raise InputError(f"{panel.source.name}: no member at all, so there is nothing to measure")
+    try:
+        offers = sum(len(router.match(row).eligible) for row in rows)
+    except InputError as error:
+        raise InputError(f"{panel.source.name}: {error}") from None
+    p50, p99 = measure_rounds(lambda: _waits(router, rows), object_work, rounds=settings.rounds)
+    return _Routed(len(rows), offers, build, p50, p99)
+
+
+def _waits(router: Router, rows: Sequence[Row]) -> tuple[float, float]:
+    """How long half of the members wait at most, and 99 in 100, in seconds.
+
+    All are asked for several times, of which each one's least counts.
+    """
+    waits = [inf] * len(rows)
+    passes = 0
+    end = time.perf_counter() + ROUND
+    while passes < _PASSES or time.perf_counter() < end:
+        for place, row in enumerate(rows):
+            began = time.process_time()
+            router.match(row)
+            waits[place] = min(waits[place], time.process_time() - began)
+        passes += 1
+    waits.sort()
+    half, most = (waits[ceil(share * len(waits)) - 1] for share in (0.5, 0.99))
+    return half, most

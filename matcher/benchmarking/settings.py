@@ -1,0 +1,78 @@
+"""How a benchmark opens and matches a panel: as the commands do, with flags that it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from matcher.engine import Matches, Progress
+from matcher.plan import Plan
+from matcher.surveys import How
+from profiles.encoding import Engine
+from profiles.panel import Panel, open_panel
+
+
+@contextmanager
+def arrow_threads(workers: int) -> Iterator[None]:
+    """Let Arrow read with so many threads, too, as long as this lasts."""
+    before = pa.cpu_count(), pa.io_thread_count()
+    pa.set_cpu_count(workers)
+    pa.set_io_thread_count(workers)
+    try:
+        yield
+    finally:
+        pa.set_cpu_count(before[0])
+        pa.set_io_thread_count(before[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Flags of a benchmark; `rounds` is in how many each stage is timed, at least."""
+
+    as_of: date
+    choose: How = How.FIRST
+    seed: int = 0
+    uncertain: bool = False
+    marketplace: str | None = None
+    workers: int = 1
+    engine: Engine = "auto"
+    rounds: int = 5
+
+    def open_panel(self, path: Path, *, keep: bool = False) -> Panel:
+        """The panel as `match` opens it; with `keep` it stays in memory in any case."""
+        return open_panel(path, self.as_of, keep=keep or self.choose is How.SCARCEST)
+
+    def match(
+        self,
+        plan: Plan,
+        panel: Panel,
+        *,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> Matches:
+        """Match a panel; `workers` goes before the setting."""
+        return plan.match(
+            panel,
+            choose=self.choose,
+            seed=self.seed,
+            uncertain=self.uncertain,
+            workers=workers or self.workers,
+            engine=self.engine,
+            progress=progress,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as values that JSON has."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Settings:
+        """The settings that `to_json` gave."""
+        day, how = date.fromisoformat(values["as_of"]), How(values["choose"])
+        return cls(**values | {"as_of": day, "choose": how})

@@ -1,0 +1,120 @@
+"""Times measured beside calibration loops, so that those of two machines can be compared.
+
+What counts are the seconds that a processor works on it, in all threads together: waiting, for
+other processes, a disk or a database, does not. A loop of fixed work runs between rounds of what
+is timed; a round's time is a mean, and so is that of the loops before and after it. Of all rounds
+the one counts whose ratio of the two is the median.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+from statistics import fmean
+
+import numpy as np
+
+from matcher.benchmarking.benchmark import Time
+from matcher.support import no_garbage_collection
+from profiles.encoding import Rows, popcount
+
+ENOUGH = 0.3
+"""Seconds of work after which a figure is stable enough."""
+ROUND = 0.04
+_CALIBRATION = 0.02
+"""Seconds that a round, and a calibration, go on for, at least."""
+
+
+def object_work() -> int:
+    """The calibration loop of what works with Python objects."""
+    found: dict[tuple[int, str], list[int]] = {}
+    for number in range(8_000):
+        found.setdefault((number % 997, str(number)), []).append(number)
+    return sum(len(each) for each in found.values())
+
+
+def bit_work() -> int:
+    """The calibration loop of what works with rows of bits, short ones and long ones."""
+    return sum(_take(rows, times) for rows, times in ((_rows(256), 60), (_rows(1 << 14), 2)))
+
+
+@cache
+def _rows(words: int) -> Rows:
+    numbers = np.arange(16 * words, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (numbers ^ numbers >> np.uint64(29)).reshape(16, words)
+
+
+def _take(rows: Rows, times: int) -> int:
+    """Divide the members of the first row among the others, some times over."""
+    total = 0
+    mine = np.empty_like(rows[0])
+    for _ in range(times):
+        left = rows[0].copy()
+        for row in rows[1:]:
+            np.bitwise_and(left, row, out=mine)
+            np.bitwise_xor(left, mine, out=left)
+            total += popcount(mine)
+    return total
+
+
+def measure(
+    work: Callable[[], object],
+    calibration: Callable[[], object],
+    *,
+    rounds: int,
+    prepare: Callable[[], None] | None = None,
+) -> Time:
+    """Time some work in at least so many rounds; `prepare` is done before each time, untimed."""
+
+    def one_round() -> tuple[float]:
+        return (mean_seconds(work, ROUND, prepare),)
+
+    (found,) = measure_rounds(one_round, calibration, rounds=rounds)
+    return found
+
+
+def measure_rounds(
+    one_round: Callable[[], Sequence[float]], calibration: Callable[[], object], *, rounds: int
+) -> list[Time]:
+    """The times of several figures, in seconds, that one round gives all of.
+
+    The garbage collector runs between rounds alone.
+    """
+    calibration()
+    loops = [mean_seconds(calibration, _CALIBRATION)]
+    figures: list[Sequence[float]] = []
+    spent = 0.0
+    while len(figures) < rounds or spent < ENOUGH:
+        gc.collect(1)  # what has come since the last round
+        began = time.perf_counter()
+        with no_garbage_collection():
+            figures.append(one_round())
+        spent += time.perf_counter() - began
+        loops.append(mean_seconds(calibration, _CALIBRATION))
+    beside = [(before + after) / 2 for before, after in pairwise(loops)]
+    return [_median(seconds, beside) for seconds in zip(*figures, strict=True)]
+
+
+def _median(seconds: Sequence[float], beside: Sequence[float]) -> Time:
+    """The round whose time, in calibration loops, is the median."""
+    ordered = sorted(zip(seconds, beside, strict=True), key=lambda pair: pair[0] / pair[1])
+    return Time(*ordered[(len(ordered) - 1) // 2], len(ordered))
+
+
+def mean_seconds(
+    work: Callable[[], object], enough: float, prepare: Callable[[], None] | None = None
+) -> float:
+    """How long some work takes, in seconds: the mean of as often as it can be done in so many."""
+    taken: list[float] = []
+    end = time.perf_counter() + enough
+    with no_garbage_collection():
+        while not taken or time.perf_counter() < end:
+            if prepare is not None:
+                prepare()
+            began = time.process_time()
+            work()
+            taken.append(time.process_time() - began)
+    return fmean(taken)

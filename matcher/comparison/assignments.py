@@ -1,0 +1,128 @@
+"""Where members stand with one survey, on one side: what they are given, or why nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.comparison.blocks import Given
+from matcher.comparison.result import Standing
+from matcher.compiler import Compiled, Slot, Step
+from matcher.engine import choices
+from matcher.surveys import Verdict
+from profiles.encoding import Row, Rows, bits_at, popcount
+
+Numbers: TypeAlias = NDArray[np.int64]
+
+Standings: TypeAlias = tuple[Numbers, list[Standing]]
+"""Standings, and the number of each member's."""
+
+_NOT_GIVEN: tuple[Standing, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One side of a survey: its number there, and what it was compiled to."""
+
+    number: int
+    compiled: Compiled
+
+    def slots(self) -> dict[str, int]:
+        """The number of each quota's slot, by the quota's pointer."""
+        return {
+            slot.quota.pointer: slot.number for step in self.compiled.steps for slot in step.slots
+        }
+
+    def repeats_ids(self) -> bool:
+        """Whether a quota's path stands in several groups."""
+        paths = Counter(
+            ids for step in self.compiled.steps for ids in {slot.ids for slot in step.slots}
+        )
+        return max(paths.values(), default=0) > 1
+
+
+def standings_of(
+    half: Half | None, side: Given, given: Row, maybe: Row, members: Numbers
+) -> Standings:
+    """The number of each member's standing among those that come up."""
+    is_given = bits_at(given, members)
+    numbers = bits_at(maybe, members).astype(np.int64)
+    standings: list[Standing] = [*_NOT_GIVEN]
+    if half is None:
+        return numbers, standings
+    mine = members[is_given]
+    digits = []
+    for step in half.compiled.steps:
+        digit = np.zeros(len(mine), np.uint16)
+        for place, slot in enumerate(step.slots, start=1):
+            digit += bits_at(side.taken[slot.number], mine) * np.uint16(place)
+        digits.append(digit)
+    chosen, paths = choices(half.compiled.steps, digits, len(mine))
+    numbers[is_given] = chosen + len(standings)
+    return numbers, [*standings, *paths]
+
+
+def divided(
+    steps: Sequence[Step], taken: Rows, members: Row
+) -> Iterator[tuple[tuple[Slot, ...], int]]:
+    """How many of some members are given what: a slot of each step that concerns them, or none."""
+    parts: list[tuple[tuple[Slot, ...], Row]] = [((), members)]
+    for step in steps[:-1]:
+        parts = [part for slots, row in parts for part in _parts(step, taken, slots, row)]
+    for slots, row in parts:
+        left = popcount(row)
+        if steps and _concerns(steps[-1], slots):
+            for slot, count in _counts(steps[-1], taken, row):
+                left -= count
+                yield (*slots, slot), count
+        if left:
+            yield slots, left
+
+
+def _parts(
+    step: Step, taken: Rows, slots: tuple[Slot, ...], row: Row
+) -> Iterator[tuple[tuple[Slot, ...], Row]]:
+    """Members who are in some slots, parted by the slot of one more step."""
+    if _concerns(step, slots):
+        for slot in step.slots:
+            mine = row & taken[slot.number]
+            if mine.any():
+                yield (*slots, slot), mine
+                row = row & ~mine
+    if row.any():
+        yield slots, row
+
+
+def _counts(step: Step, taken: Rows, row: Row) -> Iterator[tuple[Slot, int]]:
+    """How many members are in each slot of a step that has any."""
+    if step.slots:
+        first = step.slots[0].number
+        counts = popcounts(taken[first : first + len(step.slots)] & row).tolist()
+        yield from ((slot, n) for slot, n in zip(step.slots, counts, strict=True) if n)
+
+
+def _concerns(step: Step, slots: tuple[Slot, ...]) -> bool:
+    """Whether a step divides those who are in some slots."""
+    return step.source is None or any(slot.number == step.source for slot in slots)
+
+
+def popcounts(rows: Rows) -> Numbers:
+    """How many members stand in each row."""
+    counts: Numbers = np.bitwise_count(rows).sum(axis=-1, dtype=np.int64)
+    return counts
+
+
+def at_least(rows: Rows) -> list[Row]:
+    """The members in at least one of some rows, in at least two of them, and so on."""
+    found: list[Row] = []
+    for row in rows:
+        for place, so_far in enumerate(found):
+            found[place], row = so_far | row, so_far & row
+        if not found or row.any():
+            found.append(row)
+    return found

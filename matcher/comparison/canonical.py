@@ -1,0 +1,151 @@
+"""What decides a survey's result, in a form in which two versions of it can be compared.
+
+Order, where it changes nothing, names of quotas that are only renamed, pointers, and the names of
+the panel's attributes are no part of it. Two surveys of one form give every member the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from matcher.rules import And, Const, InIds, Leaf, Not, Or, Rule, Simplifier, TookPart
+from matcher.surveys import Group, How, Quota, Regime, Survey
+from profiles.panel import Panel
+from profiles.schema import Kind
+from profiles.schema.panel_file import PanelFile
+
+_AGES = (Kind.BIRTH_DATE, Kind.CHILDREN)
+"""Kinds of attributes whose answers hold on a day."""
+
+Numbers: TypeAlias = dict[Hashable, int]
+"""Numbers things; equal ones have one number."""
+
+Labels: TypeAlias = Mapping[str, Hashable]
+"""What each quota goes by, by its pointer."""
+
+
+class Meanings:
+    """The meaning of rules on one panel, as numbers: equal where the rules hold for the same.
+
+    Two panels share `numbers`, so that rules on the one can be compared with rules on the other.
+    """
+
+    def __init__(self, panel: Panel, numbers: Numbers) -> None:
+        self._panel = panel
+        self._numbers = numbers
+        self._simplifier = Simplifier()
+        self._of: dict[Rule, int] = {}
+
+    def of(self, rule: Rule) -> int:
+        """The meaning of a rule, whatever the order of what it is made of."""
+        found = self._of.get(rule)
+        if found is None:
+            found = self._of[rule] = self._simplified(self._simplifier.simplify(rule))
+        return found
+
+    def _simplified(self, rule: Rule) -> int:
+        match rule:
+            case And(rules) | Or(rules):
+                parts = frozenset(map(self._simplified, rules))
+                return self._number((isinstance(rule, Or), parts))
+            case Not(inner):
+                return self._number(("not", self._simplified(inner)))
+            case Const(truth):
+                return self._number(truth)
+            case _:
+                return self._number(self._leaf(rule))
+
+    def _number(self, thing: Hashable) -> int:
+        return self._numbers.setdefault(thing, len(self._numbers))
+
+    def _leaf(self, leaf: Leaf) -> Hashable:
+        """A leaf, with what the panel says of the thing it asks for in place of its name."""
+        kind = type(leaf)
+        match leaf:
+            case InIds(marketplace, name):
+                mapping = self._panel.mapping
+                column = mapping.marketplace(marketplace).respondent_id
+                folder = mapping.collections.folder
+                lists = folder and folder.resolve()
+                return kind, marketplace, name, column, lists, self._panel.as_of
+            case TookPart(marketplace, scope, ids, outcomes):
+                return kind, marketplace, scope, ids, outcomes, _history(self._panel.file)
+        asked = tuple(getattr(leaf, name) for name in leaf.__slots__ if name != "attribute")
+        return kind, self._definition(leaf.attribute), asked
+
+    def _definition(self, name: str) -> Hashable:
+        """What the answers to an attribute are, whatever it is called."""
+        schema = self._panel.schema
+        if name not in schema:
+            return name
+        attribute = schema.attribute(name)
+        where = (schema.constants.get(name), attribute.column, attribute.separator)
+        folded = attribute.fold("Aa")
+        if name in schema.constants:
+            return where
+        day = self._panel.as_of if attribute.kind in _AGES else None
+        return *where[1:], attribute.kind, folded, day
+
+
+def _history(file: PanelFile) -> Hashable:
+    """Where it stands who took part in what: a file, or rows of a database."""
+    location, base = file.history, file.path.parent.resolve()
+    if location is None or location.scheme is not None:
+        return location, base
+    return (base / location.source).resolve()
+
+
+def form(survey: Survey, meanings: Meanings, how: How, labels: Labels) -> Hashable:
+    """What decides a survey's result, with quotas chosen so, and quotas going by their labels."""
+    if not survey.open:
+        return None
+    gate = meanings.of(And(tuple(clause.rule for clause in survey.gate)))
+    return gate, _Forms(meanings, how, labels).of(survey.groups, closed=how is How.BALANCED)
+
+
+def asked_of(quota: Quota, meanings: Meanings) -> Hashable:
+    """What a quota asks, open or not, with all that is nested in it."""
+    nested = (
+        (group.regime, group.required, _multiset(asked_of(each, meanings) for each in group.quotas))
+        for group in quota.groups
+    )
+    return meanings.of(quota.rule), _multiset(nested)
+
+
+def _multiset(things: Iterable[Hashable]) -> Hashable:
+    return frozenset(Counter(things).items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The forms of groups; `closed`: whether a closed quota in them may have a say.
+
+    It has one where no quota that a member matches may be closed, and in what is nested there; and
+    for `balanced`, whose draws are about all quotas.
+    """
+
+    meanings: Meanings
+    how: How
+    labels: Labels
+
+    def of(self, groups: tuple[Group, ...], *, closed: bool) -> Hashable:
+        return _multiset(self._group(group, closed=closed) for group in groups)
+
+    def _group(self, group: Group, *, closed: bool) -> Hashable:
+        """A group, in which quotas stand in the order in which they take members."""
+        closed = closed or group.regime is Regime.ALL_OPEN
+        quotas = [quota for quota in group.quotas if closed or quota.open]
+        if self.how is How.MOST_OPEN:
+            quotas.sort(key=lambda quota: -quota.remaining)
+        forms = tuple(self._quota(quota, closed=closed) for quota in quotas)
+        salt = group.pointer if self.how is How.BALANCED else None
+        return group.regime, group.required, forms, salt
+
+    def _quota(self, quota: Quota, *, closed: bool) -> Hashable:
+        seats = quota.remaining if self.how in (How.SCARCEST, How.BALANCED) else None
+        nested = self.of(quota.groups, closed=closed)
+        label, asks = self.labels[quota.pointer], self.meanings.of(quota.rule)
+        return label, asks, quota.open, seats, nested

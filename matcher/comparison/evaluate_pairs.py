@@ -1,0 +1,219 @@
+"""Matches some surveys on both sides and adds up, block by block, what becomes of members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from matcher.comparison.align_panels import Union, unite
+from matcher.comparison.assignments import Half
+from matcher.comparison.blocks import (
+    Block,
+    Side,
+    shard_block,
+    shard_pairs,
+    united_block,
+)
+from matcher.comparison.concentrations import Concentrations, concentrate
+from matcher.comparison.counting import Counting, Found, Rowset
+from matcher.comparison.rows import Numbered
+from matcher.comparison.survey_pairs import Pair
+from matcher.engine import Progress, shard_members
+from matcher.plan import Plan
+from matcher.rules import attributes_of
+from matcher.support import in_order
+from matcher.surveys import Choice, First, How, rules_of
+from profiles.encoding import words
+from profiles.panel import Panel, Shard
+
+_TOGETHER = 1 << 30
+_ROWS_A_PAIR = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How members are matched on both sides."""
+
+    how: How
+    seed: int
+    uncertain: bool
+    workers: int
+    progress: Progress | None = None
+
+
+class Measure:
+    """What becomes of members with some surveys.
+
+    `examined`: where they are concentrated, survey by survey, too. All that is public is complete
+    when the blocks have been gone through.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        before: Panel,
+        after: Panel,
+        settings: Settings,
+        *,
+        examined: bool,
+    ) -> None:
+        self._pairs = pairs
+        self._settings = settings
+        plans = [
+            Plan(tuple(each for each in surveys if each is not None))
+            for surveys in ([pair.before for pair in pairs], [pair.after for pair in pairs])
+        ]
+        self._before, self._after = (
+            Side(
+                plan,
+                panel,
+                self._choice(plan, panel),
+                plans if before is after else [plan],
+                uncertain=settings.uncertain,
+            )
+            for plan, panel in zip(plans, (before, after), strict=True)
+        )
+        self.countings = _countings(pairs, self._before, self._after)
+        asked = [_asked(pair) for pair in pairs]
+        together = frozenset().union(*asked)
+        self.overall = Concentrations(self._before, self._after, together)
+        self.by_survey = [
+            Concentrations(self._before, self._after, mine) if examined else None for mine in asked
+        ]
+        self.members_before = 0
+        self.members_after = 0
+        self.joined = 0
+        self.left = 0
+
+    @property
+    def evaluated(self) -> int:
+        """How many surveys are matched, those of both sides."""
+        return len(self._before.compiled) + len(self._after.compiled)
+
+    @property
+    def predicates(self) -> int:
+        """How many distinct predicates are evaluated, those of both sides."""
+        sides = (self._before, self._after)
+        return sum(len(side.plan.program.registers) for side in sides)
+
+    def blocks(self, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
+        """Evaluate all: the ids of each block, and where `named` the rows of each survey in it."""
+        rows = self._before.rows + self._after.rows + _ROWS_A_PAIR * len(self._pairs)
+        sides = self._before.panel, self._after.panel
+        members = shard_members(rows, sides[0], self._settings.workers)
+        union = unite(*sides, members)
+        if union is None:
+            yield from self._by_shard(members, named=named)
+        else:
+            self.members_before = union.size - union.joined
+            self.members_after = union.size - union.left
+            self.joined, self.left = union.joined, union.left
+            yield union.ids, [*self._united(union, members, named=named)]
+
+    def _by_shard(self, members: int, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
+        def work(shards: tuple[Shard, Shard]) -> tuple[Block, list[Found], Rowset]:
+            block = shard_block(self._before, self._after, shards)
+            found = [each.count(block.before, block.after, named=named) for each in self.countings]
+            return block, found, _overall(block, self._going_on(self._pairs, found))
+
+        shards = shard_pairs(self._before, self._after, members)
+        total = self._before.panel.known_members
+        for _, (block, found, overall) in in_order(work, shards, self._settings.workers):
+            self.members_before += block.members
+            self.members_after += block.members
+            concentrate(block, [(self.overall, overall), *self._examined(range(len(found)), found)])
+            yield block.ids, [*self._add(range(len(found)), found)]
+            if self._settings.progress is not None:
+                self._settings.progress(self.members_before, total)
+
+    def _united(self, union: Union, members: int, *, named: bool) -> Iterator[Numbered]:
+        """As many surveys at a time as rows of all members take up so much memory."""
+        so_far: Rowset | None = None
+        for numbers in self._at_a_time(union):
+            pairs = [self._pairs[number] for number in numbers]
+            before = self._before.part([pair.before for pair in pairs if pair.before])
+            after = self._after.part([pair.after for pair in pairs if pair.after])
+            block = united_block(before, after, union, members)
+            counted = _countings(pairs, before, after)
+            found = [each.count(block.before, block.after, named=named) for each in counted]
+            so_far = _overall(block, self._going_on(pairs, found), so_far)
+            last = [(self.overall, so_far)] if numbers.stop == len(self._pairs) else []
+            concentrate(block, [*last, *self._examined(numbers, found)])
+            yield from self._add(numbers, found)
+            if self._settings.progress is not None:
+                done = union.size * numbers.stop // max(len(self._pairs), 1)
+                self._settings.progress(done, union.size)
+
+    def _at_a_time(self, union: Union) -> Iterator[range]:
+        """Numbers of surveys that are matched together."""
+        most = max(_TOGETHER // 8 // max(words(union.size), 1), 1)
+        first = rows = 0
+        for number, each in enumerate(self.countings):
+            mine = _ROWS_A_PAIR + each.rows
+            if rows and rows + mine > most:
+                yield range(first, number)
+                first, rows = number, 0
+            rows += mine
+        yield range(first, len(self.countings))
+
+    def _examined(
+        self, numbers: range, found: Sequence[Found]
+    ) -> Iterator[tuple[Concentrations, Rowset]]:
+        for number, each in zip(numbers, found, strict=True):
+            examined = self.by_survey[number]
+            if examined is not None:
+                yield examined, each.rows
+
+    def _add(self, numbers: range, found: Sequence[Found]) -> Iterator[Numbered]:
+        """Add what was found of some surveys; gives who is concerned, by survey."""
+        for number, each in zip(numbers, found, strict=True):
+            self.countings[number].add(each)
+            if each.members is not None and len(each.members.members):
+                yield number, each.members
+
+    @staticmethod
+    def _going_on(pairs: Sequence[Pair], found: Sequence[Found]) -> list[Rowset]:
+        """The rows of surveys that are open on both sides: what else changes is no question."""
+        return [each.rows for pair, each in zip(pairs, found, strict=True) if pair.goes_on]
+
+    def _choice(self, plan: Plan, panel: Panel) -> Choice:
+        """How quotas are chosen; refuses a panel that lacks what the plan asks for."""
+        settings = self._settings
+        matches = plan.match(
+            panel, choose=settings.how, seed=settings.seed, workers=settings.workers
+        )
+        return matches.choice() if plan.surveys else First()
+
+
+def _countings(pairs: Sequence[Pair], before: Side, after: Side) -> list[Counting]:
+    """One for each survey; the sides hold those that are there, in the same order."""
+    numbered = [iter(enumerate(side.compiled)) for side in (before, after)]
+    countings = []
+    for pair in pairs:
+        halves = [
+            Half(*next(numbers)) if survey is not None else None
+            for survey, numbers in zip((pair.before, pair.after), numbered, strict=True)
+        ]
+        countings.append(Counting(pair.quotas, *halves))
+    return countings
+
+
+def _overall(block: Block, rows: Sequence[Rowset], so_far: Rowset | None = None) -> Rowset:
+    """Who changed so in any survey, and who is given any on both sides."""
+    whole = so_far or Rowset.nobody(block.size)
+    for each in rows:
+        np.bitwise_or(whole.both, each.both, out=whole.both)
+        for change, row in each.changed.items():
+            np.bitwise_or(whole.changed[change], row, out=whole.changed[change])
+    return whole
+
+
+def _asked(pair: Pair) -> frozenset[str]:
+    """The attributes that rules ask for which only one version has; where there are none, all."""
+    olds, news = (
+        set(rules_of(survey)) if survey else set() for survey in (pair.before, pair.after)
+    )
+    return frozenset(attributes_of(olds ^ news) or attributes_of(olds | news))

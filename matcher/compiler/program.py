@@ -1,0 +1,106 @@
+"""What executors run: every distinct predicate once, surveys as lists of them.
+
+Registers number what is evaluated once a shard: literals (a predicate or its negation) and
+compounds, each only over registers before it. A conjunction is a tuple of registers, all of which
+must hold; the empty one holds for everyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from matcher.rules import Const, InIds, Leaf, TookPart
+from matcher.surveys import Group, Quota, Survey
+from profiles.schema import Asked
+
+Conjunction: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A leaf, or its negation; the constant UNKNOWN is a leaf here too."""
+
+    leaf: Leaf | Const
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """All (or, with `any_of`, at least one) of some registers."""
+
+    any_of: bool
+    registers: Conjunction
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One quota of the plan, with a place in every result.
+
+    `ids` is its path: the quota, or the quota and a subquota of it. `fits` says who matches it,
+    open or not; `takes` for whom it has a seat, None where it never has.
+    """
+
+    number: int
+    quota: Quota
+    ids: tuple[str, ...]
+    fits: Conjunction | None
+    takes: Conjunction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One group whose quotas divide some members among them, each the first that takes him.
+
+    `source` is the slot whose members are divided, None: all whom the survey admits.
+    """
+
+    group: Group
+    source: int | None
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One survey, compiled.
+
+    `gate` admits by filters and gates alone, `admits` adds what its groups ask; either is None
+    where it holds for nobody. `sole`: the survey has one group, and whom a quota of it takes is
+    admitted, so `admits` leaves that group out.
+    """
+
+    survey: Survey
+    gate: Conjunction | None
+    admits: Conjunction | None
+    sole: bool
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the executors run: registers and compiled surveys."""
+
+    registers: tuple[Literal | Compound, ...]
+    surveys: tuple[Compiled, ...]
+    slots: tuple[Slot, ...]
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The panel attributes that the program asks for."""
+        return frozenset(
+            leaf.attribute
+            for leaf in self._leaves
+            if not isinstance(leaf, InIds | TookPart | Const)
+        )
+
+    @cached_property
+    def history(self) -> frozenset[Asked]:
+        """What the program asks of participation history."""
+        found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
+        return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
+
+    @property
+    def _leaves(self) -> Iterator[Leaf | Const]:
+        return (each.leaf for each in self.registers if isinstance(each, Literal))

@@ -1,0 +1,149 @@
+"""What an explanation of a verdict consists of: the survey's own parts, each with its truth.
+
+Places are JSON pointers from the survey's own object in the payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from matcher.marketplaces import Outcome
+from matcher.rules import Rule, Truth
+from matcher.surveys import Reason, Regime, Verdict
+from profiles.schema import Answers
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of the payload: a cell, a question, a datapoint; or a gate clause as a whole.
+
+    `pointers`: where it stands, in several places where conditions there mean the same to the
+    panel. `answers`: what the member has answered to each attribute asked, None: nothing.
+    `unknown`: why it is unknown, where that is not for want of an answer.
+    """
+
+    rule: Rule
+    pointers: tuple[str, ...]
+    truth: Truth
+    asks: str
+    answers: tuple[tuple[str, Answers | None], ...]
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Parts of which all (or, with `any_of`, at least one) must be true."""
+
+    any_of: bool
+    truth: Truth
+    parts: tuple[Part, ...]
+
+
+Part: TypeAlias = Condition | Combination
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedClause:
+    """One clause of the gate."""
+
+    pointer: str
+    reason: Reason
+    part: Part
+
+    @property
+    def truth(self) -> Truth:
+        """Whether the member meets it."""
+        return self.part.truth
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedQuota:
+    """One quota: `fits` says whether the member matches it, `takes` whether it has a seat for him.
+
+    `part` is its own rule; a nested group must admit him, too.
+    """
+
+    id: str
+    pointer: str
+    live: bool
+    remaining: int
+    fits: Truth
+    takes: Truth
+    part: Part
+    groups: tuple[ExplainedGroup, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes anyone: its status is open, and a seat is left."""
+        return self.live and self.remaining > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedGroup:
+    """Quotas judged together, in payload order; `truth`: whether they admit the member."""
+
+    pointer: str
+    regime: Regime
+    required: bool
+    truth: Truth
+    quotas: tuple[ExplainedQuota, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A closed quota that would have to open; without an id, the survey itself."""
+
+    pointer: str
+    quota_id: str | None = None
+
+
+Change: TypeAlias = Condition | Opening
+"""A condition that would have to become true, or what would have to open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A verdict on one member for one survey, and all that it comes from.
+
+    `live` and `remaining` are the survey's own (None: not known). `outcome` is what the
+    marketplace would answer to who is definitely out, where it has a code. `ask` names the
+    attributes, not answered, that stand between an uncertain member and a verdict. `nearest_miss`
+    is the fewest changes that would make him eligible: none where he is, None where there are none.
+    """
+
+    survey: str
+    member_id: str
+    verdict: Verdict
+    reason: Reason
+    quota_ids: tuple[str, ...]
+    outcome: Outcome | None
+    live: bool
+    remaining: int | None
+    gate: tuple[ExplainedClause, ...]
+    groups: tuple[ExplainedGroup, ...]
+    ask: tuple[str, ...]
+    nearest_miss: tuple[Change, ...] | None
+
+    @property
+    def open(self) -> bool:
+        """Whether the survey takes anyone."""
+        return self.live and (self.remaining is None or self.remaining > 0)
+
+
+def conditions(part: Part) -> Iterator[Condition]:
+    """The single conditions of a part, in payload order."""
+    if isinstance(part, Condition):
+        yield part
+    else:
+        for each in part.parts:
+            yield from conditions(each)
+
+
+def quotas(groups: tuple[ExplainedGroup, ...]) -> Iterator[ExplainedQuota]:
+    """Every quota of some groups, each followed by those nested in it."""
+    for group in groups:
+        for quota in group.quotas:
+            yield quota
+            yield from quotas(quota.groups)

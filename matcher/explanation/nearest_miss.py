@@ -1,0 +1,222 @@
+"""The nearest miss: the fewest conditions and closed quotas that would have to change.
+
+Changes only ever make a condition true or open what is closed. A condition that stands in several
+places changes in all of them; different conditions are taken as independent, though one answer
+may decide several.
+
+What is needed is a tree over numbered changes: all, or any, of its parts. From its leaves up,
+sets of changes that would do are combined, each a whole number with a bit a change. A set is
+dropped where another does in every context as well: it is no larger even if the rest of the
+survey asks for all that the dropped one shares with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from matcher.explanation.explanation import (
+    Change,
+    Condition,
+    ExplainedClause,
+    ExplainedGroup,
+    ExplainedQuota,
+    Opening,
+    Part,
+)
+from matcher.rules import UNKNOWN, Rule, Truth
+from matcher.surveys import Regime, Survey
+
+KEPT = 64
+"""Of more sets of changes than this, none of which is surely the best, the smallest are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    parts: Sequence[_Need]
+
+
+@dataclass(frozen=True, slots=True)
+class _Any:
+    parts: Sequence[_Need]
+
+
+_Need: TypeAlias = _All | _Any | int
+_NOTHING = _All(())
+
+
+def nearest_miss(
+    survey: Survey, gate: Sequence[ExplainedClause], groups: Sequence[ExplainedGroup]
+) -> tuple[Change, ...] | None:
+    """The fewest changes that make the survey's parts all true; None: no change would do."""
+    needs = _Needs(survey)
+    parts: list[_Need] = [] if survey.open else [needs.opens(Opening(""))]
+    parts += [needs.part(clause.part) for clause in gate]
+    parts += [needs.group(group) for group in groups]
+    return needs.least(_All(parts))
+
+
+class _Needs:
+    """What the parts of one survey need, in changes that are numbered as they come up.
+
+    A guard is a number that costs nothing: the mark of a closed quota that must open wherever the
+    changes chosen let the member match it, or possibly match it.
+    """
+
+    def __init__(self, survey: Survey) -> None:
+        self._places: dict[Rule, list[str]] = {}
+        for rule, pointer in survey.origins:
+            if rule is not UNKNOWN:
+                self._places.setdefault(rule, []).append(pointer)
+        self._same: dict[str, str] = {}
+        for first, *others in self._places.values():
+            for other in others:
+                if self._first(other) != self._first(first):
+                    self._same[self._first(other)] = self._first(first)
+        self._numbers: dict[object, int] = {}
+        self._changes: list[Change] = []
+        self._guards: dict[int, ExplainedQuota] = {}
+        self._free = 0
+        self._false = 0
+        self._guarded = 0
+
+    def opens(self, opening: Opening) -> int:
+        """The bit of something that opens."""
+        return self._bit(opening, opening)
+
+    def part(self, part: Part) -> _Need:
+        """What makes a rule true."""
+        if part.truth is Truth.TRUE:
+            return _NOTHING
+        if isinstance(part, Condition):
+            return self._becomes_true(part)
+        parts = [self.part(each) for each in part.parts]
+        return _Any(parts) if part.any_of else _All(parts)
+
+    def group(self, group: ExplainedGroup) -> _Need:
+        """What makes a group admit."""
+        if group.regime is Regime.ANY_OPEN:
+            return _Any([self._takes(quota) for quota in group.quotas])
+        parts: list[_Need] = [self._guard(quota) for quota in group.quotas if not quota.open]
+        if group.required:
+            parts.append(_Any([self._fits(quota) for quota in group.quotas]))
+        return _All(parts)
+
+    def least(self, need: _Need) -> tuple[Change, ...] | None:
+        """The fewest changes that do."""
+        often = _most_often(need)
+        shared = sum(bit for bit, times in often.items() if times > 1)
+        found = [self._closed(each) for each in self._sets(need, shared)]
+        if not found:
+            return None
+        best = min(found, key=self._order) & ~self._free
+        return tuple(change for number, change in enumerate(self._changes) if best >> number & 1)
+
+    def _takes(self, quota: ExplainedQuota) -> _Need:
+        parts = [self.part(quota.part), *map(self.group, quota.groups)]
+        return _All(parts if quota.open else [self.opens(Opening(quota.pointer, quota.id)), *parts])
+
+    def _fits(self, quota: ExplainedQuota) -> _Need:
+        nested = [_Any([self._fits(each) for each in group.quotas]) for group in quota.groups]
+        return _All([self.part(quota.part), *nested])
+
+    def _becomes_true(self, condition: Condition) -> int:
+        """One number for a condition wherever it stands; what is not known here is alike nowhere.
+
+        A cell may mean one thing in filters and another in quotas: it is one condition still.
+        """
+        rule, own = condition.rule, condition.pointers
+        places = self._places.get(rule, [])
+        if rule is UNKNOWN:
+            return self._bit(own[0], condition)
+        pointers = tuple(dict.fromkeys((*own, *places)))
+        key = self._first(places[0]) if places else rule
+        return self._bit(key, replace(condition, pointers=pointers))
+
+    def _first(self, pointer: str) -> str:
+        """The pointer that stands for all places of the same condition."""
+        while pointer in self._same:
+            pointer = self._same[pointer]
+        return pointer
+
+    def _guard(self, quota: ExplainedQuota) -> int:
+        bit = self._bit(("guard", quota.pointer), Opening(quota.pointer, quota.id))
+        self._guards[bit] = quota
+        self._free |= bit
+        self._guarded |= sum(_most_often(self._fits(quota)))
+        return bit
+
+    def _bit(self, key: object, change: Change) -> int:
+        number = self._numbers.setdefault(key, len(self._changes))
+        if number == len(self._changes):
+            self._changes.append(change)
+            if isinstance(change, Condition) and change.truth is Truth.FALSE:
+                self._false |= 1 << number
+        return 1 << number
+
+    def _sets(self, need: _Need, shared: int) -> list[int]:
+        """Sets of changes that do, of which one is the best whatever else must change."""
+        if isinstance(need, int):
+            return [need]
+        if isinstance(need, _Any):
+            either = (each for part in need.parts for each in self._sets(part, shared))
+            return self._best(either, shared)
+        found = [0]
+        for part in need.parts:
+            more = self._sets(part, shared)
+            found = self._best((one | other for one in found for other in more), shared)
+        return found
+
+    def _best(self, sets: Iterable[int], shared: int) -> list[int]:
+        kept: list[int] = []
+        for each in sorted(set(sets), key=self._order):
+            if not any(self._does_as_well(other, each, shared) for other in kept):
+                kept.append(each)
+                if len(kept) == KEPT:
+                    break
+        return kept
+
+    def _does_as_well(self, one: int, other: int, shared: int) -> bool:
+        if one & ~other & (self._free | self._guarded):
+            return False
+        return self._cost(one) + self._cost(other & shared & ~one) <= self._cost(other)
+
+    def _cost(self, changes: int) -> int:
+        return (changes & ~self._free).bit_count()
+
+    def _order(self, changes: int) -> tuple[int, int, int]:
+        """Few before many; what opens or is not known before what is false; then payload order."""
+        return self._cost(changes), (changes & self._false).bit_count(), changes
+
+    def _closed(self, changes: int) -> int:
+        """The changes, and the openings of the guarded quotas that they let the member match."""
+        opened = changes
+        for guard, quota in self._guards.items():
+            if changes & guard and self._may_fit(quota, changes):
+                opened |= self.opens(Opening(quota.pointer, quota.id))
+        return opened
+
+    def _may_fit(self, quota: ExplainedQuota, changes: int) -> bool:
+        return self._may_hold(quota.part, changes) and all(
+            any(self._may_fit(each, changes) for each in group.quotas) for group in quota.groups
+        )
+
+    def _may_hold(self, part: Part, changes: int) -> bool:
+        if part.truth is not Truth.FALSE:
+            return True
+        if isinstance(part, Condition):
+            return bool(self._becomes_true(part) & changes)
+        holds = (self._may_hold(each, changes) for each in part.parts)
+        return any(holds) if part.any_of else all(holds)
+
+
+def _most_often(need: _Need) -> Mapping[int, int]:
+    """How often one set of changes may ask for each bit: all parts of a whole, one of several."""
+    if isinstance(need, int):
+        return {need: 1}
+    often: Counter[int] = Counter()
+    for part in map(_most_often, need.parts):
+        often = Counter(often | Counter(part)) if isinstance(need, _Any) else often + Counter(part)
+    return often

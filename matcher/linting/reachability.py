@@ -1,0 +1,306 @@
+"""Quotas that nobody can have, that are never chosen, or that overlap: told from rules alone.
+
+Whatever is told is certain, for every member there could be; where the search is undecided,
+nothing is told. A member who has not answered is uncertain of `gender is 1` and of `gender is 2`
+alike, but never could turn out to meet both: such a one does not count as reaching a quota. What
+the mapping does not name, or has not been downloaded, could turn out either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from matcher.linting.solver import (
+    UNDECIDED,
+    Answer,
+    Demand,
+    Given,
+    Solver,
+    Wanted,
+    Witness,
+)
+from matcher.rules import TRUE, UNKNOWN, And, InIds, Or, Rule, Simplifier, leaves_of
+from matcher.surveys import (
+    Diagnostic,
+    Group,
+    Level,
+    Quota,
+    Reason,
+    Regime,
+    Survey,
+    admits_rule,
+    fits_rule,
+    takes_rule,
+)
+from profiles.schema import Kind, Schema
+
+STEPS_A_SURVEY = 200_000
+"""How many alternatives to look at in one survey; its other questions then stay undecided."""
+
+_GATE_REASONS = frozenset({Reason.COUNTRY, Reason.LANGUAGE, Reason.DEVICE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What else a member must pass on the way to a quota: a gate clause, another group.
+
+    `ever`: whom it admits were all its quotas open; `now`: whom it admits as they stand.
+    """
+
+    ever: Rule
+    now: Rule
+    pointer: str
+
+
+def _group_part(group: Group) -> _Part:
+    """An empty group has been told of as such, and is not blamed for more."""
+    asks = group.regime is Regime.ANY_OPEN or group.required
+    ever = Or(tuple(map(fits_rule, group.quotas))) if asks and group.quotas else TRUE
+    return _Part(ever, admits_rule(group), group.pointer)
+
+
+class SurveyLint:
+    """Looks into one survey.
+
+    `several`: number attributes of which members give lists. `guessed`: which attributes take
+    several answers is not known, so that two quotas overlap only where one answer meets both.
+    """
+
+    def __init__(
+        self, survey: Survey, schema: Schema, several: Collection[str], *, guessed: bool
+    ) -> None:
+        self._survey = survey
+        rules = [clause.rule for clause in survey.gate]
+        rules += [quota.rule for quota in _all_quotas(survey.groups)]
+        self._solver = Solver(rules, schema, several, total=STEPS_A_SURVEY)
+        self._sure = self._solver
+        if guessed:
+            self._sure = Solver(rules, _one_answer(schema), total=STEPS_A_SURVEY)
+        self._simplifier = Simplifier()
+        self._hopes: dict[Rule, Rule] = {}
+
+    def findings(self) -> Iterator[Diagnostic]:
+        """All findings of the survey."""
+        survey = self._survey
+        if survey.open:
+            for group in survey.groups:
+                yield from self._without_seats(group, None)
+        if self._nobody(clause.rule for clause in survey.gate):
+            yield self._shut()
+            return
+        gate = [_Part(clause.rule, clause.rule, clause.pointer) for clause in survey.gate]
+        for group in survey.groups:
+            others = [_group_part(other) for other in survey.groups if other is not group]
+            yield from self._group(group, [*gate, *others])
+
+    def _without_seats(self, group: Group, quota: Quota | None) -> Iterator[Diagnostic]:
+        """Groups that admit nobody because none of their quotas has a seat."""
+        if group.quotas and not _has_seats(group):
+            whole = f"the quota `{quota.id}`" if quota else "the survey"
+            yield self._warning(
+                "no-open-quota",
+                group.pointer,
+                f"no quota of the group is open, so {whole} admits nobody",
+            )
+            return
+        for inner in group.quotas:
+            if inner.open:
+                for nested in inner.groups:
+                    yield from self._without_seats(nested, inner)
+
+    def _shut(self) -> Diagnostic:
+        """Of a gate that nobody can pass: the clause, or the first two, that see to it."""
+        code = "unreachable-survey"
+        gate = self._survey.gate
+        for clause in gate:
+            if self._nobody([clause.rule]):
+                level = Level.INFO if clause.reason in _GATE_REASONS else Level.WARNING
+                message = "no member can pass it, so the survey admits nobody"
+                return Diagnostic(level, code, message, self._survey.name, clause.pointer)
+        for first, second in combinations(gate, 2):
+            if self._nobody([first.rule, second.rule]):
+                message = f"contradicts `{first.pointer}`, so the survey admits nobody"
+                return self._warning(code, second.pointer, message)
+        message = "the filters together contradict one another, so the survey admits nobody"
+        return self._warning(code, gate[0].pointer, message)
+
+    def _group(self, group: Group, context: list[_Part]) -> Iterator[Diagnostic]:
+        """Findings of a group, and of those nested in quotas that can be had.
+
+        Where the context alone lets nobody through, the fault is elsewhere, and told there.
+        """
+        if self._nobody(part.ever for part in context):
+            return
+        had: list[Quota] = []
+        for quota in group.quotas:
+            if self._nobody([*(part.ever for part in context), fits_rule(quota)]):
+                yield self._unreachable(quota, context)
+            else:
+                had.append(quota)
+        if group.regime is Regime.ANY_OPEN:
+            ever = [part.ever for part in context]
+            overlaps = _Overlaps(self._solver, self._sure, had, ever)
+            if overlaps.certain:
+                yield self._overlapping(group, overlaps)
+            shadows = list(self._shadowed(had, overlaps, context))
+            yield from shadows
+            hidden = {shadow.pointer for shadow in shadows}
+            had = [quota for quota in had if quota.pointer not in hidden]
+        for quota in had:
+            own = _Part(quota.rule, quota.rule, quota.pointer)
+            for nested in quota.groups:
+                others = [_group_part(other) for other in quota.groups if other is not nested]
+                yield from self._group(nested, [*context, own, *others])
+
+    def _unreachable(self, quota: Quota, context: Sequence[_Part]) -> Diagnostic:
+        rule = fits_rule(quota)
+        if self._nobody([rule]):
+            why = "nobody can meet its own conditions"
+        else:
+            alone = [part.pointer for part in context if self._nobody([part.ever, rule])]
+            why = f"it contradicts {_listed(alone)}"
+            if not alone:
+                why = "it contradicts the rest of the survey taken together"
+        message = f"no member can match the quota `{quota.id}`: {why}"
+        return self._warning("unreachable-quota", quota.pointer, message)
+
+    def _shadowed(
+        self, quotas: Sequence[Quota], overlaps: _Overlaps, context: Sequence[_Part]
+    ) -> Iterator[Diagnostic]:
+        """Open quotas that someone can have, but not under `first`: an earlier one takes him."""
+        admitted = self._solver.given([(part.now, Wanted.TRUE) for part in context])
+        if admitted is None:
+            return
+        for place, quota in enumerate(quotas):
+            earlier = [quotas[each] for each in overlaps.before(place) if quotas[each].open]
+            if not quota.open or not earlier:
+                continue
+            takes = (takes_rule(quota), Wanted.TRUE)
+            passed = [(takes_rule(each), Wanted.NOT_TRUE) for each in earlier]
+            if not isinstance(self._solver.satisfiable([takes], admitted), Witness):
+                continue
+            if self._solver.satisfiable([takes, *passed], admitted) is not None:
+                continue
+            alone = [
+                each.pointer
+                for each, demand in zip(earlier, passed, strict=True)
+                if self._solver.satisfiable([takes, demand], admitted) is None
+            ]
+            by = _listed(alone[:1]) if alone else f"{len(earlier)} quotas before it"
+            yield self._warning(
+                "shadowed-quota",
+                quota.pointer,
+                f"the quota `{quota.id}` is never chosen under `first`: "
+                f"all whom it would take are taken by {by}",
+                "another `--choose` may fill it",
+            )
+
+    def _overlapping(self, group: Group, overlaps: _Overlaps) -> Diagnostic:
+        count = len(overlaps.certain)
+        first, second = overlaps.certain[0]
+        least = "at least " if overlaps.undecided else ""
+        pairs = f"{least}{count} pairs of quotas" if count > 1 or least else "two quotas"
+        such = ", such as" if count > 1 or least else ":"
+        message = f"a member can match {pairs} together{such} `{first}` and `{second}`"
+        return Diagnostic(
+            Level.INFO, "overlapping-quotas", message, self._survey.name, group.pointer
+        )
+
+    def _nobody(self, rules: Iterable[Rule]) -> bool:
+        """Whether certainly nobody meets all the rules, or could turn out to."""
+        demands = [(self._at_best(rule), Wanted.TRUE) for rule in rules]
+        return self._solver.satisfiable(demands) is None
+
+    def _at_best(self, rule: Rule) -> Rule:
+        """The rule, were all that is unknown of it for everyone to turn out well."""
+        if rule not in self._hopes:
+            self._hopes[rule] = self._simplifier.simplify(_hope(self._simplifier.simplify(rule)))
+        return self._hopes[rule]
+
+    def _warning(self, code: str, pointer: str, message: str, hint: str = "") -> Diagnostic:
+        return Diagnostic(Level.WARNING, code, message, self._survey.name, pointer, hint)
+
+
+class _Overlaps:
+    """The pairs of some quotas that one member can match together.
+
+    `certain`: pointers of the pairs that rules alone decide; nothing is said of two different
+    lists of ids, which may have no member in common.
+    """
+
+    def __init__(
+        self, solver: Solver, sure: Solver, quotas: Sequence[Quota], context: Sequence[Rule]
+    ) -> None:
+        demands: list[Demand] = [(fits_rule(quota), Wanted.TRUE) for quota in quotas]
+        passed: list[Demand] = [(rule, Wanted.TRUE) for rule in context]
+        self._before, self.undecided = _pairs(solver, demands, passed)
+        sure_of = self._before
+        if sure is not solver:
+            sure_of, self.undecided = _pairs(sure, demands, passed)
+        lists = [_id_lists(quota) for quota in quotas]
+        self.certain = [
+            (quotas[earlier].pointer, quotas[later].pointer)
+            for later, answers in enumerate(sure_of)
+            for earlier, answer in answers.items()
+            if isinstance(answer, Witness) and len(lists[earlier] | lists[later]) <= 1
+        ]
+
+    def before(self, place: int) -> Iterable[int]:
+        """The quotas before one that can be matched together with it, as far as one knows."""
+        return self._before[place]
+
+
+def _pairs(
+    solver: Solver, demands: Sequence[Demand], context: Sequence[Demand]
+) -> tuple[list[dict[int, Answer]], bool]:
+    """For each demand the earlier ones that it can be met with, and whether any is undecided."""
+    passed = solver.given(context)
+    alone: list[Given | None] = [passed and solver.given([demand], passed) for demand in demands]
+    pairs: list[dict[int, Answer]] = []
+    for later, given in enumerate(alone):
+        possible = [each for each in range(later) if given and alone[each]]
+        answers = {each: solver.satisfiable([demands[each]], given) for each in possible}
+        pairs.append({each: answer for each, answer in answers.items() if answer is not None})
+    return pairs, any(answer is UNDECIDED for answers in pairs for answer in answers.values())
+
+
+def _hope(rule: Rule) -> Rule:
+    """With negations on leaves only, put true for what is unknown for everyone."""
+    match rule:
+        case And(rules) | Or(rules):
+            return type(rule)(tuple(map(_hope, rules)))
+        case _:
+            return TRUE if rule is UNKNOWN else rule
+
+
+def _one_answer(schema: Schema) -> Schema:
+    """The schema, were no attribute to take several answers."""
+    attributes = {
+        name: replace(each, kind=Kind.SINGLE) if each.kind is Kind.MULTI else each
+        for name, each in schema.attributes.items()
+    }
+    return replace(schema, attributes=attributes)
+
+
+def _all_quotas(groups: Iterable[Group]) -> Iterator[Quota]:
+    for group in groups:
+        for quota in group.quotas:
+            yield quota
+            yield from _all_quotas(quota.groups)
+
+
+def _id_lists(quota: Quota) -> frozenset[str]:
+    return frozenset(leaf.name for leaf in leaves_of([fits_rule(quota)]) if isinstance(leaf, InIds))
+
+
+def _has_seats(group: Group) -> bool:
+    """Whether a group could admit anyone, as far as seats go."""
+    if group.regime is Regime.ALL_OPEN and not group.required:
+        return True
+    return any(quota.open and all(map(_has_seats, quota.groups)) for quota in group.quotas)
+
+
+def _listed(pointers: Sequence[str]) -> str:
+    return " and ".join(f"`{pointer}`" for pointer in pointers)

@@ -1,0 +1,85 @@
+"""What a marketplace's file provides: a shape to know it by, a way to lower it, its codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from matcher.marketplaces.lowering import Lowering
+from matcher.surveys import Findings, QuotaTold, Reason, Survey
+from profiles.schema import Kind
+
+Json: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a marketplace answers to a member whom a survey does not take: its code, in words."""
+
+    code: str
+    text: str
+
+
+class Meaning(StrEnum):
+    """What it says of a member that a marketplace answered so when he was sent."""
+
+    COMPLETE = "complete"
+    ENTERED = "entered"
+    """Let into the survey itself, whatever became of him there."""
+
+    NOT_TARGETED = "not-targeted"
+    """Turned away, because the survey is not for members like him."""
+
+    QUOTA_FULL = "quota-full"
+    TAKEN = "taken"
+    """Took part in this survey, or in one that excludes him."""
+
+    QUALITY = "quality"
+    CLOSED = "closed"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A code that a marketplace answers with when a member was sent: in words, and its meaning."""
+
+    text: str
+    meaning: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Marketplace:
+    """One marketplace.
+
+    `recognises` a document (or an element of an array) by its shape; `surveys` gives the survey
+    objects in it, each with its JSON pointer; `name_of` a survey object's id, where it has one;
+    `lower` makes a survey, or notes why not in the lowering's findings and gives None. `asks`
+    gives the attribute id of each question of a survey object, and what kind of attribute the
+    question would be put to, as far as it shows; nothing for a malformed object.
+
+    `link` gives back the surveys, in their order, with what the one has to do with the other: for
+    surveys that were linked before, with whatever others, just what it gives for the unlinked.
+    `shares` gives the keys by which a survey hangs together with others: `link` changes nothing
+    between surveys that have no key in common.
+
+    `notifies` tells an object that is a notice of one quota from a survey; `notice` reads it, or
+    notes why not in the findings and gives None; `name_of` gives the id of its survey, too.
+
+    `outcomes` has the code that it answers with, by what decided that a member is out; `results`
+    what it means, by code.
+    """
+
+    name: str
+    recognises: Callable[[dict[str, Json]], bool]
+    surveys: Callable[[dict[str, Json]], Iterator[tuple[str, Json]]]
+    name_of: Callable[[dict[str, Json]], str | None]
+    lower: Callable[[dict[str, Json], Lowering], Survey | None]
+    asks: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
+    link: Callable[[Sequence[Survey]], Sequence[Survey]] = lambda surveys: surveys
+    shares: Callable[[Survey], frozenset[str]] = lambda _: frozenset()
+    notifies: Callable[[dict[str, Json]], bool] = lambda _: False
+    notice: Callable[[dict[str, Json], Findings], QuotaTold | None] = lambda _, __: None
+    outcomes: Mapping[Reason, Outcome] = field(default_factory=dict)
+    results: Mapping[str, Result] = field(default_factory=dict)

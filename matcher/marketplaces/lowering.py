@@ -1,0 +1,282 @@
+"""What lowering does alike for every marketplace: the mapping's answers become rules.
+
+A marketplace's file calls these for one survey; each finding is told with its pointer. Whatever
+the mapping does not name is unknown, never silently true or false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from sys import intern
+from typing import Any, TypeAlias
+
+from matcher.rules import (
+    UNKNOWN,
+    And,
+    Answered,
+    InIds,
+    Not,
+    Or,
+    Rule,
+    StartsWith,
+    TookPart,
+    in_ranges,
+    one_of,
+    took_part,
+)
+from matcher.surveys import Clause, Diagnostic, Findings, Level, Reason, Survey
+from profiles.errors import did_you_mean
+from profiles.schema import (
+    OUTCOMES,
+    AttributeMapping,
+    PanelMapping,
+    Target,
+    UnreadableError,
+    as_code,
+    as_text,
+)
+
+DEVICES = ("desktop", "mobile", "tablet")
+
+
+_HISTORY = "history"
+
+
+_MOST_REMEMBERED = 1 << 16
+"""Of each sort of thing; one that reads changes for months must not keep all that it ever read."""
+
+
+Places: TypeAlias = Sequence[int | None] | None
+"""Where in the payload's list each answer stands; None: nowhere in a list. No list: in order."""
+
+
+class Lowering:
+    """Lowers the parts of one survey after the other, for one marketplace and panel mapping.
+
+    What does not depend on the survey is remembered: most surveys ask the same things. `known` is
+    for what a marketplace reads parts of its payloads as, `surveys` for what it made of whole ones
+    and found in them, by a digest.
+    """
+
+    def __init__(self, marketplace: str, mapping: PanelMapping) -> None:
+        self.panel = mapping
+        self.marketplace = mapping.marketplace(marketplace)
+        self.findings = Findings(None)
+        self.origins: dict[tuple[Rule, str], None] = {}
+        self.once: dict[str, Diagnostic] = {}
+        self.known: dict[Hashable, Any] = {}
+        self.surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = {}
+        self._rules: dict[Hashable, Rule] = {}
+        self._targets: dict[int, dict[object, Target | None]] = {}
+
+    def start(self, survey: str | None) -> Findings:
+        """Begin a new survey; its findings are collected in what is given back."""
+        self.findings = Findings(survey)
+        self.origins = {}
+        for remembered in (self.known, self.surveys, self._rules, self._targets):
+            if len(remembered) > _MOST_REMEMBERED:
+                remembered.clear()
+        return self.findings
+
+    def stands_at(self, rule: Rule, pointer: str) -> Rule:
+        """Note where a condition of the survey comes from; gives back its rule."""
+        self.origins[rule, intern(pointer)] = None
+        return rule
+
+    def remembered(self, key: Hashable | None, lower: Callable[[], Rule]) -> Rule:
+        """The rule of a condition that reads alike in many surveys, lowered once.
+
+        One that gave rise to a finding is lowered anew, so that every place is told; and one
+        without a key, which reads like no other.
+        """
+        rule = None if key is None else self._rules.get(key)
+        if rule is None:
+            told = len(self.findings.all)
+            rule = lower()
+            if key is not None and len(self.findings.all) == told:
+                self._rules[key] = rule
+        return rule
+
+    def recalled(self, keys: Iterable[Hashable | None]) -> Iterable[Rule | None]:
+        """The remembered rule of each key; None where there is none."""
+        return map(self._rules.get, keys)
+
+    def attribute(self, attribute_id: str, pointer: str) -> AttributeMapping | None:
+        """The panel's attribute for a marketplace's; None, and a finding, where unmapped."""
+        mapped = self.marketplace.attributes.get(attribute_id)
+        if mapped is None:
+            known = list(self.marketplace.attributes)
+            self.findings.warning(
+                "unmapped-attribute",
+                pointer,
+                f"the panel file maps no {self.marketplace.name} attribute `{attribute_id}`; "
+                "whoever it concerns is uncertain",
+                did_you_mean(attribute_id, known) if not attribute_id.lstrip("-").isdigit() else "",
+            )
+        return mapped
+
+    def any_of(
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places = None
+    ) -> Rule:
+        """Holds any of the answers; unknown for who does not, where some answers are unmapped."""
+        targets, complete = self._read(mapped, raws, pointer, places)
+        rule = _holds(mapped, [part for target in targets for part in target])
+        return rule if complete else Or((rule, UNKNOWN))
+
+    def all_of(
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places = None
+    ) -> Rule:
+        """Holds all of the answers; an empty list asks only that he has answered."""
+        targets, complete = self._read(mapped, raws, pointer, places)
+        if not raws:
+            return Or((Answered(mapped.attribute.name), UNKNOWN))
+        rules = tuple(_holds(mapped, list(target)) for target in targets)
+        return And(rules if complete else (*rules, UNKNOWN))
+
+    def ranges(self, mapped: AttributeMapping, bounds: list[tuple[float, float]]) -> Rule:
+        """Holds a number in one of the ranges; of mapped codes, those of the range count."""
+        attribute = mapped.attribute
+        if attribute.numeric or mapped.answers is None:
+            return in_ranges(attribute.name, bounds)
+        inside: list[str] = []
+        unmapped = False
+        for low, high in bounds:
+            whole = 0
+            for code, target in mapped.answers.items():
+                if code.isascii() and code.isdigit() and low <= int(code) <= high:
+                    inside.extend(str(value) for value in target)
+                    whole += 1
+            unmapped |= low <= high and whole != high - low + 1
+        rule = one_of(attribute.name, inside)
+        return Or((rule, UNKNOWN)) if unmapped else rule
+
+    def prefixes(self, mapped: AttributeMapping, raws: Iterable[object]) -> Rule:
+        """Holds a text that begins with one of the values; blank values match nobody."""
+        texts = {mapped.attribute.fold(as_text(raw)) for raw in raws} - {""}
+        return StartsWith(mapped.attribute.name, tuple(sorted(texts)))
+
+    def id_list(self, name: str, pointer: str) -> Rule:
+        """Is on a list of ids; a finding where it has not been downloaded."""
+        if not self.panel.collections.has(name):
+            self.findings.warning(
+                "collection-missing",
+                pointer,
+                f"the list of ids `{name}` has not been downloaded; everyone is uncertain of it",
+                "download it into the panel's collections folder",
+            )
+        return InIds(self.marketplace.name, name)
+
+    def gate(
+        self, attribute: str, codes: Sequence[str], reason: Reason, pointer: str
+    ) -> list[Clause]:
+        """A locale or device gate; none, said once, where the panel knows nothing of it."""
+        if attribute not in self.panel.schema:
+            self.once.setdefault(
+                attribute,
+                Diagnostic(
+                    Level.INFO,
+                    "gate-not-applied",
+                    f"the panel declares no attribute or constant `{attribute}`: "
+                    "surveys are not restricted by it",
+                ),
+            )
+            return []
+        key = ("gate", attribute, *codes)
+        rule = self._rules.get(key)
+        if rule is None:
+            fold = self.panel.schema.attribute(attribute).fold
+            rule = one_of(attribute, [fold(as_code(code)) for code in codes])
+            self._rules[key] = rule
+        return [Clause(rule, reason, pointer)]
+
+    def devices(self, names: Sequence[str | None], pointer: str) -> list[Clause]:
+        """The device gate; None stands for a device that the engine does not know."""
+        clauses = self.gate("device", [name for name in names if name], Reason.DEVICE, pointer)
+        if not names:
+            self.findings.warning("empty-list", pointer, "no device is allowed: matches nobody")
+        if not all(names):
+            self.findings.warning(
+                "unknown-device", pointer, f"a device other than {', '.join(DEVICES)}"
+            )
+            clauses = [Clause(Or((c.rule, UNKNOWN)), c.reason, c.pointer) for c in clauses]
+        return clauses
+
+    def took_part(
+        self, scope: str, ids: Iterable[object], outcomes: Iterable[str] = OUTCOMES
+    ) -> TookPart:
+        """Has taken part in one of the ids, with one of the outcomes."""
+        return took_part(self.marketplace.name, scope, map(as_code, ids), outcomes)
+
+    def excluded(self, rule: Rule, reason: Reason, pointer: str, asked: str = "") -> list[Clause]:
+        """The gate that keeps out who took part so; none, said once, without a history.
+
+        `asked` says what the payload excludes; blank: what every survey does.
+        """
+        if self.panel.history:
+            return [Clause(Not(rule), reason, pointer)]
+        told = self.once.get(_HISTORY)
+        if told is None or (asked and told.level is Level.INFO):
+            message = (
+                "the panel file names no history, so nobody is kept out for what he took part in"
+            )
+            where = f" ({asked}, first in {self.findings.survey} {pointer})" if asked else ""
+            level = Level.WARNING if asked else Level.INFO
+            self.once[_HISTORY] = Diagnostic(level, "history-not-applied", message + where)
+        return []
+
+    def _read(
+        self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places
+    ) -> tuple[list[Target], bool]:
+        """The panel's values of each answer, and whether every answer has some."""
+        if not raws:
+            self.findings.warning("empty-list", pointer, "an empty list of answers")
+        targets: list[Target] = []
+        unmapped: list[tuple[int, object]] = []
+        known = self._targets.setdefault(id(mapped), {})
+        for number, raw in enumerate(raws):
+            try:
+                target = known[raw]
+            except KeyError:
+                target = known[raw] = _target(mapped, raw)
+            if target is None:
+                unmapped.append((number, raw))
+            else:
+                targets.append(target)
+        if unmapped:
+            number = unmapped[0][0]
+            place = number if places is None else places[number]
+            at = pointer if place is None else f"{pointer}/{place}"
+            self._tell_unmapped(mapped, unmapped, at)
+        return targets, not unmapped
+
+    def _tell_unmapped(
+        self, mapped: AttributeMapping, unmapped: list[tuple[int, object]], pointer: str
+    ) -> None:
+        raw = unmapped[0][1]
+        more = f" and {len(unmapped) - 1} more" if len(unmapped) > 1 else ""
+        why = (
+            f"has no answer `{raw}`{more}"
+            if mapped.answers is not None
+            else f"cannot hold `{raw}`{more}"
+        )
+        self.findings.warning(
+            "unmapped-answer",
+            pointer,
+            f"the mapping of `{mapped.attribute.name}` {why}; members without a mapped answer "
+            "of the list are uncertain",
+            did_you_mean(as_code(raw), list(mapped.answers or ())) if isinstance(raw, str) else "",
+        )
+
+
+def _target(mapped: AttributeMapping, raw: object) -> Target | None:
+    try:
+        return mapped.target(raw)
+    except UnreadableError:
+        return None
+
+
+def _holds(mapped: AttributeMapping, parts: list[object]) -> Rule:
+    attribute = mapped.attribute
+    if attribute.numeric:
+        return in_ranges(attribute.name, parts)  # type: ignore[arg-type]
+    return one_of(attribute.name, parts)  # type: ignore[arg-type]

@@ -1,0 +1,90 @@
+"""Result rows in a table of a database: all of them, or the table stays as it was.
+
+A table that is there already keeps its indexes, rights and views: its rows are replaced in one
+transaction, and others see the old ones until it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from matcher.output.batches import row_groups
+from profiles.errors import InputError
+from profiles.sources import (
+    DatabaseSource,
+    LongSource,
+    Source,
+    Writer,
+    database_module,
+    quote_table,
+)
+
+_SQL = {pa.int64(): "BIGINT", pa.string(): "TEXT", pa.list_(pa.string()): "TEXT[]"}
+
+
+def write_table(
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    url: str,
+    table: str,
+    sources: Mapping[str, Source],
+) -> None:
+    """Replace the rows of a table, which is made where it is not there.
+
+    `sources`, by what they hold, are read meanwhile, and must be other tables. Raises InputError
+    before the first batch where the table cannot take the rows; nothing has changed then, or later.
+    """
+    plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
+    writer: Writer = database_module(url).open_for_writing(url, Path())
+    done = False
+    try:
+        for what, source in sources.items():
+            if _is_read(source, writer, table):
+                raise InputError(f"{writer.name}: the output would replace the panel's {what}")
+        writer.execute("BEGIN")
+        _make_room(writer, table, plain)
+        for rows in row_groups(batches, schema):
+            if rows.num_rows:
+                writer.append(table, rows.cast(plain))
+        writer.execute("COMMIT")
+        done = True
+    finally:
+        writer.close(done=done)
+
+
+def _make_room(writer: Writer, table: str, plain: pa.Schema) -> None:
+    """Make the table, or delete its rows."""
+    columns = writer.columns(table)
+    if columns is None:
+        wanted = ", ".join(f"{field.name} {_SQL[field.type]}" for field in plain)
+        writer.execute(f"CREATE TABLE {quote_table(table)} ({wanted})")
+        return
+    found = [(column.name, None if column.cast else _plain(column.type)) for column in columns]
+    if found != [(field.name, field.type) for field in plain]:
+        wanted = ", ".join(f"{field.name} {_SQL[field.type].lower()}" for field in plain)
+        raise InputError(
+            f"{writer.name}: the table `{table}` is there with other columns than ({wanted})"
+        )
+    writer.lock(table)
+    writer.execute(f"DELETE FROM {quote_table(table)}")
+
+
+def _is_read(source: Source, writer: Writer, table: str) -> bool:
+    """Whether rows are read from the table; a query may read it, and sees its old rows."""
+    if isinstance(source, LongSource):
+        source = source.rows
+    if not isinstance(source, DatabaseSource) or source.location.table is None:
+        return False
+    return source.database.identity(source.location.table) == writer.identity(table)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type without dictionaries, in the one form that Arrow has of it here."""
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if pa.types.is_list(kind):
+        return pa.list_(_plain(kind.value_type))
+    return pa.string() if pa.types.is_large_string(kind) else kind

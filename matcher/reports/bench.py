@@ -1,0 +1,137 @@
+"""What `bench` says: one JSON document for programs, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from matcher.benchmarking import Benchmark, Change, Comparison, Times, label, value_text
+from matcher.reports.text import document, plural, shown
+from matcher.surveys import Diagnostic
+
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_DIGESTS = frozenset({"payloads", "mapping", "members", "history", "collections"})
+
+
+def benchmark_json(
+    benchmark: Benchmark,
+    comparison: Comparison | None,
+    findings: Sequence[str],
+    diagnostics: Iterable[Diagnostic],
+) -> bytes:
+    """The document of `bench --json`: the saved file, and how it compares."""
+    compared = None
+    if comparison is not None:
+        compared = {
+            "inputs": _changes_json(comparison.inputs),
+            "circumstances": _changes_json(comparison.circumstances),
+            "counters": _changes_json(comparison.counters),
+            "ratios": comparison.ratios,
+            "before": comparison.before.to_json(),
+            "findings": findings,
+        }
+    return document(
+        {
+            **benchmark.to_json(),
+            "comparison": compared,
+            "diagnostics": [each.to_json() for each in diagnostics],
+        }
+    )
+
+
+def _changes_json(changes: Mapping[str, Change]) -> dict[str, Any]:
+    return {name: {"before": old, "after": new} for name, (old, new) in changes.items()}
+
+
+def print_benchmark(console: Console, benchmark: Benchmark, comparison: Comparison | None) -> None:
+    """Tables of figures and of work; compared, of the work that differs alone."""
+    where = benchmark.circumstances
+    if comparison is not None:
+        for line in _unlike(comparison):
+            console.print(line, soft_wrap=True)
+    console.print(_figures(benchmark, comparison))
+    console.print()
+    if comparison is None or comparison.counters:
+        console.print(_work(benchmark, comparison))
+    if comparison is not None:
+        same = len(benchmark.counters.keys() - comparison.counters.keys())
+        console.print(f"[dim]{plural(same, 'counter')} as before[/dim]")
+    console.print(
+        f"\n{plural(benchmark.counters['members'], 'member')} · "
+        f"{plural(benchmark.counters['surveys'], 'survey')} · {where.engine}, "
+        f"{plural(where.workers, 'thread')}",
+        soft_wrap=True,
+    )
+
+
+def _unlike(comparison: Comparison) -> Iterator[str]:
+    """What makes two benchmarks hard to compare, in a line each."""
+    if comparison.inputs:
+        said = ", ".join(_difference(*each) for each in comparison.inputs.items())
+        yield f"[yellow]inputs differ[/yellow]: {said}; counters are told, and not judged"
+    if comparison.circumstances:
+        said = ", ".join(_difference(*each) for each in comparison.circumstances.items())
+        yield f"[dim]measured otherwise: {said}[/dim]"
+
+
+def _difference(name: str, change: Change) -> str:
+    if name in _DIGESTS:
+        return label(name)
+    before, after = change
+    return shown(f"{label(name)} ({value_text(before)} before, {value_text(after)} now)")
+
+
+def _figures(benchmark: Benchmark, comparison: Comparison | None) -> Table:
+    """Times and memory; beside a saved benchmark, with what they were and their ratios."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("", no_wrap=True, min_width=12)
+    for name in ("now", "loops") if comparison is None else ("now", "before", "ratio"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=9)
+    for each in fields(Times):
+        time = getattr(benchmark.times, each.name)
+        line = [label(each.name), _seconds(time.seconds)]
+        if comparison is None:
+            line.append(f"{time.seconds / time.calibration:.3f}")
+        else:
+            before = getattr(comparison.before.times, each.name)
+            line += [_seconds(before.seconds), _ratio(comparison.ratios[each.name])]
+        table.add_row(*line)
+    line = ["memory", _megabytes(benchmark.memory)]
+    if comparison is not None:
+        line += [_megabytes(comparison.before.memory), _ratio(comparison.ratios["memory"])]
+    table.add_row(*line)
+    return table
+
+
+def _work(benchmark: Benchmark, comparison: Comparison | None) -> Table:
+    """Counters: all that are not zero, or those that differ."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("", no_wrap=True, min_width=12)
+    if comparison is None:
+        table.add_column("work", justify="right", no_wrap=True, min_width=9)
+        for name, count in benchmark.counters.items():
+            if count:
+                table.add_row(label(name), f"{count:,}")
+        return table
+    for name in ("now", "before"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=9)
+    for name, (before, after) in comparison.counters.items():
+        table.add_row(shown(label(name)), value_text(after), value_text(before))
+    return table
+
+
+def _seconds(seconds: float) -> str:
+    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    return f"{seconds / size:.3g} {unit}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}"

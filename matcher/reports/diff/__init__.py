@@ -1,0 +1,1 @@
+"""What a change does, for people and programs: table, JSON document, HTML page."""

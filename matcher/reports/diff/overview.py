@@ -1,0 +1,141 @@
+"""What of a difference people are told first, and the words for it, in a table or in the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from matcher.comparison import (
+    Change,
+    Difference,
+    Fate,
+    Flow,
+    QuotaState,
+    Standing,
+    Status,
+    SurveyDifference,
+)
+from matcher.concentration import Concentration, in_words
+from matcher.reports.text import shorten
+from matcher.surveys import Verdict
+
+FATES = {
+    Fate.CHANGED: "changed",
+    Fate.ADDED: "added",
+    Fate.REMOVED: "removed",
+    Fate.OPENED: "opened",
+    Fate.CLOSED: "closed",
+    Fate.SET_ASIDE: "set aside",
+    Fate.RESTORED: "restored",
+    Fate.NO_EFFECT: "no effect",
+}
+"""What has become of a survey, in words, in the order in which it is told."""
+
+STATUSES = {
+    Status.OPEN: "open",
+    Status.CLOSED: "closed",
+    Status.REJECTED: "set aside",
+    Status.ABSENT: "not there",
+}
+
+
+class Effect(StrEnum):
+    """What a flow means for its members."""
+
+    LOST = "lost"
+    GAINED = "gained"
+    MOVED = "moved"
+    NEWLY_UNCERTAIN = "newly uncertain"
+    RULED_OUT = "no longer uncertain"
+    STAYED = "stayed"
+
+
+def effect(flow: Flow) -> Effect:
+    """What a flow means for its members; who is lost may be uncertain now."""
+    if flow.same:
+        return Effect.STAYED
+    match isinstance(flow.before, Verdict), isinstance(flow.after, Verdict):
+        case False, False:
+            return Effect.MOVED
+        case False, True:
+            return Effect.LOST
+        case True, False:
+            return Effect.GAINED
+    return Effect.NEWLY_UNCERTAIN if flow.after is Verdict.UNCERTAIN else Effect.RULED_OUT
+
+
+def standing_name(standing: Standing) -> str:
+    """A standing in a table: quota ids, shortened, or why there are none."""
+    if isinstance(standing, Verdict):
+        return standing.value
+    return " · ".join(map(shorten, standing)) or "no quota"
+
+
+def most_affected(found: Difference) -> list[SurveyDifference]:
+    """The surveys in which something has become of members, most of it first.
+
+    Those come last that are there, or open, on one side only: why is plain.
+    """
+    surveys = [survey for survey in found.surveys if not survey.tally.none]
+    return sorted(surveys, key=lambda each: (each.fate is not Fate.CHANGED, -each.tally.affected))
+
+
+def largest_changes(flows: Iterable[Flow]) -> list[Flow]:
+    """The flows of members whose standing is another, the largest first."""
+    changes = [flow for flow in flows if flow.members and not flow.same]
+    return sorted(changes, key=lambda flow: -flow.members)
+
+
+def fates(found: Difference) -> list[tuple[str, int]]:
+    """How many surveys came to what, `unchanged` last; what none came to is left out."""
+    counts = Counter(survey.fate for survey in found.surveys)
+    told = [(word, counts[fate]) for fate, word in FATES.items() if counts[fate]]
+    return [*told, ("unchanged", found.unchanged)]
+
+
+def fillable(quotas: Sequence[QuotaState]) -> tuple[int, int]:
+    """Seats that can be filled, and seats left, in the open quotas that are not nested."""
+    outer = [quota for quota in quotas if quota.open and len(quota.ids) == 1]
+    return (
+        sum(min(quota.assigned, quota.remaining) for quota in outer),
+        sum(quota.remaining for quota in outer),
+    )
+
+
+CHANGES = {
+    Change.LOST: "lost",
+    Change.GAINED: "gained",
+    Change.MOVED: "moved",
+    Change.NEWLY_UNCERTAIN: "newly uncertain",
+}
+"""What may become of a member, in words, in the order in which it is told."""
+
+
+def percent(part: int, whole: int) -> str:
+    """A share as `12 %`; never 0 % of somebody, nor 100 % where somebody is left."""
+    if not whole:
+        return "-"
+    rounded = round(100 * part / whole)
+    if rounded == 0 and part:
+        return "under 1 %"
+    if rounded == 100 and part < whole:
+        return "over 99 %"
+    return f"{rounded} %"
+
+
+def others(change: Change) -> str:
+    """Whom those that a change is about are compared with."""
+    return "those who stayed" if change is Change.LOST else "the others"
+
+
+def concentration_line(change: Change, found: Concentration) -> str:
+    """`98 % of the lost have region = DE: 980 of 1,000; of those who stayed 12 %: 480 of 4,000`."""
+    line = (
+        f"{percent(found.holding, found.members)} of the {CHANGES[change]} have "
+        f"{in_words(found)}: {found.holding:,} of {found.members:,}"
+    )
+    if not found.others:
+        return line
+    share = percent(found.others_holding, found.others)
+    return f"{line}; of {others(change)} {share}: {found.others_holding:,} of {found.others:,}"

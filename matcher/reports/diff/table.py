@@ -1,0 +1,261 @@
+"""What `matcher diff` says to people on a terminal: figures, then the surveys most affected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from matcher.comparison import (
+    Change,
+    ClauseChange,
+    Difference,
+    Fate,
+    Flow,
+    Said,
+    Standing,
+    SurveyDifference,
+)
+from matcher.concentration import Concentration
+from matcher.reports.diff.overview import (
+    CHANGES,
+    FATES,
+    concentration_line,
+    effect,
+    fates,
+    largest_changes,
+    most_affected,
+    standing_name,
+)
+from matcher.reports.text import (
+    NONE,
+    one_line,
+    plural,
+    shown,
+)
+from matcher.surveys import Verdict
+
+MOST_SURVEYS = 20
+MOST_DETAILED = 3
+MOST_LINES = 6
+MOST_ROWS = 12
+"""A matrix of flows with more rows, or wider than the terminal, is shown as a list."""
+
+_LONGEST = 300
+_ROOM = 10_000
+_STYLES = {
+    Change.LOST: "red",
+    Change.GAINED: "green",
+    Change.MOVED: "magenta",
+    Change.NEWLY_UNCERTAIN: "yellow",
+}
+
+
+def print_difference(console: Console, found: Difference, seconds: float) -> None:
+    """The surveys most affected, why, and the figures of all.
+
+    However many surveys have changed, it stays a page or two; what is left out is said.
+    """
+    surveys = most_affected(found)
+    if surveys:
+        table = _survey_table(surveys[:MOST_SURVEYS])
+        if _width(console, table) > console.width:
+            table.columns[-1].header = "newly\nuncertain"
+            table.columns[-1].min_width = None
+        console.print(table)
+        _print_more(console, len(surveys) - MOST_SURVEYS, "survey")
+    changed = [survey for survey in surveys if survey.fate is Fate.CHANGED]
+    for survey in changed[:MOST_DETAILED]:
+        _print_survey(console, survey)
+    _print_mapping(console, found)
+    if surveys or found.mapping:
+        console.print()
+    for line in _totals(found):
+        console.print(line, soft_wrap=True)
+    lines = [*_concentration_lines(found.concentrations)]
+    if lines:
+        console.print("in surveys open before and after:")
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True)
+    console.print(
+        f"{plural(found.members_after, 'member')}{_turnover(found)} · "
+        f"{plural(found.work.surveys, 'survey')} compared, "
+        f"{found.work.evaluated:,} matched again · "
+        f"{seconds:.2f} s",
+        soft_wrap=True,
+    )
+
+
+def _survey_table(surveys: Sequence[SurveyDifference]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("survey", overflow="ellipsis", max_width=40)  # alone narrower than its text
+    table.add_column("now", no_wrap=True, min_width=7)
+    for name in ("before", "after", *CHANGES.values()):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    for survey in surveys:
+        tally = survey.tally
+        table.add_row(
+            shown(survey.survey),
+            FATES[survey.fate],
+            f"{tally.before:,}",
+            f"{tally.after:,}",
+            _count(Change.LOST, tally.lost),
+            _count(Change.GAINED, tally.gained),
+            _count(Change.MOVED, tally.moved),
+            _count(Change.NEWLY_UNCERTAIN, tally.newly_uncertain),
+        )
+    return table
+
+
+def _count(change: Change, members: int) -> str:
+    return f"[{_STYLES[change]}]{members:,}[/{_STYLES[change]}]" if members else NONE
+
+
+def _print_more(console: Console, count: int, thing: str) -> None:
+    if count > 0:
+        console.print(f"[dim]… and {plural(count, thing)} more: --json has them all[/dim]")
+
+
+def _print_survey(console: Console, survey: SurveyDifference) -> None:
+    """Where it is concentrated, what the survey says otherwise, and who went where."""
+    console.print(f"\n[bold]{shown(survey.survey)}[/bold]", soft_wrap=True)
+    for line in _concentration_lines(survey.concentrations):
+        console.print(f"  {line}", soft_wrap=True)
+    if survey.clauses:
+        console.print(_indented(_clause_table(survey.clauses[:MOST_LINES])))
+        _print_more(console, len(survey.clauses) - MOST_LINES, "change")
+    changes = largest_changes(survey.flows)
+    if len(changes) > 1:
+        matrix = _matrix(survey.flows)
+        indented = _indented(matrix)
+        if matrix.row_count <= MOST_ROWS and _width(console, indented) <= console.width:
+            console.print(indented)
+        else:
+            console.print(_indented(_flow_table(changes[:MOST_LINES])))
+            _print_more(console, len(changes) - MOST_LINES, "flow")
+
+
+def _indented(table: Table) -> Padding:
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _width(console: Console, table: Table | Padding) -> int:
+    """How wide it is, where there is room enough."""
+    return console.measure(table, options=console.options.update(width=_ROOM)).maximum
+
+
+def _concentration_lines(found: Mapping[Change, Sequence[Concentration]]) -> Iterator[str]:
+    for change in CHANGES:
+        for each in found.get(change, ()):
+            yield shown(concentration_line(change, each))
+
+
+def _clause_table(clauses: Sequence[ClauseChange]) -> Table:
+    """What was said, and what is said now, side by side."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("says otherwise", no_wrap=True)
+    table.add_column("before", overflow="fold", ratio=1)
+    table.add_column("after", overflow="fold", ratio=1)
+    for clause in clauses:
+        of = "" if clause.quota is None else f" of {_name(clause.quota)}"
+        table.add_row(f"{shown(clause.what)}{of}", _said(clause.before), _said(clause.after))
+    return table
+
+
+def _said(said: Said | None) -> str:
+    if said is None:
+        return NONE
+    text = one_line(said.text)
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f"[dim]{shown(said.pointer)}[/dim]\n{shown(cut)}"
+
+
+def _standings(flows: Sequence[Flow]) -> tuple[list[Standing], list[Standing]]:
+    """The standings of each side: quotas as they come, then those who are given none."""
+    befores = dict.fromkeys(flow.before for flow in flows if flow.members)
+    afters = dict.fromkeys(flow.after for flow in flows if flow.members)
+    last = (Verdict.UNCERTAIN, Verdict.INELIGIBLE)
+    ordered = [each for each in befores | afters if each not in last] + [*last]
+    return (
+        [each for each in ordered if each in befores],
+        [each for each in ordered if each in afters],
+    )
+
+
+def _matrix(flows: Sequence[Flow]) -> Table:
+    """Rows are where members stood, columns where they stand; those who stayed are dim."""
+    befores, afters = _standings(flows)
+    members = {(flow.before, flow.after): flow for flow in flows}
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("from / to", no_wrap=True)
+    for after in afters:
+        table.add_column(_name(after), justify="right", no_wrap=True)
+    for before in befores:
+        cells = (members.get((before, after)) for after in afters)
+        table.add_row(_name(before), *map(_cell, cells))
+    return table
+
+
+def _cell(flow: Flow | None) -> str:
+    if flow is None or not flow.members:
+        return NONE
+    return f"[dim]{flow.members:,}[/dim]" if flow.same else f"{flow.members:,}"
+
+
+def _flow_table(changes: Sequence[Flow]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("from", no_wrap=True)
+    table.add_column("to", no_wrap=True)
+    table.add_column("members", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for flow in changes:
+        table.add_row(
+            _name(flow.before), _name(flow.after), f"{flow.members:,}", effect(flow).value
+        )
+    return table
+
+
+def _name(standing: Standing) -> str:
+    return shown(standing_name(standing))
+
+
+def _print_mapping(console: Console, found: Difference) -> None:
+    if not found.mapping:
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("panel file", overflow="fold")
+    table.add_column("before", overflow="fold")
+    table.add_column("after", overflow="fold")
+    for change in found.mapping[:MOST_LINES]:
+        table.add_row(
+            shown(change.place),
+            *(NONE if each is None else shown(each) for each in (change.before, change.after)),
+        )
+    console.print()
+    console.print(table)
+    _print_more(console, len(found.mapping) - MOST_LINES, "change")
+
+
+def _totals(found: Difference) -> Iterator[str]:
+    tally = found.tally
+    counts = (tally.lost, tally.gained, tally.moved, tally.newly_uncertain)
+    told = ", ".join(
+        f"{count:,} {word}" for count, word in zip(counts, CHANGES.values(), strict=True)
+    )
+    if found.work.evaluated:
+        given = f"{tally.before:,} → {tally.after:,}"
+        yield (
+            f"[bold]given: {given}[/bold] pairs of member and survey "
+            f"in the surveys matched again · {told}"
+        )
+    else:
+        yield "[bold]nobody is lost, gained or moved[/bold]"
+    yield "surveys: " + ", ".join(f"{count:,} {word}" for word, count in fates(found))
+
+
+def _turnover(found: Difference) -> str:
+    if not (found.joined or found.left):
+        return ""
+    return f" ({found.joined:,} joined, {found.left:,} left)"

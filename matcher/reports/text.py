@@ -1,0 +1,47 @@
+"""Text for people: one line, whatever is in it; numbers and plurals; JSON documents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+from rich.markup import escape
+
+LONGEST_LINE = 1000
+
+
+NONE = "[dim]-[/dim]"
+
+
+def document(content: dict[str, Any]) -> bytes:
+    """One JSON document, indented."""
+    try:
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # half a surrogate pair, in the name of a file or a key
+        return json.dumps(content, indent=2).encode() + b"\n"
+
+
+def one_line(text: str) -> str:
+    """The text so that it stays on one line and leaves a terminal alone; a long one is cut."""
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE * 3 // 4]} … {text[-LONGEST_LINE // 4 :]}"
+    if text.isprintable():
+        return text
+    shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return "".join(shown)
+
+
+def shown(text: str) -> str:
+    """A name in a table or line of rich's."""
+    return escape(one_line(text))
+
+
+def plural(count: int, thing: str) -> str:
+    """`1 survey`, `2 surveys`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def shorten(quota_id: str) -> str:
+    """A quota id that people can still tell from others; some are long hashes."""
+    return quota_id if len(quota_id) <= 24 else f"{quota_id[:12]}…{quota_id[-4:]}"

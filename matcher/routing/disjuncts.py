@@ -1,0 +1,198 @@
+"""A survey compiled for routing: every way into it, and what must hold for each.
+
+A way is one quota of each group, down to the innermost, with all that must be true of a member
+who takes it: conditions, which ask one attribute each, and the rest, which ask several, a list of
+ids or participation. Ways stand in the order in which quotas are chosen. They decide alone
+wherever they can all be written down; a survey with too many of them, or with quotas that reject,
+has one way that asks what its gate does, and is judged whole when a member passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import count, product
+from math import prod
+from typing import TypeAlias
+
+from matcher.rules import FALSE, TRUE, And, Const, InIds, Not, Or, Rule, Simplifier, TookPart
+from matcher.surveys import Group, Quota, Regime, Survey
+
+MOST_WAYS = 512
+"""A survey with more ways than this is judged whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A survey that a member may be sent to, and the quotas he is given, outermost first."""
+
+    survey: str
+    quota_ids: tuple[str, ...]
+
+
+Asked: TypeAlias = tuple[str, Rule]
+"""A condition on one attribute: its name, and the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way into a survey.
+
+    `quotas` numbers the quotas on it, in the order of `walk`; all must be open. `conditions` ask
+    one attribute each; `rest` are the other rules that must hold.
+    """
+
+    offer: Offer
+    quotas: tuple[int, ...]
+    conditions: tuple[Asked, ...]
+    rest: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Routable:
+    """A survey's ways, and the conditions that all of them have besides their own.
+
+    `whole`: the survey must be judged whole; if not, its ways say all.
+    """
+
+    conditions: tuple[Asked, ...]
+    ways: tuple[Way, ...]
+    whole: bool
+
+
+def walk(groups: Iterable[Group]) -> Iterator[Quota]:
+    """Every quota of some groups, each before those nested in it."""
+    for group in groups:
+        for quota in group.quotas:
+            yield quota
+            yield from walk(quota.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A choice of one quota for each of some groups."""
+
+    ids: tuple[str, ...] = ()
+    quotas: tuple[int, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def then(self, other: _Path) -> _Path:
+        return _Path(self.ids + other.ids, self.quotas + other.quotas, self.rules + other.rules)
+
+
+class WayCompiler:
+    """Compiles surveys, remembering what every rule was made into."""
+
+    def __init__(self) -> None:
+        self._simplifier = Simplifier()
+        self._parts: dict[Rule, tuple[Rule, ...]] = {}
+        self._asked: dict[Rule, frozenset[str | None]] = {}
+        self._attributes: dict[Rule, str | None] = {}
+
+    def compile(self, survey: Survey) -> Routable:
+        """The ways into a survey, be it open or not."""
+        gate = self._split(clause.rule for clause in survey.gate)
+        shared = tuple((name, part) for part in gate if (name := self._attribute(part)) is not None)
+        others = [part for part in gate if self._attribute(part) is None]
+        whole = not _passes_over(survey.groups) or _choices(survey.groups) > MOST_WAYS
+        paths = [_Path()] if whole else _paths(survey.groups, count())
+        most = 1 if whole else MOST_WAYS // max(len(paths), 1)
+        ways: list[Way] = []
+        if FALSE not in gate:
+            known = frozenset(gate)
+            for path in paths:
+                parts = [part for part in self._split(path.rules) if part not in known]
+                ways += self._ways(Offer(survey.name, path.ids), path, [*others, *parts], most)
+        return Routable(shared, tuple(ways), whole)
+
+    def _ways(self, offer: Offer, path: _Path, parts: list[Rule], most: int) -> Iterator[Way]:
+        """One way along a path, or one for each alternative where these are few."""
+        if FALSE in parts:
+            return
+        either = [part for part in parts if isinstance(part, Or) and self._attribute(part) is None]
+        if prod(len(part.rules) for part in either) > most:
+            either = []
+        others = [part for part in parts if part not in either]
+        for chosen in product(*(part.rules for part in either)):
+            found = self._split((*others, *chosen)) if chosen else others
+            conditions = []
+            rest = []
+            for part in found:
+                name = self._attribute(part)
+                if name is None:
+                    rest.append(part)
+                else:
+                    conditions.append((name, part))
+            yield Way(offer, path.quotas, tuple(conditions), tuple(rest))
+
+    def _split(self, rules: Iterable[Rule]) -> list[Rule]:
+        """The simplest rules that must all hold for these to hold."""
+        found: dict[Rule, None] = {}
+        for rule in rules:
+            parts = self._parts.get(rule)
+            if parts is None:
+                simple = self._simplifier.simplify(rule)
+                parts = simple.rules if isinstance(simple, And) else (simple,)
+                self._parts[rule] = parts
+            for part in parts:
+                found[part] = None
+        found.pop(TRUE, None)
+        return list(found)
+
+    def _attribute(self, rule: Rule) -> str | None:
+        """The attribute that a rule asks, where it asks one and nothing else."""
+        try:
+            return self._attributes[rule]
+        except KeyError:
+            asked = self._all_asked(rule)
+            name = self._attributes[rule] = next(iter(asked)) if len(asked) == 1 else None
+            return name
+
+    def _all_asked(self, rule: Rule) -> frozenset[str | None]:
+        """The attributes that a rule asks; None stands for what is no attribute."""
+        found = self._asked.get(rule)
+        if found is None:
+            found = self._asked[rule] = self._look(rule)
+        return found
+
+    def _look(self, rule: Rule) -> frozenset[str | None]:
+        match rule:
+            case And(rules) | Or(rules):
+                return frozenset(name for part in rules for name in self._all_asked(part))
+            case Not(inner):
+                return self._all_asked(inner)
+            case Const():
+                return frozenset()
+            case InIds() | TookPart():
+                return frozenset((None,))
+            case _:
+                return frozenset((rule.attribute,))
+
+
+def _paths(groups: Iterable[Group], numbers: Iterator[int]) -> list[_Path]:
+    """Every choice of one quota a group, in the order of choice."""
+    choices = []
+    for group in groups:
+        paths = []
+        for quota in group.quotas:
+            path = _Path((quota.id,), (next(numbers),), (quota.rule,))
+            inner = _paths(quota.groups, numbers) if quota.groups else ()
+            paths += [path.then(each) for each in inner] if quota.groups else [path]
+        choices.append(paths)
+    if len(choices) == 1:
+        return choices[0]
+    return [reduce(_Path.then, chosen, _Path()) for chosen in product(*choices)]
+
+
+def _passes_over(groups: Iterable[Group]) -> bool:
+    """Whether closed quotas of the groups are passed over, and none rejects who matches it."""
+    return all(
+        group.regime is Regime.ANY_OPEN and all(_passes_over(each.groups) for each in group.quotas)
+        for group in groups
+    )
+
+
+def _choices(groups: Iterable[Group]) -> int:
+    """How many choices of one quota a group there are."""
+    return prod(sum(_choices(quota.groups) for quota in group.quotas) for group in groups)

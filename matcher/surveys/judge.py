@@ -1,0 +1,123 @@
+"""The reference verdict: what a survey says of one member, in plain Python.
+
+Everything faster is measured against this module and `matcher.rules.evaluate`, and must agree with
+them, member by member. They may be slow; they may not be clever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from matcher.rules import Known, Truth, truth_of
+from matcher.surveys.choice import Choice, First
+from matcher.surveys.survey import (
+    Group,
+    Quota,
+    Reason,
+    Regime,
+    Survey,
+)
+
+
+class Verdict(StrEnum):
+    """The answer for one member and one survey."""
+
+    ELIGIBLE = "eligible"
+    UNCERTAIN = "uncertain"
+    INELIGIBLE = "ineligible"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, what decided it, and the chosen quota of each group, outermost first."""
+
+    verdict: Verdict
+    reason: Reason
+    quota_ids: tuple[str, ...] = ()
+
+
+def matches(quota: Quota, member: Known) -> Truth:
+    """Whether a member fits a quota, open or not: its rule, and a quota of each nested group."""
+    nested = (
+        max((matches(inner, member) for inner in group.quotas), default=Truth.FALSE)
+        for group in quota.groups
+    )
+    return min((member.truth(quota.rule), *nested))
+
+
+def takes(quota: Quota, member: Known) -> Truth:
+    """Whether a quota has a seat for a member: its rule, open, and every nested group admits."""
+    nested = (admits(group, member) for group in quota.groups)
+    return min((member.truth(quota.rule), truth_of(quota.open), *nested))
+
+
+def admits(group: Group, member: Known) -> Truth:
+    """Whether a group of quotas admits a member, under its regime."""
+    match group.regime:
+        case Regime.ANY_OPEN:
+            return max((takes(quota, member) for quota in group.quotas), default=Truth.FALSE)
+        case Regime.ALL_OPEN:
+            fits = [matches(quota, member) for quota in group.quotas]
+            in_closed = [
+                fit for fit, quota in zip(fits, group.quotas, strict=True) if not quota.open
+            ]
+            clear = min((Truth(Truth.TRUE - fit) for fit in in_closed), default=Truth.TRUE)
+            return min(clear, max(fits, default=Truth.FALSE)) if group.required else clear
+        case _:
+            assert_never(group.regime)
+
+
+def judge(
+    survey: Survey, member: Known, choice: Choice | None = None, *, uncertain: bool = False
+) -> Judgement:
+    """The verdict on a member for a survey, its reason, and the quotas he is given.
+
+    `uncertain`: choose quotas for an uncertain member too, from those he may match.
+    """
+    parts = [(truth_of(survey.open), Reason.STATUS)]
+    parts += [(member.truth(clause.rule), clause.reason) for clause in survey.gate]
+    parts += [(admits(group, member), _group_reason(group, member)) for group in survey.groups]
+    worst = min(truth for truth, _ in parts)
+    if worst is Truth.TRUE:
+        chosen = _choose_all(survey, survey.groups, member, choice or First(), Truth.TRUE)
+        return Judgement(Verdict.ELIGIBLE, Reason.ADMITTED, chosen)
+    reason = next(reason for truth, reason in parts if truth is worst)
+    if worst is Truth.FALSE:
+        return Judgement(Verdict.INELIGIBLE, reason)
+    if not uncertain:
+        return Judgement(Verdict.UNCERTAIN, reason)
+    chosen = _choose_all(survey, survey.groups, member, choice or First(), Truth.UNKNOWN)
+    return Judgement(Verdict.UNCERTAIN, reason, chosen)
+
+
+def _group_reason(group: Group, member: Known) -> Reason:
+    full = any(
+        takes(quota, member) is Truth.FALSE and matches(quota, member) is Truth.TRUE
+        for quota in group.quotas
+    )
+    return Reason.QUOTA_FULL if full and admits(group, member) is Truth.FALSE else Reason.QUOTA
+
+
+def _choose_all(
+    survey: Survey, groups: Iterable[Group], member: Known, choice: Choice, least: Truth
+) -> tuple[str, ...]:
+    """The chosen quota of each group, each followed by those chosen in its nested groups.
+
+    Quotas that definitely take the member come before those that only may; none that takes him
+    less than `least` is chosen.
+    """
+    chosen: tuple[str, ...] = ()
+    for group in groups:
+        truths = [takes(quota, member) for quota in group.quotas]
+        best = max(truths, default=Truth.FALSE)
+        if best is Truth.FALSE or best < least:
+            continue
+        candidates = [
+            quota for quota, truth in zip(group.quotas, truths, strict=True) if truth is best
+        ]
+        quota = choice.pick(survey, group, candidates, member.id)
+        chosen += (quota.id, *_choose_all(survey, quota.groups, member, choice, least))
+    return chosen

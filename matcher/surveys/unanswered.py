@@ -1,0 +1,72 @@
+"""Which attributes without an answer leave it open whether a survey is for a member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from matcher.rules import And, Const, InIds, Known, Leaf, Not, Or, Rule, TookPart, Truth
+from matcher.surveys.judge import admits, matches, takes
+from matcher.surveys.survey import (
+    Group,
+    Quota,
+    Regime,
+    Survey,
+)
+
+
+def unanswered(survey: Survey, respondent: Known) -> tuple[str, ...]:
+    """The attributes, not answered, on which it hangs whether an uncertain survey is his.
+
+    In the order in which the survey asks for them. Where there is none, something else is not
+    known: a list of ids, say, or what an answer that is not mapped stands for.
+    """
+    found: dict[str, None] = {}
+    for rule in _in_doubt(survey, respondent):
+        for leaf in unknown_leaves(rule, respondent):
+            if not isinstance(leaf, InIds | TookPart | Const):
+                found[leaf.attribute] = None
+    return tuple(found)
+
+
+def _in_doubt(survey: Survey, respondent: Known) -> Iterator[Rule]:
+    """The rules on which it depends whether the survey admits."""
+    yield from (clause.rule for clause in survey.gate)
+    for group in survey.groups:
+        yield from _of_group(group, respondent)
+
+
+def _of_group(group: Group, respondent: Known) -> Iterator[Rule]:
+    if admits(group, respondent) is not Truth.UNKNOWN:
+        return
+    fits = [matches(quota, respondent) for quota in group.quotas]
+    lacks_one = group.required and Truth.TRUE not in fits
+    for quota, fit in zip(group.quotas, fits, strict=True):
+        if group.regime is Regime.ANY_OPEN:
+            if takes(quota, respondent) is Truth.UNKNOWN:
+                yield quota.rule
+                for nested in quota.groups:
+                    yield from _of_group(nested, respondent)
+        elif fit is Truth.UNKNOWN and (lacks_one or not quota.open):
+            yield from _of_fit(quota, respondent)
+
+
+def _of_fit(quota: Quota, respondent: Known) -> Iterator[Rule]:
+    yield quota.rule
+    for group in quota.groups:
+        for inner in group.quotas:
+            if matches(inner, respondent) is Truth.UNKNOWN:
+                yield from _of_fit(inner, respondent)
+
+
+def unknown_leaves(rule: Rule, respondent: Known) -> Iterator[Leaf | Const]:
+    """The unknown leaves of an unknown rule, reached through what is unknown alone."""
+    if respondent.truth(rule) is not Truth.UNKNOWN:
+        return
+    match rule:
+        case And(rules) | Or(rules):
+            for part in rules:
+                yield from unknown_leaves(part, respondent)
+        case Not(inner):
+            yield from unknown_leaves(inner, respondent)
+        case _:
+            yield rule

@@ -1,0 +1,56 @@
+"""What marketplaces say of surveys as time goes by: surveys anew, and the seats and status of some.
+
+`matcher.loading.files` reads surveys from files; `matcher.loading.notifications` reads all of this
+from notifications.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from matcher.surveys.survey import Survey
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyTold:
+    """A survey as it is now: new, or instead of what was said of it before."""
+
+    survey: Survey
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Something malformed was said of the survey of this name; a diagnostic says what."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaTold:
+    """The status or the seats of one quota.
+
+    `survey_id` None: the quota's id names it by itself. `quota_ids` is the path to it, outermost
+    first: one id, or those of a Toluna quota and of a subquota in it. `live`: its status is open;
+    `remaining`: seats left, 0 or more; `at`: when it was so, in seconds since 1970. None: not said.
+    """
+
+    marketplace: str
+    survey_id: str | None
+    quota_ids: tuple[str, ...]
+    live: bool | None
+    remaining: int | None
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveySeats:
+    """The status or the seats of a survey as a whole, by its name; fields as in `QuotaTold`."""
+
+    name: str
+    live: bool | None
+    remaining: int | None
+    at: float | None
+
+
+Said: TypeAlias = SurveyTold | SetAside | QuotaTold | SurveySeats

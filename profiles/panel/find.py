@@ -1,0 +1,105 @@
+"""Members of a panel, one by id or some by lot: rows of the panel's columns, as Python values."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from profiles.encoding import (
+    BadValueError,
+    as_days,
+    hash_ids,
+    id_array,
+    is_id,
+    mix_all,
+    short_name,
+    trimmed,
+)
+from profiles.errors import InputError
+from profiles.hashing import mix
+from profiles.schema import PanelMapping, id_columns
+from profiles.sources import Batch, Source
+
+_NO_LOT = np.uint64((1 << 64) - 1)
+
+
+def find_member(source: Source, mapping: PanelMapping, member_id: str) -> dict[str, object] | None:
+    """The row of a member: his ids and the columns of attributes; None where there is none such.
+
+    Ids compare as text after trimming; where several are the same so, the one that is written as
+    `member_id` counts before the others, then the first. Raises InputError where the source cannot
+    be read.
+    """
+    ids, columns = _columns(mapping)
+    found: dict[str, object] | None = None
+    for batch in source.batches(columns, ids):
+        for row in _rows_of(batch, mapping.schema.member_id, member_id.strip()):
+            values = _row(batch.slice(row, 1))
+            if str(values[mapping.schema.member_id]) == member_id:
+                return values
+            found = found or values
+    return found
+
+
+def draw_members(
+    source: Source, mapping: PanelMapping, most: int, seed: int
+) -> list[dict[str, object]]:
+    """The rows of so many members, or of all if there are fewer, in the order of the draw.
+
+    Whom the seed draws depends on ids alone, not on the order of rows. Raises InputError where the
+    source cannot be read.
+    """
+    ids, columns = _columns(mapping)
+    drawn: list[tuple[int, dict[str, object]]] = []
+    for batch in source.batches(columns, ids):
+        lots = _lots(batch, mapping.schema.member_id, seed)
+        if len(drawn) == most:
+            lots[lots >= drawn[-1][0]] = _NO_LOT
+        drawn += [
+            (int(lots[row]), _row(batch.slice(row, 1)))
+            for row in np.argsort(lots, kind="stable")[:most].tolist()
+            if lots[row] != _NO_LOT
+        ]
+        drawn = sorted(drawn, key=itemgetter(0))[:most]
+    return [row for _, row in drawn]
+
+
+def _lots(batch: Batch, column: str, seed: int) -> NDArray[np.uint64]:
+    """A number for each row, the least of which are drawn."""
+    try:
+        hashes = hash_ids(id_array(pa.chunked_array([batch.data.column(column)])))
+    except BadValueError as error:
+        raise InputError(f"{batch.place(error.row)}, column `{column}`: {error.why}") from None
+    return mix_all(hashes ^ np.uint64(mix(seed)))
+
+
+def _columns(mapping: PanelMapping) -> tuple[frozenset[str], list[str]]:
+    """The columns of ids, and those with the columns of attributes."""
+    ids = id_columns(mapping)
+    answers = (attribute.column for attribute in mapping.schema.attributes.values())
+    return frozenset(ids), list(dict.fromkeys([*ids, *answers]))
+
+
+def _rows_of(batch: Batch, column: str, member_id: str) -> list[int]:
+    ids = batch.data.column(column)
+    if not is_id(ids.type):
+        why = f"ids must be text or integers, not `{short_name(ids.type)}`"
+        raise InputError(f"{batch.place(0)}, column `{column}`: {why}")
+    same = pc.equal(trimmed(ids), member_id).fill_null(False)
+    rows: list[int] = np.flatnonzero(same.to_numpy(zero_copy_only=False)).tolist()
+    return rows
+
+
+def _row(batch: Batch) -> dict[str, object]:
+    """The only row of a batch; of dates and times the day, as all that reads answers has it."""
+    values: dict[str, object] = {}
+    for name, column in zip(batch.data.schema.names, batch.data.columns, strict=True):
+        try:
+            (values[name],) = as_days(pa.chunked_array([column])).to_pylist()
+        except BadValueError as error:
+            raise InputError(f"{batch.place(0)}, column `{name}`: {error.why}") from None
+    return values

@@ -1,0 +1,82 @@
+"""What the panel file says, and what one answer means: scalar, in plain Python.
+
+Light: whoever routes one member at a time loads this. `panel_file`, which reads panel.toml, is the
+one heavy module, and is imported by its own name.
+"""
+
+from profiles.schema.id_collections import Collections
+from profiles.schema.location import Location
+from profiles.schema.mapping import (
+    AttributeMapping,
+    MarketplaceMapping,
+    PanelMapping,
+    Range,
+    Target,
+    id_columns,
+    parse_range,
+)
+from profiles.schema.mapping_json import read_mapping, write_mapping
+from profiles.schema.participation import (
+    OUTCOMES,
+    SCOPES,
+    SEPARATOR,
+    Asked,
+    Participation,
+    read_outcome,
+    took_part_in,
+)
+from profiles.schema.schema import Attribute, Kind, Schema
+from profiles.schema.values import (
+    ANY_CHILD,
+    Answers,
+    UnreadableError,
+    as_code,
+    as_moment,
+    as_number,
+    as_text,
+    is_missing,
+    is_negative_code,
+    number_in,
+    on_day,
+    read_answers,
+    read_lasting,
+    read_row,
+)
+
+__all__ = [
+    "ANY_CHILD",
+    "OUTCOMES",
+    "SCOPES",
+    "SEPARATOR",
+    "Answers",
+    "Asked",
+    "Attribute",
+    "AttributeMapping",
+    "Collections",
+    "Kind",
+    "Location",
+    "MarketplaceMapping",
+    "PanelMapping",
+    "Participation",
+    "Range",
+    "Schema",
+    "Target",
+    "UnreadableError",
+    "as_code",
+    "as_moment",
+    "as_number",
+    "as_text",
+    "id_columns",
+    "is_missing",
+    "is_negative_code",
+    "number_in",
+    "on_day",
+    "parse_range",
+    "read_answers",
+    "read_lasting",
+    "read_mapping",
+    "read_outcome",
+    "read_row",
+    "took_part_in",
+    "write_mapping",
+]

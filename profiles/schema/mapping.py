@@ -1,0 +1,150 @@
+"""How each marketplace names what the panel knows: its attribute ids and answers, ours beside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeAlias
+
+from profiles.schema.id_collections import Collections
+from profiles.schema.schema import Attribute, Schema
+from profiles.schema.values import (
+    UnreadableError,
+    as_code,
+    as_number,
+    as_text,
+    is_missing,
+    is_negative_code,
+)
+
+Range: TypeAlias = tuple[float, float]
+
+
+Target: TypeAlias = tuple[str, ...] | tuple[Range, ...]
+"""What one marketplace answer stands for: panel codes, or closed ranges of a numeric attribute."""
+
+
+_RANGE = re.compile(
+    r"\s*(?P<low>\d{1,300}(?:\.\d+)?)?\s*(?P<dash>[-\u2013+])?"
+    r"\s*(?P<high>\d{1,300}(?:\.\d+)?)?\s*\Z",
+    re.ASCII,
+)
+
+
+INFINITY = float("inf")
+
+
+def parse_range(text: str) -> Range:
+    """Read `18-24`, ` 18 - 24 `, `65-`, `65+`, `-17` or `25`; both ends are included.
+
+    Raises UnreadableError for anything else. An inverted range is for the caller to judge.
+    """
+    found = _RANGE.match(text)
+    if not found or not (found["low"] or found["high"]):
+        raise UnreadableError(f"`{text}` is not a range (`18-24`, `65-`, `-17`)")
+    low, dash, high = found["low"], found["dash"], found["high"]
+    if (low and high and not dash) or (dash == "+" and (high or not low)):
+        raise UnreadableError(f"`{text}` is not a range (`18-24`, `65-`, `-17`)")
+    if low and not dash:
+        return float(low), float(low)
+    return float(low) if low else -INFINITY, float(high) if high else INFINITY
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeMapping:
+    """One marketplace attribute: the panel's attribute, and what each answer stands for.
+
+    `answers` is None where the marketplace's values stand as they are.
+    """
+
+    attribute: Attribute
+    answers: Mapping[str, Target] | None = None
+
+    def target(self, raw: object) -> Target | None:
+        """What a marketplace answer stands for in the panel; None where the mapping is silent.
+
+        Raises UnreadableError where the answer stands as it is but does not fit the attribute.
+        """
+        if self.answers is not None:
+            return self.answers.get(as_code(raw))
+        return read_target(self.attribute, raw)
+
+    def negative_codes(self) -> tuple[str, ...]:
+        """Panel codes that stand for the marketplace's negative answers, and for no other."""
+        if self.answers is None or self.attribute.numeric:
+            return ()
+        negative: set[str] = set()
+        usable: set[str] = set()
+        for code, target in self.answers.items():
+            (negative if is_negative_code(code) else usable).update(map(str, target))
+        return tuple(sorted(negative - usable))
+
+
+def read_target(attribute: Attribute, raw: object) -> Target:
+    """Read one panel value of a mapping's right-hand side (or one that stands as it is)."""
+    if not attribute.numeric:
+        read = as_text if attribute.kind == "text" else as_code
+        return (attribute.fold(read(raw)),)
+    if isinstance(raw, str):
+        return (parse_range(raw),)
+    number = as_number(raw)
+    return ((number, number),)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketplaceMapping:
+    """All that the panel file says of one marketplace.
+
+    `respondent_id` is the panel column that the marketplace knows members by (None: the member
+    id); `device_support` gives RFG's numbering of "yes", "no" and "unknown".
+    """
+
+    name: str
+    attributes: Mapping[str, AttributeMapping] = field(default_factory=dict)
+    respondent_id: str | None = None
+    device_support: Mapping[str, int] = field(
+        default_factory=lambda: {"unknown": 0, "yes": 1, "no": 2}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PanelMapping:
+    """What lowering needs of a panel: its schema, the marketplaces' names for it, collections.
+
+    `history`: whether it is known who took part in what.
+    """
+
+    schema: Schema
+    marketplaces: Mapping[str, MarketplaceMapping]
+    collections: Collections
+    history: bool = False
+
+    def marketplace(self, name: str) -> MarketplaceMapping:
+        """The mapping of one marketplace; an empty one where the panel file is silent."""
+        return self.marketplaces.get(name) or MarketplaceMapping(name)
+
+    def is_listed(
+        self, row: Mapping[str, object], member_id: str, marketplace: str, name: str, as_of: date
+    ) -> bool | None:
+        """Whether a member, given by panel columns, is on a marketplace's list of ids.
+
+        None: the list has not been downloaded, ends before he was found, or the marketplace's id
+        of him is not known.
+        """
+        listed = self.collections.ids(name, as_of)
+        column = self.marketplace(marketplace).respondent_id
+        known = row.get(column) if column else member_id
+        if listed is None or is_missing(known):
+            return None
+        found = as_code(known) in listed.ids
+        return found if found or listed.complete else None
+
+
+def id_columns(mapping: PanelMapping) -> list[str]:
+    """The source columns of ids: the member's own, then those of marketplaces."""
+    respondent = (each.respondent_id for each in mapping.marketplaces.values())
+    return list(
+        dict.fromkeys([mapping.schema.member_id, *(column for column in respondent if column)])
+    )

@@ -1,0 +1,205 @@
+"""How one raw answer reads: the scalar definition that every column encoder agrees with.
+
+Codes compare as text after trimming; texts after upper-casing and removing spaces; numbers as
+floats; a birth date as whole years on the as-of day. An empty list is an answer; null, NaN and
+blank text are none. A child reads `GENDER:AGE`, and also `*:AGE`, so that a rule which does not
+mind the gender can ask for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from profiles.schema.schema import Attribute, Kind, Schema
+
+Answers: TypeAlias = tuple[str, ...] | tuple[float, ...]
+
+ANY_CHILD = "*"
+_DECIMAL = re.compile(r"[+-]?\d{1,300}(\.\d+)?\Z", re.ASCII)
+_AGE = re.compile(r"\d{1,9}\Z", re.ASCII)
+_NEGATIVE = re.compile(r"-\d", re.ASCII)
+
+
+class UnreadableError(ValueError):
+    """A raw value that an attribute of this type cannot hold; the message says why."""
+
+
+def as_code(raw: object) -> str:
+    """The text form in which codes compare: 1, "1", " 1 " and 1.0 are the same code."""
+    if isinstance(raw, str):
+        return raw.strip()
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    if isinstance(raw, float) and raw.is_integer():
+        return str(int(raw))
+    if isinstance(raw, int | float | Decimal):
+        return str(raw)
+    raise UnreadableError(f"`{raw}` is not a code")
+
+
+def as_text(raw: object) -> str:
+    """The form in which free texts and postal codes compare: upper case, no white space."""
+    return "".join(as_code(raw).upper().split())
+
+
+def as_number(raw: object) -> float:
+    """A plain decimal number; refuses what only looks like one (`1e5`, `0x10`, `1,000`)."""
+    if isinstance(raw, str):
+        if not _DECIMAL.match(raw.strip()):
+            raise UnreadableError(f"`{raw}` is not a number")
+        return float(raw)
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
+        shown = as_code(raw) if isinstance(raw, bool) else raw
+        raise UnreadableError(f"`{shown}` is not a number")
+    try:
+        number = float(raw)
+    except OverflowError:
+        raise UnreadableError("the number is too large") from None
+    if math.isinf(number):
+        raise UnreadableError(f"`{raw}` is not a finite number")
+    return number
+
+
+def number_in(code: str) -> float | None:
+    """The number that a code reads as, or None."""
+    return float(code) if _DECIMAL.match(code) else None
+
+
+def is_negative_code(answer: str | float) -> bool:
+    """Whether an answer is a negative code: "answered, but nothing usable"."""
+    return answer < 0 if isinstance(answer, float) else bool(_NEGATIVE.match(answer))
+
+
+def as_date(raw: object) -> date:
+    """A calendar day from a date, a date-time or ISO text."""
+    if isinstance(raw, datetime):
+        return raw.date()
+    if isinstance(raw, date):
+        return raw
+    if isinstance(raw, str):
+        try:
+            return date.fromisoformat(raw.strip()[:10])
+        except ValueError:
+            pass
+    raise UnreadableError(f"`{raw}` is not a date (YYYY-MM-DD)")
+
+
+def as_moment(raw: object) -> float | None:
+    """Seconds since 1970 of an ISO date and time, UTC where it does not say; None: it is none."""
+    try:
+        moment = datetime.fromisoformat(raw.strip()) if isinstance(raw, str) else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def age_on(birth: date, as_of: date) -> int:
+    """Whole years lived on the as-of day; a 29 February is reached on 1 March where it lacks."""
+    return as_of.year - birth.year - ((as_of.month, as_of.day) < (birth.month, birth.day))
+
+
+def _child(raw: str) -> tuple[str, int | date]:
+    """Gender and age, or birth date, of one child from `GENDER:BIRTHDATE` or `GENDER:AGE`."""
+    gender, colon, born = (part.strip() for part in raw.partition(":"))
+    if not colon:
+        raise UnreadableError(f"`{raw}` is not a child (GENDER:BIRTHDATE or GENDER:AGE)")
+    return gender, int(born) if _AGE.match(born) else as_date(born)
+
+
+def read_child(raw: str, as_of: date) -> tuple[str, ...]:
+    """The codes of one child on the as-of day; none before its birth."""
+    gender, born = _child(raw)
+    age = born if isinstance(born, int) else age_on(born, as_of)
+    return (f"{gender}:{age}", f"{ANY_CHILD}:{age}") if age >= 0 else ()
+
+
+def split_list(raw: str, separator: str) -> list[str]:
+    """The answers in one text cell: parted by the separator; `[]` is the empty list."""
+    if raw.strip() == "[]":
+        return []
+    return [part for part in raw.split(separator) if part.strip()]
+
+
+def is_missing(raw: object) -> bool:
+    """Whether a raw value is no answer: null, NaN or blank text."""
+    return (
+        raw is None
+        or (isinstance(raw, float) and math.isnan(raw))
+        or (isinstance(raw, str) and not raw.strip())
+    )
+
+
+def _read_items(attribute: Attribute, items: Iterable[object]) -> Answers:
+    present = [item for item in items if not is_missing(item)]
+    if attribute.kind is Kind.CHILDREN:
+        return tuple(":".join(map(str, _child(as_code(item)))) for item in present)
+    if attribute.kind is Kind.NUMBER:
+        return tuple(as_number(item) for item in present)
+    return tuple(attribute.fold(as_code(item)) for item in present)
+
+
+def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
+    """The answers that a raw panel value stands for, or None where there is no answer.
+
+    They hold on any day: a birth date is its proleptic ordinal, a child the text that it reads as.
+    Raises UnreadableError where the value does not fit the attribute's type.
+    """
+    if is_missing(raw):
+        return None
+    if isinstance(raw, list | tuple):
+        if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
+            raise UnreadableError(f"a list of answers, but `{attribute.name}` holds one")
+        return _read_items(attribute, raw)
+    match attribute.kind:
+        case Kind.MULTI | Kind.CHILDREN:
+            if isinstance(raw, str):
+                return _read_items(attribute, split_list(raw, attribute.separator))
+            return _read_items(attribute, [raw])
+        case Kind.SINGLE:
+            return (attribute.fold(as_code(raw)),)
+        case Kind.TEXT:
+            return (attribute.fold(as_text(raw)),)
+        case Kind.NUMBER:
+            return (as_number(raw),)
+        case Kind.BIRTH_DATE:
+            return (float(as_date(raw).toordinal()),)
+
+
+def on_day(attribute: Attribute, answers: Answers, as_of: date) -> Answers | None:
+    """What lasting answers are on the as-of day: the others than ages stay as they are."""
+    match attribute.kind:
+        case Kind.BIRTH_DATE:
+            ages = [age_on(date.fromordinal(int(born)), as_of) for born in answers]
+            return tuple(map(float, ages)) if min(ages) >= 0 else None
+        case Kind.CHILDREN:
+            return tuple(code for child in answers for code in read_child(str(child), as_of))
+        case _:
+            return answers
+
+
+def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | None:
+    """The answers that a raw panel value stands for on the as-of day; None: there is no answer.
+
+    Raises UnreadableError where the value does not fit the attribute's type.
+    """
+    lasting = read_lasting(attribute, raw)
+    return None if lasting is None else on_day(attribute, lasting, as_of)
+
+
+def read_row(schema: Schema, row: Mapping[str, object], as_of: date) -> dict[str, Answers]:
+    """Every attribute that a member, given by panel columns, has answered."""
+    answers: dict[str, Answers] = {}
+    for attribute in schema.attributes.values():
+        read = read_answers(attribute, row.get(attribute.column), as_of)
+        if read is not None:
+            answers[attribute.name] = read
+    for name, value in schema.constants.items():
+        answers[name] = (schema.attribute(name).fold(as_code(value)),)
+    return answers

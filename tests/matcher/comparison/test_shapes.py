@@ -1,0 +1,203 @@
+"""Comparisons of surveys of any shape: groups of either regime in one another, ids given twice.
+
+Marketplaces send few of these shapes; what a comparison says holds for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count, product
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matcher.comparison import Difference
+from matcher.rules import FALSE, TRUE, UNKNOWN, Not, Rule, one_of
+from matcher.surveys import Clause, Group, How, Quota, Reason, Regime, Survey
+from profiles.panel import Panel, open_panel
+from tests.matcher.comparison.test_compare import Way, check, ways
+from tests.support.commandline import put
+from tests.support.reference import Reference
+from tests.support.strategies import AS_OF
+
+PANEL = """\
+[panel]
+source = "members.parquet"
+[attributes]
+a = { type = "single" }
+b = { type = "single" }
+c = { type = "single" }
+"""
+NAMES = ("a", "b", "c")
+MEMBERS = [
+    {"member_id": f"m{number}", **dict(zip(NAMES, answers, strict=True))}
+    for number, answers in enumerate(product(("x", "y", None), repeat=3))
+]
+HOLDS = [one_of(name, [value]) for name in NAMES for value in ("x", "y")]
+
+rules = st.sampled_from([TRUE, TRUE, *HOLDS, *map(Not, HOLDS), UNKNOWN, FALSE])
+regimes = st.sampled_from(Regime)
+
+
+def quotas(groups: st.SearchStrategy[list[Group]]) -> st.SearchStrategy[Quota]:
+    return st.builds(
+        Quota,
+        st.sampled_from("pqr"),
+        rules,
+        st.booleans(),
+        st.sampled_from([0, 1, 2, 50]),
+        st.just(""),
+        groups.map(tuple),
+    )
+
+
+def groups_of(nested: st.SearchStrategy[list[Group]], most: int) -> st.SearchStrategy[list[Group]]:
+    some = st.lists(quotas(nested), max_size=3).map(tuple)
+    return st.lists(st.builds(Group, some, st.just(""), regimes, st.booleans()), max_size=most)
+
+
+def survey_of(gate: Rule, groups: list[Group]) -> Survey:
+    """A survey in which every group and quota has a pointer of its own."""
+    numbers = count()
+
+    def placed(of: tuple[Group, ...]) -> tuple[Group, ...]:
+        return tuple(
+            replace(
+                group,
+                pointer=f"/groups/{next(numbers)}",
+                quotas=tuple(
+                    replace(quota, pointer=f"/quotas/{next(numbers)}", groups=placed(quota.groups))
+                    for quota in group.quotas
+                ),
+            )
+            for group in of
+        )
+
+    clauses = (Clause(gate, Reason.FILTER, "/filters/0"),)
+    return Survey("dynata", "1", True, clauses, placed(tuple(groups)))
+
+
+shapes = st.builds(survey_of, rules, groups_of(groups_of(st.just([]), 2), 3))
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> tuple[Survey, Survey]:
+    """A survey, and what becomes of it when a quota or two are changed, or nothing."""
+    old = draw(shapes)
+    changes = draw(st.lists(st.integers(0, 8), max_size=2))
+
+    def changed(groups: tuple[Group, ...], at: Iterator[int]) -> list[Group]:
+        made = []
+        for group in groups:
+            kept = []
+            for quota in group.quotas:
+                number = next(at)
+                inner = tuple(changed(quota.groups, at))
+                kept.append(
+                    replace(draw(quotas(st.just([]))), groups=inner)
+                    if number in changes
+                    else replace(quota, groups=inner)
+                )
+            made.append(replace(group, quotas=tuple(draw(st.permutations(kept)))))
+        return made
+
+    other = draw(st.booleans())
+    return old, draw(shapes) if other else survey_of(old.gate[0].rule, changed(old.groups, count()))
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
+    folder = tmp_path_factory.mktemp("shapes")
+    pq.write_table(pa.Table.from_pylist(MEMBERS), folder / "members.parquet")
+    return open_panel(put(folder, "panel.toml", PANEL), AS_OF)
+
+
+def side(survey: Survey, panel: Panel) -> Reference:
+    return Reference([survey], panel.mapping, MEMBERS, AS_OF)
+
+
+@settings(max_examples=4 * settings().max_examples)
+@given(way=ways, pair=versions())
+def test_changes_are_found_in_surveys_of_any_shape(
+    panel: Panel, way: Way, pair: tuple[Survey, Survey]
+) -> None:
+    old, new = pair
+    check(way, way.compare([old], [new], panel), side(old, panel), side(new, panel))
+
+
+def quota(id_: str, pointer: str, rule: Rule, *groups: Group, live: bool = True) -> Quota:
+    return Quota(id_, rule, live, 5, pointer, groups)
+
+
+def changes_of(way: Way, old: Survey, new: Survey, panel: Panel) -> Difference:
+    return check(way, way.compare([old], [new], panel), side(old, panel), side(new, panel))
+
+
+FIRST = Way(How.FIRST, 0, False, 1)
+
+
+def test_of_two_quotas_of_one_id_one_is_given_no_more(panel: Panel) -> None:
+    def version(second: Rule) -> Survey:
+        groups = (
+            Group((quota("q", "/0/0", TRUE),), "/0"),
+            Group((quota("q", "/1/0", second),), "/1", Regime.ALL_OPEN),
+        )
+        return replace(survey_of(TRUE, []), groups=groups)
+
+    found = changes_of(FIRST, version(TRUE), version(FALSE), panel)
+    assert found.tally.moved == len(MEMBERS)
+
+
+def test_quotas_of_one_id_in_three_groups_are_counted(panel: Panel) -> None:
+    def version(second: str) -> Survey:
+        ids = ("q", second, "r")
+        groups = [
+            Group(
+                tuple(
+                    quota(each, f"/{place}/{number}", TRUE if each == id_ else FALSE)
+                    for number, each in enumerate("qr")
+                ),
+                f"/{place}",
+            )
+            for place, id_ in enumerate(ids)
+        ]
+        return replace(survey_of(TRUE, []), groups=tuple(groups))
+
+    found = changes_of(FIRST, version("q"), version("r"), panel)
+    assert found.tally.moved == len(MEMBERS)
+
+
+def test_who_is_given_the_same_in_another_order_is_counted_where_he_is(panel: Panel) -> None:
+    """Ids stand in both groups: who had `q r` has `r q` or `q r`, and none has moved."""
+    men = HOLDS[0]
+
+    def version(*firsts: Rule) -> Survey:
+        groups = [
+            Group((quota(id_, f"/{place}/0", rule), quota(other, f"/{place}/1", TRUE)), f"/{place}")
+            for place, (rule, id_, other) in enumerate(zip(firsts, "qr", "rq", strict=True))
+        ]
+        return replace(survey_of(TRUE, []), groups=tuple(groups))
+
+    found = changes_of(FIRST, version(TRUE, TRUE), version(men, men), panel)
+    (survey,) = found.surveys
+    assert found.tally.none
+    assert {(flow.before, flow.after): flow.members for flow in survey.flows} == {
+        (("q", "r"), ("r", "q")): 18,
+        (("q", "r"), ("q", "r")): 9,
+    }
+
+
+def test_a_closed_quota_within_one_that_must_be_open_has_a_say(panel: Panel) -> None:
+    """Whoever fits the closed `q` is out, and fits it by its closed `s`."""
+
+    def version(asks: Rule) -> Survey:
+        inner = Group((quota("s", "/0/0/0/0", asks, live=False),), "/0/0/0")
+        closed = quota("q", "/0/0", TRUE, inner, live=False)
+        return replace(survey_of(TRUE, []), groups=(Group((closed,), "/0", Regime.ALL_OPEN),))
+
+    found = changes_of(FIRST, version(FALSE), version(HOLDS[0]), panel)
+    assert (found.tally.lost, found.tally.newly_uncertain) == (18, 9)

@@ -1,0 +1,416 @@
+"""The search finds a member exactly where there is one, and every member it finds is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, combinations, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matcher.linting.solver import (
+    UNDECIDED,
+    Answer,
+    Demand,
+    Solver,
+    Wanted,
+    Witness,
+    satisfiable,
+)
+from matcher.linting.witness import history_of
+from matcher.rules import (
+    FALSE,
+    INFINITY,
+    TRUE,
+    UNKNOWN,
+    And,
+    Answered,
+    Const,
+    InIds,
+    InRanges,
+    Member,
+    Not,
+    OneOf,
+    Or,
+    Rule,
+    StartsWith,
+    TookPart,
+    Truth,
+    Unusable,
+    evaluate,
+    in_ranges,
+    leaves_of,
+    one_of,
+)
+from profiles.schema import Answers, Attribute, Kind, Participation, Schema
+
+KINDS = {
+    "gender": Kind.SINGLE,
+    "hobbies": Kind.MULTI,
+    "age": Kind.BIRTH_DATE,
+    "income": Kind.NUMBER,
+    "cars": Kind.NUMBER,
+    "postal_code": Kind.TEXT,
+    "children": Kind.CHILDREN,
+}
+SCHEMA = Schema(
+    {name: Attribute(name, kind, name) for name, kind in KINDS.items()}, {"country": "US"}
+)
+SEVERAL = frozenset({"cars"})
+LISTS = ("dynata/invite/1", "dynata/invite/2")
+
+M, F = one_of("gender", ["M"]), one_of("gender", ["F"])
+READS, COOKS = one_of("hobbies", ["books"]), one_of("hobbies", ["cooking"])
+
+
+def ask(*demands: Demand) -> Answer:
+    return satisfiable(demands, SCHEMA, SEVERAL)
+
+
+def both(first: Rule, second: Rule) -> Answer:
+    return ask((first, Wanted.TRUE), (second, Wanted.TRUE))
+
+
+def test_a_single_answer_is_one_answer() -> None:
+    assert both(M, F) is None
+    assert isinstance(ask((M, Wanted.NOT_FALSE), (F, Wanted.NOT_FALSE)), Witness)
+
+
+def test_a_member_without_an_answer_makes_both_unknown() -> None:
+    found = ask((M, Wanted.NOT_FALSE), (F, Wanted.NOT_FALSE))
+    assert isinstance(found, Witness)
+    assert found.answers == {"country": ("US",)}
+
+
+def test_several_answers_can_meet_both() -> None:
+    found = both(READS, COOKS)
+    assert isinstance(found, Witness)
+    assert set(found.answers["hobbies"]) == {"books", "cooking"}
+
+
+def test_the_empty_list_is_an_answer() -> None:
+    found = both(Answered("hobbies"), Not(READS))
+    assert isinstance(found, Witness)
+    assert found.answers["hobbies"] == ()
+
+
+def test_there_is_always_a_value_that_no_rule_mentions() -> None:
+    assert isinstance(both(Not(M), Not(F)), Witness)
+
+
+def test_ages_are_whole_years_and_numbers_are_not() -> None:
+    between = And((in_ranges("age", [(0, 130)]), Not(in_ranges("age", [(0, 24), (25, 130)]))))
+    assert ask((between, Wanted.TRUE)) is None
+    between = And((in_ranges("income", [(0, 99)]), Not(in_ranges("income", [(0, 24), (25, 99)]))))
+    assert isinstance(ask((between, Wanted.TRUE)), Witness)
+
+
+def test_nobody_is_older_than_130() -> None:
+    assert ask((in_ranges("age", [(131, INFINITY)]), Wanted.TRUE)) is None
+
+
+def test_a_constant_is_the_only_answer() -> None:
+    assert ask((one_of("country", ["GB"]), Wanted.NOT_FALSE)) is None
+    assert ask((Answered("country"), Wanted.FALSE)) is None
+    assert isinstance(ask((one_of("country", ["US"]), Wanted.TRUE)), Witness)
+
+
+def test_one_child_holds_gender_and_age_together() -> None:
+    girl_of_7, any_of_7 = one_of("children", ["2:7"]), one_of("children", ["*:7"])
+    assert both(girl_of_7, Not(any_of_7)) is None
+    found = both(any_of_7, Not(girl_of_7))
+    assert isinstance(found, Witness)
+    assert "*:7" in found.answers["children"]
+
+
+def test_a_blank_value_is_held_by_nobody() -> None:
+    assert ask((one_of("gender", [""]), Wanted.TRUE)) is None
+    assert ask((one_of("postal_code", ["sw1a 1aa"]), Wanted.TRUE)) is None
+    assert isinstance(ask((one_of("postal_code", ["SW1A1AA"]), Wanted.TRUE)), Witness)
+
+
+def test_prefixes_nest() -> None:
+    wide, narrow = StartsWith("postal_code", ("90",)), StartsWith("postal_code", ("902",))
+    assert both(narrow, Not(wide)) is None
+    assert isinstance(both(wide, Not(narrow)), Witness)
+    assert both(StartsWith("postal_code", ("10",)), wide) is None
+
+
+def test_a_code_and_its_number() -> None:
+    """Of codes, those that read as plain decimal numbers are compared: "018" is 18 too."""
+    assert isinstance(both(in_ranges("gender", [(18, 18)]), Not(one_of("gender", ["18"]))), Witness)
+    assert both(in_ranges("gender", [(20, 30)]), one_of("gender", ["18", "x"])) is None
+
+
+def test_unusable_answers_are_all_negative() -> None:
+    """Unusable: every answer is a negative code, whether or not a rule mentions it."""
+    for name in ("gender", "hobbies"):
+        unusable = Unusable(name, ("none",))
+        assert both(unusable, one_of(name, ["a"])) is None
+        assert isinstance(both(unusable, Not(one_of(name, ["-1", "none"]))), Witness)
+        assert isinstance(both(unusable, in_ranges(name, [(0, 0)])), Witness)
+    found = both(Not(Unusable("hobbies", ())), one_of("hobbies", ["-1"]))
+    assert isinstance(found, Witness)
+    assert len(found.answers["hobbies"]) == 2
+    child = both(Unusable("children", ("*:1",)), Not(one_of("children", ["-1:1"])))
+    assert isinstance(child, Witness)
+
+
+def test_a_choice_within_a_choice() -> None:
+    inner = And((Or((M, READS)), Or((F, COOKS))))
+    for other in (And((M, F)), And((READS, in_ranges("age", [(18, 24)])))):
+        found = ask((Or((inner, other)), Wanted.TRUE), (in_ranges("age", [(0, 9)]), Wanted.TRUE))
+        assert isinstance(found, Witness)
+
+
+def test_a_list_of_ids_is_one_truth() -> None:
+    on_it = InIds("dynata", LISTS[0])
+    assert both(on_it, Not(on_it)) is None
+    found = both(on_it, Not(InIds("dynata", LISTS[1])))
+    assert isinstance(found, Witness)
+    assert found.lists == {("dynata", LISTS[0]): True, ("dynata", LISTS[1]): False}
+
+
+def test_what_cannot_be_told_apart_is_undecided() -> None:
+    assert both(StartsWith("income", ("1",)), in_ranges("income", [(5, 20)])) is UNDECIDED
+
+
+def test_steps_run_out() -> None:
+    pairs = [Or((one_of(name, ["a"]), one_of(name, ["b"]))) for name in ("gender", "hobbies")]
+    demands = [(Or((And((M, READS)), And((F, COOKS)))), Wanted.TRUE)]
+    assert isinstance(satisfiable(demands, SCHEMA), Witness)
+    assert satisfiable(demands, SCHEMA, steps=1) is UNDECIDED
+    solver = Solver([M, F, *pairs], SCHEMA, total=1)
+    assert isinstance(solver.satisfiable([(M, Wanted.TRUE)]), Witness)
+    assert solver.satisfiable([(M, Wanted.TRUE)]) is UNDECIDED
+
+
+def test_an_unknown_attribute_is_refused() -> None:
+    with pytest.raises(KeyError):
+        ask((one_of("nothing", ["x"]), Wanted.TRUE))
+
+
+def subsets(values: Sequence[str], most: int) -> Iterator[tuple[str, ...]]:
+    return chain.from_iterable(combinations(values, size) for size in range(most + 1))
+
+
+CODES = (
+    "a",
+    "b",
+    "c",
+    "1",
+    "01",
+    "2",
+    "02",
+    "3",
+    "-1",
+    "-01",
+    "-2",
+    "0.5",
+    "+1.5",
+    "-0",
+    "0",
+    "-0.5",
+)
+SOME_CODES = ("a", "b", "c", "1", "01", "2", "02", "3", "-1", "-01", "-2", "-0")
+TEXTS = ("A", "AB", "ABC", "AC", "1", "12", "Z", "-", "-1", "-12", "-3", "-Z", "ABZ", "1Z")
+NUMBERS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+CHILDREN = [(f"{g}:{a}", f"*:{a}") for g in ("1", "2", "-1", "3", "-9") for a in range(4)]
+
+DOMAINS: dict[str, list[Answers | None]] = {
+    "gender": [None, *((code,) for code in CODES)],
+    "hobbies": [None, *subsets(SOME_CODES, 5)],
+    "age": [None, *((float(age),) for age in range(6)), (130.0,)],
+    "income": [None, *((number,) for number in NUMBERS)],
+    "cars": [None, *(tuple(each) for size in range(5) for each in combinations(NUMBERS, size))],
+    "postal_code": [None, *((text,) for text in TEXTS)],
+    "children": [
+        None,
+        *(tuple(chain.from_iterable(c)) for n in range(4) for c in combinations(CHILDREN, n)),
+    ],
+    "country": [("US",)],
+}
+"""Members who are everything that the rules below can tell apart."""
+
+some_codes = st.lists(st.sampled_from(["a", "b", "1", "-1", ""]), max_size=3)
+prefixes = st.lists(st.sampled_from(["A", "AB", "1", "-", "", "-1"]), max_size=3)
+ends = st.sampled_from([-INFINITY, -1.0, 0.0, 1.0, 2.0, INFINITY])
+bounds = st.lists(st.tuples(ends, ends), max_size=2)
+ages = st.lists(st.tuples(st.sampled_from([-INFINITY, 0.0, 1.0, 1.5, 3.0]), ends), max_size=2)
+child_codes = st.lists(
+    st.sampled_from(["1:0", "1:1", "2:1", "*:1", "*:2", "-1:1", "x"]), max_size=3
+)
+
+APART = (
+    TookPart("dynata", "survey", ("3",), ("complete",)),
+    TookPart("dynata", "project", ("3",), ("complete",)),
+    TookPart("toluna", "wave", ("3/1",), ("complete",)),
+)
+"""Leaves that no participation has in common."""
+
+ENTANGLED = (
+    *APART,
+    TookPart("dynata", "survey", ("1",), ("complete", "started")),
+    TookPart("dynata", "survey", ("1",), ("started",)),
+    TookPart("dynata", "survey", ("1", "2"), ("started",)),
+    TookPart("toluna", "survey", ("1",), ("complete",)),
+    TookPart("toluna", "wave", ("1/1", "1/2"), ("complete",)),
+)
+
+code_leaves = st.sampled_from(["gender", "hobbies"]).flatmap(
+    lambda name: st.one_of(
+        st.builds(one_of, st.just(name), some_codes),
+        st.builds(in_ranges, st.just(name), bounds),
+        st.builds(Unusable, st.just(name), some_codes.map(tuple)),
+        st.just(Answered(name)),
+    )
+)
+number_leaves = st.sampled_from(["income", "cars"]).flatmap(
+    lambda name: st.one_of(
+        st.builds(in_ranges, st.just(name), bounds),
+        st.just(Unusable(name, ())),
+        st.just(Answered(name)),
+    )
+)
+other_leaves = st.one_of(
+    st.builds(in_ranges, st.just("age"), ages),
+    st.builds(lambda texts: StartsWith("postal_code", tuple(sorted(set(texts)))), prefixes),
+    st.builds(one_of, st.just("postal_code"), st.lists(st.sampled_from(["A", "1", "-1"]))),
+    st.just(Unusable("postal_code", ("A",))),
+    st.builds(one_of, st.just("children"), child_codes),
+    st.builds(Unusable, st.just("children"), child_codes.map(tuple)),
+    st.just(Answered("children")),
+    st.builds(one_of, st.just("country"), st.lists(st.sampled_from(["US", "GB"]))),
+    st.sampled_from([InIds("dynata", name) for name in LISTS]),
+    st.sampled_from(APART),
+    st.sampled_from(list(Truth)).map(Const),
+)
+leaves = st.one_of(code_leaves, code_leaves, number_leaves, other_leaves)
+
+
+def grow(inner: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
+    parts = st.lists(inner, max_size=3).map(tuple)
+    return st.one_of(inner.map(Not), parts.map(And), parts.map(Or))
+
+
+rules = st.recursive(leaves, grow, max_leaves=8)
+wanted = st.sampled_from(list(Wanted))
+demand_lists = st.lists(st.tuples(rules, wanted), min_size=1, max_size=4)
+one_attribute = st.one_of(code_leaves, number_leaves, other_leaves).flatmap(
+    lambda first: st.lists(
+        st.tuples(
+            st.recursive(
+                leaves.filter(lambda leaf: attributes([leaf]) <= attributes([first]))
+                | st.just(first),
+                grow,
+                max_leaves=5,
+            ),
+            wanted,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+
+
+def attributes(asked: Sequence[Rule]) -> set[str]:
+    others = InIds | TookPart
+    return {leaf.attribute for leaf in leaves_of(asked) if not isinstance(leaf, others)}
+
+
+def meets(demands: Sequence[Demand], member: Member) -> bool:
+    return all(truths.allows(evaluate(rule, member)) for rule, truths in demands)
+
+
+def members(asked: Sequence[Rule]) -> Iterator[Member]:
+    """All that the rules can tell apart, of the attributes and lists that they ask about."""
+    names = sorted(attributes(asked))
+    listed = sorted({leaf.name for leaf in leaves_of(asked) if isinstance(leaf, InIds)})
+    for values in product(*(DOMAINS[name] for name in names)):
+        answers = {n: each for n, each in zip(names, values, strict=True) if each is not None}
+        for known in product((True, False, None), repeat=len(listed)):
+            on = {("dynata", name): each for name, each in zip(listed, known, strict=True)}
+            lists = {key: each for key, each in on.items() if each is not None}
+            for history in histories(asked):
+                yield Witness(answers, lists, history).member()
+
+
+def histories(asked: Sequence[Rule]) -> Iterator[tuple[Participation, ...]]:
+    """Every set of participations that leaves ask for, one by one."""
+    found = sorted(
+        {
+            (leaf.marketplace, leaf.scope, id_, outcome)
+            for leaf in leaves_of(asked)
+            if isinstance(leaf, TookPart)
+            for id_ in leaf.ids
+            for outcome in leaf.outcomes
+        }
+    )
+    rows = [next(history_of([TookPart(m, s, (i,), (o,))], [])) for m, s, i, o in found]
+    for taken in product((True, False), repeat=len(rows)):
+        yield tuple(row for row, there in zip(rows, taken, strict=True) if there)
+
+
+def size(asked: Sequence[Rule]) -> int:
+    total = 1
+    for name in attributes(asked):
+        total *= len(DOMAINS[name])
+    return total
+
+
+@given(demand_lists)
+def test_a_witness_meets_the_demands(demands: list[Demand]) -> None:
+    found = ask(*demands)
+    assert found is not UNDECIDED
+    if isinstance(found, Witness):
+        assert meets(demands, found.member())
+
+
+@given(st.one_of(demand_lists, one_attribute).filter(lambda d: size([r for r, _ in d]) <= 20_000))
+def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[Demand]) -> None:
+    found = ask(*demands)
+    there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
+    assert isinstance(found, Witness) == there_is
+    assert (found is None) == (not there_is)
+
+
+@given(st.lists(st.tuples(st.recursive(st.sampled_from(ENTANGLED), grow), wanted), min_size=1))
+def test_of_leaves_about_the_same_participations_nothing_wrong_is_said(
+    demands: list[Demand],
+) -> None:
+    found = ask(*demands)
+    there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
+    assert found is UNDECIDED or isinstance(found, Witness) == there_is
+
+
+@given(demand_lists, demand_lists)
+def test_questions_build_on_what_is_given(first: list[Demand], second: list[Demand]) -> None:
+    solver = Solver([rule for rule, _ in first + second], SCHEMA, SEVERAL)
+    prepared = solver.given(first)
+    together = ask(*first, *second)
+    if prepared is None:
+        assert together is None
+    else:
+        assert (solver.satisfiable(second, prepared) is None) == (together is None)
+
+
+@given(rules)
+def test_a_rule_is_always_something(rule: Rule) -> None:
+    at_all = [ask((rule, Wanted.TRUE)), ask((rule, Wanted.NOT_TRUE))]
+    assert any(isinstance(found, Witness) for found in at_all)
+    assert ask((rule, Wanted.TRUE), (rule, Wanted.NOT_TRUE)) is None
+    assert ask((rule, Wanted.FALSE), (rule, Wanted.NOT_FALSE)) is None
+
+
+def test_constants() -> None:
+    assert ask((UNKNOWN, Wanted.TRUE)) is None
+    assert ask((UNKNOWN, Wanted.FALSE)) is None
+    assert isinstance(ask((UNKNOWN, Wanted.NOT_TRUE), (UNKNOWN, Wanted.NOT_FALSE)), Witness)
+    assert ask((And((TRUE, UNKNOWN)), Wanted.TRUE)) is None
+    assert ask((Or((FALSE, UNKNOWN)), Wanted.FALSE)) is None
+
+
+def test_a_range_of_no_numbers() -> None:
+    assert ask((InRanges("income", ()), Wanted.TRUE)) is None
+    assert isinstance(ask((OneOf("hobbies", ()), Wanted.NOT_FALSE)), Witness)

@@ -1,0 +1,371 @@
+"""What a router promises of a live inventory and of seats, sentence by sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import matcher
+from matcher.routing import Router
+from matcher.routing.inventory import Inventory
+from matcher.surveys import Survey
+from profiles.errors import InputError
+from profiles.schema import PanelMapping
+from profiles.schema.panel_file import parse_panel
+from tests.support.strategies import Json
+
+DAY = 86_400.0
+NOON = "1970-01-11T12:00:00Z"
+AT_NOON = 10 * DAY + DAY / 2
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = AT_NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> PanelMapping:
+    codes = {"7": {"attribute": "gender"}}
+    tables = {
+        "panel": {"source": "members.parquet"},
+        "attributes": {
+            "gender": {"type": "single", "column": "sex"},
+            "age": {"type": "birth_date", "column": "dob"},
+        },
+        "marketplaces": {
+            "dynata": {"attributes": codes | {"8": {"attribute": "age"}}},
+            "toluna": {"attributes": codes},
+            "rfg": {"attributes": {"Gender": {"attribute": "gender"}}},
+        },
+    }
+    return parse_panel(tables, tmp_path / "panel.toml").mapping
+
+
+@pytest.fixture
+def router(mapping: PanelMapping, clock: Clock) -> Router:
+    plan = matcher.compile(matcher.Surveys((), (), (), mapping))
+    return Router(plan, clock=clock)
+
+
+def dynata(id_: int, *, quotas: Json = (("q", 2),), **more: Json) -> Json:
+    groups = [[{"id": id_, "cells": [], "count": n, "status": "OPEN"}] for id_, n in quotas]
+    return {"id": id_, "status": "OPEN", "cells": [], "quotas": groups} | more
+
+
+def toluna(id_: int, *, left: int | None = None, layers: Json = ((("10", 3),),)) -> Json:
+    subquotas = [
+        {"SubQuotas": [subquota(each, seats) for each, seats in layer]} for layer in layers
+    ]
+    quota = {"QuotaID": 1, "EstimatedCompletesRemaining": 5, "Layers": subquotas}
+    own = {} if left is None else {"EstimatedCompletesRemaining": left}
+    return {"SurveyID": id_, "WaveID": 1, "Quotas": [quota]} | own
+
+
+def subquota(id_: str, seats: int) -> Json:
+    return {
+        "SubQuotaID": id_,
+        "CurrentCompletes": 0,
+        "MaxTargetCompletes": seats,
+        "QuestionsAndAnswers": [],
+    }
+
+
+def seats(survey: str, *ids: str, **told: Json) -> Json:
+    return {"survey": survey, "quota_ids": list(ids)} | told
+
+
+def offered(router: Router, **row: Any) -> list[str]:
+    return [each.survey for each in router.match({"member_id": "m", **row}).eligible]
+
+
+def left(router: Router, name: str) -> list[int]:
+    survey = next(each for each in router.surveys if each.name == name)
+    return [quota.remaining for group in survey.groups for quota in group.quotas]
+
+
+def same(router: Router, before: tuple[Survey, ...], inventory: Inventory) -> bool:
+    return router.surveys == before and router._inventory.layers == inventory.layers
+
+
+# --- "Live inventory"
+
+
+def test_one_batch_is_one_atomic_change(mapping: PanelMapping, clock: Clock) -> None:
+    """One batch is one atomic change: a reader sees all of it or none.
+
+    Also where it fails half-way: what a survey is worth is not ours to say.
+    """
+    bad = [False]
+
+    def worth(survey: Survey) -> float | None:
+        if bad[0] and survey.id == "3":
+            raise ZeroDivisionError
+        return survey.pay
+
+    plan = matcher.compile(matcher.Surveys((), (), (), mapping))
+    router = Router(plan, worth=worth, clock=clock)
+    router.apply([dynata(1), toluna(2)])
+    reservation = router.reserve("m", "dynata:1", ("q",), 60)
+    assert reservation
+    before, saved = router.surveys, router.to_bytes()
+    bad[0] = True
+    batch = [
+        dynata(1, quotas=[("q", 7)]),
+        {"QuotaID": 1, "SurveyID": 2, "WaveID": 1, "IsLive": False},
+        dynata(3),
+    ]
+    with pytest.raises(ZeroDivisionError):
+        router.apply(batch)
+    assert (router.surveys, router.to_bytes()) == (before, saved)
+    bad[0] = False
+    assert router.apply(batch).added == ("dynata:3",)
+    assert left(router, "dynata:1") == [6]
+    assert offered(router) == ["dynata:1", "dynata:3"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(dynata(1, notified=NOON), id="repeated"),
+        pytest.param(
+            dynata(1, quotas=[("q", 9)], notified="1970-01-11T11:59:59Z"), id="stale survey"
+        ),
+        pytest.param(
+            seats("dynata:1", "q", remaining=9, at="1970-01-11T11:00:00Z"), id="stale seats"
+        ),
+        pytest.param(seats("dynata:1", "q", remaining=2, at=NOON), id="repeated seats"),
+        pytest.param(
+            {"QuotaID": 9, "SurveyID": 2, "WaveID": 1, "IsLive": False}, id="unknown quota"
+        ),
+        pytest.param({"QuotaID": 1, "IsLive": True}, id="repeated notice"),
+    ],
+)
+def test_what_is_old_changes_nothing(router: Router, told: Json) -> None:
+    """A stale or repeated notification changes nothing."""
+    router.apply([dynata(1, notified=NOON), toluna(2)])
+    assert router.reserve("m", "dynata:1", ("q",), 60)
+    before, inventory = router.surveys, router._inventory
+    for _ in range(2):
+        applied = router.apply(told)
+        assert (applied.added, applied.changed, applied.set_aside) == ((), (), ())
+        assert applied.repeated + applied.stale + applied.unknown == 1
+        assert same(router, before, inventory)
+
+
+def test_what_is_newest_of_each_stands_in_whatever_order_it_comes(
+    mapping: PanelMapping, clock: Clock
+) -> None:
+    """Seats told at ten, a survey asked for at eleven, a quota closed at noon, in any order."""
+    told = [
+        (toluna(2), 11 * 3600.0),
+        (seats("toluna:2/1", "1", remaining=1, at="1970-01-01T10:00:00Z"), None),
+        (seats("toluna:2/1", "1", status="closed", at="1970-01-01T12:00:00Z"), None),
+        (seats("toluna:2/1", "1", remaining=3, at="1970-01-01T11:30:00Z"), None),
+    ]
+    for order in ((0, 1, 2, 3), (1, 2, 3, 0), (3, 2, 1, 0), (2, 0, 3, 1), (2, 1, 0, 3)):
+        plan = matcher.compile(matcher.Surveys((), (), (), mapping))
+        router = Router(plan, clock=clock)
+        router.apply(toluna(2), at=0)
+        for number in order:
+            change, at = told[number]
+            router.apply(change, at=at)
+        (quota,) = router.surveys[0].groups[0].quotas
+        assert (quota.live, quota.remaining) == (False, 3)
+
+
+def test_seats_said_before_the_whole_do_not_outlast_it(router: Router) -> None:
+    """The status of a quota was told at noon; its seats are as old as they were told."""
+    router.apply(toluna(2), at=0)
+    router.apply(seats("toluna:2/1", "1", remaining=1, at="1970-01-01T10:00:00Z"))
+    router.apply(seats("toluna:2/1", "1", status="open", at="1970-01-01T12:00:00Z"))
+    router.apply(toluna(2), at=11 * 3600.0)
+    assert left(router, "toluna:2/1") == [5]
+
+
+def test_what_is_malformed_is_set_aside(router: Router) -> None:
+    """A malformed one is set aside with a diagnostic, the rest of the batch goes in.
+
+    And the old version of that survey stays.
+    """
+    router.apply([dynata(1), dynata(2)])
+    old = router.surveys[0]
+    applied = router.apply([dynata(1, cells=5), 17, dynata(2, quotas=[("q", 0)]), dynata(3)])
+    assert applied.set_aside == ("dynata:1",)
+    assert (applied.added, applied.changed) == (("dynata:3",), ("dynata:2",))
+    assert [(each.code, each.survey, each.at) for each in applied.diagnostics] == [
+        ("invalid-payload", "dynata:1", "/0"),
+        ("unrecognised-payload", None, "/1"),
+    ]
+    assert router.surveys[0] == old
+    assert offered(router) == ["dynata:1", "dynata:3"]
+
+
+def test_a_refresh_closes_what_it_does_not_name(router: Router) -> None:
+    """But not where something in it could not be read, nor what was set aside."""
+    router.apply([toluna(1), toluna(2), dynata(3)])
+    router.apply([toluna(1), 17], refresh=("toluna",))
+    assert len(offered(router)) == 3
+    router.apply([toluna(1) | {"Quotas": 5}], refresh=("toluna",))
+    assert offered(router) == ["toluna:1/1", "dynata:3"]
+    router.apply([], refresh=("toluna",))
+    assert offered(router) == ["dynata:3"]
+    router.apply(toluna(2))
+    assert offered(router) == ["toluna:2/1", "dynata:3"]
+
+
+def test_a_notice_may_be_of_a_survey_of_the_same_batch(router: Router) -> None:
+    router.apply([toluna(1), {"QuotaID": 1, "IsLive": False}])
+    assert offered(router) == []
+
+
+# --- "Seats"
+
+
+def test_seats_are_held_in_every_group_and_layer(router: Router) -> None:
+    """Reserve holds seats in every group and layer for a session."""
+    router.apply([dynata(1, quotas=[("a", 2), ("b", 3)]), toluna(2, left=4, layers=LAYERS)])
+    assert router.reserve("m", "dynata:1", ("a", "b"), 60)
+    assert left(router, "dynata:1") == [1, 2]
+    assert router.reserve("m", "toluna:2/1", ("1", "10", "21"), 60)
+    survey = router.surveys[1]
+    (quota,) = survey.groups[0].quotas
+    inner = [[each.remaining for each in group.quotas] for group in quota.groups]
+    assert (survey.remaining, quota.remaining, inner) == (3, 4, [[2], [3, 2]])
+
+
+LAYERS = ((("10", 3),), (("20", 3), ("21", 3)))
+
+
+def test_complete_release_and_expiry_settle_it(router: Router, clock: Clock) -> None:
+    """Complete, release and expiry settle it; each only once."""
+    router.apply(dynata(1, quotas=[("q", 3)]))
+    one, two, three = (router.reserve(f"m{n}", "dynata:1", ("q",), 60) for n in range(3))
+    assert one
+    assert two
+    assert three
+    assert router.complete(one.id)
+    assert left(router, "dynata:1") == [0]
+    assert router.release(two.id)
+    assert left(router, "dynata:1") == [1]
+    clock.now += 60
+    assert left(router, "dynata:1") == [2]
+    assert not any((router.complete(two.id), router.complete(three.id), router.release(one.id)))
+    assert left(router, "dynata:1") == [2]
+
+
+def test_a_quota_without_seats_is_closed_to_the_next_reader(router: Router) -> None:
+    """A quota whose seats are all taken or held is closed to the next reader at once."""
+    router.apply(dynata(1, quotas=[("q", 2)]))
+    first, second = (router.reserve(f"m{n}", "dynata:1", ("q",), 60) for n in range(2))
+    assert first
+    assert second
+    assert offered(router) == []
+    router.complete(first.id)
+    assert offered(router) == []
+    assert router.reserve("m3", "dynata:1", ("q",), 60) is None
+
+
+def test_a_reversed_complete_gives_the_seat_back(router: Router) -> None:
+    """A reversed complete gives the seat back, and the member may have one again."""
+    router.apply(dynata(1, quotas=[("q", 1)]))
+    first = router.reserve("m", "dynata:1", ("q",), 60)
+    assert first
+    assert router.complete(first.id)
+    assert router.reserve("m", "dynata:1", ("q",), 60) is None
+    assert router.reverse(first.id)
+    assert not router.reverse(first.id)
+    assert offered(router) == ["dynata:1"]
+    assert router.reserve("m", "dynata:1", ("q",), 60)
+
+
+def test_what_is_told_anew_counts_what_was_completed(router: Router) -> None:
+    router.apply(dynata(1, quotas=[("q", 5)]))
+    one, two = (router.reserve(f"m{n}", "dynata:1", ("q",), 60) for n in range(2))
+    assert one
+    assert two
+    assert router.complete(one.id)
+    router.apply(dynata(1, quotas=[("q", 4)]))
+    assert left(router, "dynata:1") == [3]
+    router.apply(dynata(1, quotas=[("q", 1)]))
+    assert left(router, "dynata:1") == [0]
+
+
+def test_a_member_moves_to_another_quota_with_his_own_last_seat(router: Router) -> None:
+    """Or stays where he is, if the other is not open."""
+    router.apply(toluna(2, left=1, layers=LAYERS))
+    first = router.reserve("m", "toluna:2/1", ("1", "10", "20"), 60)
+    assert first
+    assert router.reserve("m", "toluna:2/1", ("1", "10", "22"), 60) is None
+    assert router.reserve("m", "toluna:2/1", ("1", "10", "20"), 1) == first
+    second = router.reserve("m", "toluna:2/1", ("1", "10", "21"), 60)
+    assert second
+    assert not router.release(first.id)
+    assert router.release(second.id)
+    assert offered(router) == ["toluna:2/1"]
+
+
+def test_a_survey_may_no_longer_say_how_many_seats_it_has(router: Router) -> None:
+    router.apply(toluna(2, left=4))
+    assert router.reserve("m", "toluna:2/1", ("1", "10"), 60)
+    router.apply(toluna(2))
+    assert router.surveys[0].remaining is None
+    assert offered(router) == ["toluna:2/1"]
+
+
+def test_of_quotas_of_one_id_the_one_that_leads_on_is_taken(router: Router) -> None:
+    two = toluna(2, layers=((("10", 3),),))
+    two["Quotas"] += toluna(2, layers=((("11", 3),),))["Quotas"]
+    router.apply(two)
+    assert router.reserve("m", "toluna:2/1", ("1", "11"), 60)
+    assert left(router, "toluna:2/1") == [5, 4]
+
+
+def test_a_restart_loses_nothing(router: Router, clock: Clock) -> None:
+    """A snapshot of the inventory and its seats can be saved and loaded."""
+    router.apply([dynata(1), dynata(2, quotas=[]), toluna(3)])
+    router.apply({"QuotaID": 1, "SurveyID": 3, "WaveID": 1, "IsLive": False})
+    done = router.reserve("m", "dynata:1", ("q",), 60)
+    held = router.reserve("m", "dynata:2", (), 30)
+    assert done
+    assert held
+    assert router.complete(done.id)
+    loaded = Router.from_bytes(router.to_bytes(), clock=clock)
+    assert loaded.surveys == router.surveys
+    assert loaded.apply(toluna(3), at=AT_NOON - 1).stale == 1
+    assert loaded.reserve("m", "dynata:1", ("q",), 60) is None
+    assert loaded.release(held.id)
+    assert loaded.reverse(done.id)
+    assert left(loaded, "dynata:1") == [2]
+    clock.now += 60
+    assert not router.release(held.id)
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+def test_seats_are_held_for_a_time(router: Router, ttl: float) -> None:
+    router.apply(dynata(1))
+    with pytest.raises(InputError, match="seats are held"):
+        router.reserve("m", "dynata:1", ("q",), ttl)
+    with pytest.raises(InputError, match="is no time"):
+        router.apply(dynata(1), at=float("nan"))
+
+
+def test_ages_count_on_the_day_of_the_clock(router: Router, clock: Clock) -> None:
+    """One that is born on 12 January 1950 is 20 on the next day."""
+    cell = {"tag": "c", "attribute_id": "8", "kind": "RANGE", "range": {"from": 20}}
+    router.apply(dynata(1, cells=[cell], filters=[[{"cells": ["c"]}]]))
+    assert offered(router, dob="1950-01-12") == []
+    clock.now += DAY
+    assert offered(router, dob="1950-01-12") == ["dynata:1"]

@@ -1,0 +1,122 @@
+"""Participation history by member is what the rows say, whatever they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+
+from profiles.errors import InputError
+from profiles.history import Participants
+from profiles.schema import Location, Participation
+from profiles.schema.participation import read_participation
+from tests.profiles.history.test_history import (
+    BAD,
+    COLUMNS,
+    FILES,
+    GOOD,
+    write_parquet,
+)
+from tests.support.stores import put_duckdb
+from tests.support.strategies import Members, members_with_history
+
+
+def participants(path: Path) -> Participants:
+    return Participants(Location(path.name), path.parent)
+
+
+def assert_said(found: Participants, rows: Sequence[Participation]) -> None:
+    """What each member took part in, in order; and nothing of others."""
+    for member_id in {row.member_id for row in rows}:
+        mine = [row for row in rows if row.member_id == member_id]
+        assert found.of(member_id) == mine
+        assert found.of(f" {member_id}\t") == mine
+    assert found.of("no such member") == []
+    assert found.of("") == []
+
+
+@pytest.mark.parametrize("kind", FILES)
+@given(people=members_with_history())
+def test_what_is_found_is_what_the_rows_say(
+    kind: str, people: tuple[Members, Members], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = FILES[kind](people[1].table(), tmp_path_factory.getbasetemp())
+    assert_said(participants(path), [read_participation(row) for row in people[1].rows])
+
+
+def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {**GOOD, "member_id": f"m{number % 7}", "survey_id": str(number)} for number in range(30)
+    ]
+    path = write_parquet(pa.Table.from_pylist(rows), tmp_path)
+    monkeypatch.setattr(
+        "profiles.history.by_member.hash_ids",
+        lambda ids: pa.array([5] * len(ids), pa.uint64()).to_numpy(),
+    )
+    monkeypatch.setattr("profiles.history.by_member.hash_id", lambda _: 5)
+    assert_said(participants(path), [read_participation(row) for row in rows])
+
+
+def test_it_is_read_once(tmp_path: Path) -> None:
+    path = write_parquet(pa.Table.from_pylist([GOOD]), tmp_path)
+    found = participants(path)
+    path.unlink()
+    assert_said(found, [read_participation(GOOD)])
+
+
+def test_a_history_in_a_database_or_a_folder(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {**GOOD, "survey_id": str(number), "category_ids": ["a", None, str(number)]}
+        for number in range(5)
+    ]
+    table = pa.Table.from_pylist(rows)
+    put_duckdb({"history": table}, tmp_path / "history.duckdb")
+    (tmp_path / "folder").mkdir()
+    pq.write_table(table.slice(0, 2), tmp_path / "folder" / "a.parquet")
+    pq.write_table(table.slice(2).drop_columns("category_ids"), tmp_path / "other.parquet")
+    pq.write_table(table.slice(2), tmp_path / "folder" / "b.parquet")
+    expected = [read_participation(row) for row in rows]
+    assert expected[3].category_ids == ("a", "3")
+    for location in (Location("duckdb:///history.duckdb", "history"), Location("folder")):
+        assert_said(Participants(location, tmp_path), expected)
+    without = participants(tmp_path / "other.parquet")
+    assert [row.category_ids for row in without.of("m1")] == [(), (), ()]
+
+
+def test_a_history_without_rows(tmp_path: Path) -> None:
+    path = write_parquet(pa.Table.from_pylist([GOOD]).slice(1), tmp_path)
+    assert_said(participants(path), [])
+
+
+@pytest.mark.parametrize(("fault", "why"), BAD.values(), ids=BAD)
+def test_a_row_that_says_too_little_is_refused(
+    fault: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    bad = {**GOOD, "survey_id": "99"} | fault
+    for file_of in FILES.values():
+        path = file_of(pa.Table.from_pylist([GOOD, bad, GOOD, bad]), tmp_path)
+        with pytest.raises(InputError) as refused:
+            participants(path)
+        assert str(refused.value) == f"{path}: {why}"
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_column_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
+    column, why = COLUMNS[name]
+    path = write_parquet(pa.table({**{k: [v] for k, v in GOOD.items()}, name: column}), tmp_path)
+    with pytest.raises(InputError) as refused:
+        participants(path)
+    assert str(refused.value) == f"{path}: row 1, column `{name}`: {why}"
+
+
+def test_a_column_that_lacks_is_named(tmp_path: Path) -> None:
+    path = write_parquet(pa.table({"member_id": ["m1"], "marketplace": ["rfg"]}), tmp_path)
+    with pytest.raises(InputError) as refused:
+        participants(path)
+    lacks = "no column `survey_id`, `outcome`, which participation history needs"
+    assert str(refused.value) == f"{path}: {lacks}"
