@@ -8,10 +8,10 @@ Every name is loaded when it is first asked for: a plan is read and routed on wi
 payloads and panels.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # not from `typing`: whatever is imported here delays every command
 if TYPE_CHECKING:
+    from typing import Any
+
     from matcher.comparison import compare
     from matcher.loading import load_surveys
     from matcher.plan import Plan, compile  # noqa: A004
@@ -44,7 +44,9 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _MODULES:
         raise AttributeError(f"module `matcher` has no attribute `{name}`")
+    from importlib import import_module
+
     return getattr(import_module(f"matcher.{_MODULES[name]}"), name)

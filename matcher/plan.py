@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from matcher.surveys import Survey, Surveys, read_plan, write_plan
-from profiles.schema import Asked, PanelMapping
+from profiles.schema import AskedParticipation, PanelMapping
 
 if TYPE_CHECKING:
     from matcher.engine import Matches, Progress
-    from matcher.surveys import How
+    from matcher.surveys import ChoiceStrategy
     from profiles.encoding import Engine
     from profiles.panel import Panel
 from matcher.compiler import Program, compile_surveys
@@ -43,7 +43,7 @@ class Plan:
         return self.program.attributes
 
     @property
-    def history(self) -> frozenset[Asked]:
+    def history(self) -> frozenset[AskedParticipation]:
         """What the plan asks of participation history."""
         return self.program.history
 
@@ -51,7 +51,7 @@ class Plan:
         self,
         panel: Panel,
         *,
-        choose: How | str = "first",
+        choose: ChoiceStrategy | str = "first",
         seed: int = 0,
         uncertain: bool = False,
         max_surveys: int | None = None,
@@ -69,12 +69,12 @@ class Plan:
         """
         # Imported here so that a plan can be compiled, and routed on, without pyarrow.
         from matcher.engine import Matches
-        from matcher.surveys import How
+        from matcher.surveys import ChoiceStrategy
 
         return Matches(
             self.program,
             panel,
-            How(choose),
+            ChoiceStrategy(choose),
             seed,
             uncertain=uncertain,
             max_surveys=max_surveys,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +11,7 @@ import pytest
 
 from matcher.marketplaces import marketplaces
 from tests.support.corpus import ROOT
+from tests.support.interpreter import loaded_by
 
 ORDER = """
     profiles.errors profiles.finding profiles.hashing
@@ -180,16 +178,6 @@ def test_only_the_table_imports_a_marketplace(marketplace: str) -> None:
 
 
 # --- what is light
-
-
-def loaded_by(statement: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after a statement."""
-    code = f"import sys; {statement}; print(*sys.modules)"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
-    )
-    return set(done.stdout.split())
 
 
 HEAVY = ("numpy", "pydantic", "pyarrow", "rich", "cyclopts", "numba", "duckdb", "polars")

@@ -9,7 +9,7 @@ from benchmarks.cases.matching import AS_OF
 from matcher.engine import Assigned, Executor, bind
 from matcher.plan import Plan
 from matcher.surveys import First
-from profiles.encoding import WORD, Engine, Row
+from profiles.encoding import WORD, BitRow, Engine
 from profiles.panel import Shard, open_panel
 
 Counts = npt.NDArray[np.int64]
@@ -69,7 +69,7 @@ class Ours:
         return np.concatenate(parts, axis=1)
 
 
-def _number(rows: list[Row], out: Codes) -> None:
+def _number(rows: list[BitRow], out: Codes) -> None:
     """Write 1 for the members of the first row, 2 for those of the second, and so on.
 
     No member stands in two rows, so each binary digit of the code is the union of some of them.

@@ -8,15 +8,15 @@ from matcher.benchmarking.benchmark import (
     read_benchmark,
     save_benchmark,
 )
-from matcher.benchmarking.compare import Change, Comparison, label, value_text
+from matcher.benchmarking.compare import BenchmarkComparison, FigureChange, label, value_text
 from matcher.benchmarking.measure import run_benchmark
-from matcher.benchmarking.settings import Settings
+from matcher.benchmarking.settings import BenchmarkSettings
 
 __all__ = [
     "Benchmark",
-    "Change",
-    "Comparison",
-    "Settings",
+    "BenchmarkComparison",
+    "BenchmarkSettings",
+    "FigureChange",
     "Times",
     "check_writable",
     "file_of",

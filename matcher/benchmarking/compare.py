@@ -12,29 +12,29 @@ from matcher.benchmarking.benchmark import Benchmark, Times
 LEAST_MEMORY = 16_000_000
 """Bytes; less counts as so much, since a few pages more or less say nothing."""
 
-Change = tuple[Any, Any]
+FigureChange = tuple[Any, Any]
 """Before and after."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BenchmarkComparison:
     """A saved benchmark, and the one of now."""
 
     before: Benchmark
     after: Benchmark
 
     @cached_property
-    def inputs(self) -> dict[str, Change]:
+    def inputs(self) -> dict[str, FigureChange]:
         """The inputs that differ."""
         return _changes(self.before.inputs, self.after.inputs)
 
     @cached_property
-    def circumstances(self) -> dict[str, Change]:
+    def circumstances(self) -> dict[str, FigureChange]:
         """Versions, engine and threads that differ."""
         return _changes(self.before.circumstances, self.after.circumstances)
 
     @cached_property
-    def counters(self) -> dict[str, Change]:
+    def counters(self) -> dict[str, FigureChange]:
         """The counters that differ; None where one has no such counter."""
         before, after = self.before.counters, self.after.counters
         return {
@@ -79,7 +79,7 @@ def value_text(value: object) -> str:
     return f"{value:,}" if type(value) is int else str(value)
 
 
-def _changes(before: Any, after: Any) -> dict[str, Change]:
+def _changes(before: Any, after: Any) -> dict[str, FigureChange]:
     pairs = (
         (each.name, getattr(before, each.name), getattr(after, each.name))
         for each in fields(before)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matcher.compiler import Compound, Conjunction, Literal, Program
 from matcher.engine import PanelCounts
 from matcher.plan import Plan
-from matcher.routing import WayCompiler, locale_of
+from matcher.routing import DisjunctCompiler, locale_of
 from matcher.rules import Answered, Const, InIds, InRanges, OneOf, StartsWith, TookPart, Unusable
 from matcher.surveys import Survey, Surveys
 
@@ -75,7 +75,7 @@ def _conjunctions(program: Program) -> Iterable[Conjunction]:
         yield compiled.gate or ()
         yield compiled.admits or ()
     for slot in program.slots:
-        yield slot.fits or ()
+        yield slot.matches or ()
         yield slot.takes or ()
 
 
@@ -102,7 +102,7 @@ def router_work(surveys: Iterable[Survey]) -> dict[str, int]:
     that ways do not decide.
     """
     surveys = tuple(surveys)
-    compiler = WayCompiler()
+    compiler = DisjunctCompiler()
     routable = [compiler.compile(survey) for survey in surveys]
     ways = [way for each in routable for way in each.ways]
     return {

@@ -46,7 +46,7 @@ from matcher.benchmarking.digests import (
     payloads_digest,
 )
 from matcher.benchmarking.memory import measure_memory
-from matcher.benchmarking.settings import Settings, arrow_threads
+from matcher.benchmarking.settings import BenchmarkSettings, arrow_threads
 from matcher.benchmarking.timing import (
     ROUND,
     bit_work,
@@ -57,9 +57,9 @@ from matcher.benchmarking.timing import (
 from matcher.loading import load_surveys
 from matcher.plan import Plan
 from matcher.plan import compile as compile_plan
-from matcher.routing import Router, Row
+from matcher.routing import MemberRow, Router
 from profiles.errors import InputError
-from profiles.history import Participants
+from profiles.history import MemberHistory
 from profiles.panel import Panel, draw_members
 
 SAMPLE = 300
@@ -69,7 +69,7 @@ _SEED = 20
 """What they are drawn with: the same whatever `--seed` says."""
 
 
-def run_benchmark(payloads: Sequence[str], panel: Path, settings: Settings) -> Benchmark:
+def run_benchmark(payloads: Sequence[str], panel: Path, settings: BenchmarkSettings) -> Benchmark:
     """Measure payloads on the panel that a panel file describes.
 
     Raises InputError where any of them cannot be used.
@@ -78,7 +78,7 @@ def run_benchmark(payloads: Sequence[str], panel: Path, settings: Settings) -> B
         return _run(payloads, panel, settings)
 
 
-def _run(payloads: Sequence[str], panel: Path, settings: Settings) -> Benchmark:
+def _run(payloads: Sequence[str], panel: Path, settings: BenchmarkSettings) -> Benchmark:
     opened = settings.open_panel(panel, keep=True)
     mapping = opened.mapping
     load = measure(
@@ -114,7 +114,7 @@ def _run(payloads: Sequence[str], panel: Path, settings: Settings) -> Benchmark:
     )
 
 
-def _inputs(payloads: Sequence[str], panel: Panel, settings: Settings) -> Inputs:
+def _inputs(payloads: Sequence[str], panel: Panel, settings: BenchmarkSettings) -> Inputs:
     return Inputs(
         payloads_digest(payloads),
         mapping_digest(panel.mapping),
@@ -129,7 +129,7 @@ def _inputs(payloads: Sequence[str], panel: Panel, settings: Settings) -> Inputs
     )
 
 
-def _count(plan: Plan, panel: Panel, settings: Settings) -> Matched:
+def _count(plan: Plan, panel: Panel, settings: BenchmarkSettings) -> Matched:
     """Match with one thread, which alone decides where a panel is cut into shards."""
     done: list[int] = []
     matches = settings.match(
@@ -138,7 +138,9 @@ def _count(plan: Plan, panel: Panel, settings: Settings) -> Matched:
     return Matched(matches.counts(), len(done))
 
 
-def _match(plan: Plan, panel: Panel, path: Path, settings: Settings) -> tuple[Time, Time, Time]:
+def _match(
+    plan: Plan, panel: Panel, path: Path, settings: BenchmarkSettings
+) -> tuple[Time, Time, Time]:
     """Times of matching: cold, the first time in memory, and again."""
     cold = measure(
         lambda: settings.match(plan, settings.open_panel(path)).counts(),
@@ -166,11 +168,11 @@ class _Routed:
     p99: Time
 
 
-def _route(plan: Plan, panel: Panel, settings: Settings) -> _Routed:
+def _route(plan: Plan, panel: Panel, settings: BenchmarkSettings) -> _Routed:
     """Route some members of the panel through a router of its own."""
     choice = settings.match(plan, panel).choice()
     named = panel.file.history
-    history = Participants(named, panel.file.path.parent).of if named else None
+    history = MemberHistory(named, panel.file.path.parent).of if named else None
 
     def make() -> Router:
         return Router(plan, choose=choice, as_of=panel.as_of, history=history)
@@ -188,7 +190,7 @@ def _route(plan: Plan, panel: Panel, settings: Settings) -> _Routed:
     return _Routed(len(rows), offers, build, p50, p99)
 
 
-def _waits(router: Router, rows: Sequence[Row]) -> tuple[float, float]:
+def _waits(router: Router, rows: Sequence[MemberRow]) -> tuple[float, float]:
     """How long half of the members wait at most, and 99 in 100, in seconds.
 
     All are asked for several times, of which each one's least counts.

@@ -15,14 +15,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from matcher.benchmarking.settings import Settings, arrow_threads
+from matcher.benchmarking.settings import BenchmarkSettings, arrow_threads
 from matcher.plan import Plan
 from profiles.errors import InputError
 
 _PROCESS = Path("/proc/self")
 
 
-def measure_memory(plan: Plan, panel: Path, settings: Settings) -> int:
+def measure_memory(plan: Plan, panel: Path, settings: BenchmarkSettings) -> int:
     """The peak in bytes.
 
     Raises InputError where the process cannot be started, or does not come to its end.
@@ -44,7 +44,7 @@ def measure_memory(plan: Plan, panel: Path, settings: Settings) -> int:
 
 def _main(panel: str, settings: str) -> None:
     """Match the panel by the plan on standard input, and print the peak."""
-    asked = Settings.from_json(json.loads(settings))
+    asked = BenchmarkSettings.from_json(json.loads(settings))
     plan = Plan.from_bytes(sys.stdin.buffer.read())
     _ = plan.program
     gc.collect()

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from matcher.engine import Matches, Progress
 from matcher.plan import Plan
-from matcher.surveys import How
+from matcher.surveys import ChoiceStrategy
 from profiles.encoding import Engine
 from profiles.panel import Panel, open_panel
 
@@ -32,11 +32,11 @@ def arrow_threads(workers: int) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BenchmarkSettings:
     """Flags of a benchmark; `rounds` is in how many each stage is timed, at least."""
 
     as_of: date
-    choose: How = How.FIRST
+    choose: ChoiceStrategy = ChoiceStrategy.FIRST
     seed: int = 0
     uncertain: bool = False
     marketplace: str | None = None
@@ -46,7 +46,7 @@ class Settings:
 
     def open_panel(self, path: Path, *, keep: bool = False) -> Panel:
         """The panel as `match` opens it; with `keep` it stays in memory in any case."""
-        return open_panel(path, self.as_of, keep=keep or self.choose is How.SCARCEST)
+        return open_panel(path, self.as_of, keep=keep or self.choose is ChoiceStrategy.SCARCEST)
 
     def match(
         self,
@@ -72,7 +72,7 @@ class Settings:
         return asdict(self) | {"as_of": self.as_of.isoformat()}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Settings:
+    def from_json(cls, values: dict[str, Any]) -> BenchmarkSettings:
         """The settings that `to_json` gave."""
-        day, how = date.fromisoformat(values["as_of"]), How(values["choose"])
+        day, how = date.fromisoformat(values["as_of"]), ChoiceStrategy(values["choose"])
         return cls(**values | {"as_of": day, "choose": how})

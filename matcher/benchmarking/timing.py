@@ -19,7 +19,7 @@ import numpy as np
 
 from matcher.benchmarking.benchmark import Time
 from matcher.support import no_garbage_collection
-from profiles.encoding import Rows, popcount
+from profiles.encoding import BitRows, popcount
 
 ENOUGH = 0.3
 """Seconds of work after which a figure is stable enough."""
@@ -42,12 +42,12 @@ def bit_work() -> int:
 
 
 @cache
-def _rows(words: int) -> Rows:
+def _rows(words: int) -> BitRows:
     numbers = np.arange(16 * words, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (numbers ^ numbers >> np.uint64(29)).reshape(16, words)
 
 
-def _take(rows: Rows, times: int) -> int:
+def _take(rows: BitRows, times: int) -> int:
     """Divide the members of the first row among the others, some times over."""
     total = 0
     mine = np.empty_like(rows[0])

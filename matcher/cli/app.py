@@ -1,114 +1,72 @@
-"""The command line: flags in, tables and JSON out, one clear line when something is wrong.
+"""The commands, each loaded when it is used, and the one line that says what is wrong.
 
-Exit status: 0 done; 1 done, with findings; 2 not done.
+Exit status: 0 done; 1 done, with findings; 2 not done; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from contextlib import suppress
-from types import FrameType
 
 from cyclopts import App, CycloptsError
 
-import matcher
-from matcher.cli.bench import bench
-from matcher.cli.diff import diff
-from matcher.cli.explain import explain
-from matcher.cli.reconcile import reconcile
-from matcher.cli.route import route
-from matcher.cli.usage import (
-    shield_stdin,
-    unshield_stdin,
-    usage_line,
-)
+from matcher.cli.interrupts import heard
+from matcher.cli.usage import shield_stdin, unshield_stdin, usage_line
 from matcher.reports.text import one_line
+from matcher.version import VERSION
 from profiles.errors import InputError
+
+COMMANDS = {
+    "match": "For each survey, which members may be sent, each to which quota.",
+    "count": "Feasibility only: members per survey and quota, no member list.",
+    "route": "One member at a time: JSON lines of members on standard input, of surveys out.",
+    "explain": "Why a member may or may not take a survey, with the place in the payload.",
+    "diff": "OLD NEW: who gained, lost or moved; payload files, folders of them, or saved plans.",
+    "lint": "What is wrong or suspicious in the rules, the mapping and the panel.",
+    "index": "Prepare a panel for repeated use; every --panel takes the folder, too.",
+    "reconcile": "What marketplaces answered, against what we would have said: wrong mappings.",
+    "bench": "What this inventory costs on this panel, as a regression test.",
+}
+"""Every command, and its first line of help; `matcher.cli.NAME` has it."""
 
 app = App(
     name="matcher",
-    version=matcher.__version__,
+    version=VERSION,
     help="Match survey marketplace targeting rules and quotas against a panel of members.",
+    help_format="plaintext",
+    version_format="plaintext",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-
-
-_MOMENT = 0.2
-
-
-app.command(route)
-
-
-app.command(explain)
-
-
-app.command(diff)
-
-
-app.command(bench)
-
-
-app.command(reconcile)
-
-
-def main() -> None:
-    """Run the command line and exit with its status; being terminated is being interrupted."""
-    sys.unraisablehook = _tell_unless_interrupt
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, _interrupt)
-    status = run(sys.argv[1:])
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    sys.exit(status)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, and again after a moment, until it has been heard.
-
-    Python drops what is raised while a callback of the garbage collector or the import system
-    happens to run. Work that is already being undone is left alone, generators that are being
-    closed among that.
-    """
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, _MOMENT)
-    if not isinstance(sys.exception(), KeyboardInterrupt | GeneratorExit):
-        raise KeyboardInterrupt
-
-
-def _tell_unless_interrupt(dropped: sys.UnraisableHookArgs) -> None:
-    """Tell of an exception that Python drops; an interrupt is raised again anyway."""
-    if not issubclass(dropped.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(dropped)
+for _name, _help in COMMANDS.items():
+    _module = "match" if _name == "count" else _name
+    app.command(f"matcher.cli.{_module}:{_name}", name=_name, help=_help)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; gives the exit status, and never lets a traceback out."""
+    status, why = 2, ""
     try:
-        status = app(shield_stdin(arguments), exit_on_error=False, print_error=False)
+        result = app(shield_stdin(arguments), exit_on_error=False, print_error=False)
+        status = result if isinstance(result, int) else 0
     except CycloptsError as error:
-        return _fail(usage_line(error))
+        why = usage_line(error)
     except InputError as error:
-        return _fail(str(error))
+        why = str(error)
     except (BrokenPipeError, SystemExit):  # rich exits where the other end of its pipe is closed
-        return 2
+        pass
     except KeyboardInterrupt:
-        return _fail("interrupted")
+        status, why = 130, "interrupted"
     except MemoryError:
-        return _fail("out of memory")
+        why = "out of memory"
     except Exception as error:
         if os.environ.get("MATCHER_TRACEBACK"):
             raise
         where = f"{type(error).__name__}: {error}"
-        return _fail(f"internal error: {where} (MATCHER_TRACEBACK=1 shows where)")
-    return status if isinstance(status, int) else 0
-
-
-def _fail(message: str) -> int:
-    with suppress(OSError):
-        print(f"matcher: {one_line(unshield_stdin(message))}", file=sys.stderr)
-    return 2
+        why = f"internal error: {where} (MATCHER_TRACEBACK=1 shows where)"
+    status, why = heard() or (status, why)
+    if why:
+        with suppress(OSError):
+            print(f"matcher: {one_line(unshield_stdin(why))}", file=sys.stderr)
+    return status

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from matcher.benchmarking import (
     Benchmark,
-    Comparison,
-    Settings,
+    BenchmarkComparison,
+    BenchmarkSettings,
     check_writable,
     file_of,
     read_benchmark,
@@ -31,7 +31,7 @@ from matcher.cli.options import (
 from matcher.cli.usage import at_least_one, read_whole, unshield_stdin
 from matcher.reports.bench import benchmark_json, print_benchmark
 from matcher.reports.diagnostics import print_summary
-from matcher.reports.text import shown
+from matcher.reports.markup import shown
 from matcher.surveys import Diagnostic
 from profiles.errors import InputError
 
@@ -71,7 +71,7 @@ def bench(
     if saved is not None:
         check_writable(saved)
     diagnostics = _diagnostics(payloads, panel, options)
-    settings = Settings(
+    settings = BenchmarkSettings(
         options.day,
         options.choose,
         options.seed,
@@ -83,7 +83,7 @@ def bench(
     after = run_benchmark(payloads, panel, settings)
     if saved is not None:
         save_benchmark(after, saved)
-    comparison = None if before is None else Comparison(before, after)
+    comparison = None if before is None else BenchmarkComparison(before, after)
     findings = [] if comparison is None or limit is None else [*comparison.findings(limit)]
     _tell(after, comparison, findings, diagnostics, options)
     return 1 if findings or options.refuses(diagnostics) else 0
@@ -109,7 +109,7 @@ def _diagnostics(
 
 def _tell(
     benchmark: Benchmark,
-    comparison: Comparison | None,
+    comparison: BenchmarkComparison | None,
     findings: list[str],
     diagnostics: tuple[Diagnostic, ...],
     options: Options,

@@ -61,7 +61,7 @@ def diff(
     max_moved: _Most = None,
     options: Options = DEFAULTS,
 ) -> int:
-    """OLD NEW: who gained, lost or moved; each a file or folder of payloads, or a saved plan."""
+    """OLD NEW: who gained, lost or moved; payload files, folders of them, or saved plans."""
     written = {Change.LOST: max_lost, Change.GAINED: max_gained, Change.MOVED: max_moved}
     thresholds = [
         read_threshold(change, most) for change, most in written.items() if most is not None

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from matcher.cli.app import app
 from matcher.cli.options import (
     DEFAULTS,
     Options,
@@ -22,7 +21,6 @@ from profiles.schema import Location
 from profiles.sources import open_source
 
 
-@app.command
 def index(
     *,
     panel: Annotated[Path, Parameter(name="--panel", help="The panel file (panel.toml).")],

@@ -10,14 +10,14 @@ from matcher.linting import history_diagnostics, panel_diagnostics
 from matcher.loading import load_surveys
 from matcher.plan import compile as compile_plan
 from matcher.routing import Router
-from matcher.surveys import How, Surveys
-from profiles.history import Participants
+from matcher.surveys import ChoiceStrategy, Surveys
+from profiles.history import MemberHistory
 from profiles.panel import Panel, open_panel
 
 
 def load_inputs(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
     """The panel, and the surveys in payloads with all that is to be said before they are used."""
-    twice = options.choose is How.SCARCEST
+    twice = options.choose is ChoiceStrategy.SCARCEST
     opened = open_panel(panel, options.day, keep=twice)
     return opened, load_for(opened, payloads, options)
 
@@ -41,5 +41,5 @@ def open_router(panel: Panel, surveys: Surveys, options: Options) -> Router:
         plan,
         choose=matches.choice(),
         as_of=options.as_of,
-        history=Participants(named, panel.file.path.parent).of if named else None,
+        history=MemberHistory(named, panel.file.path.parent).of if named else None,
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from matcher.cli.app import app
 from matcher.cli.inputs import load_inputs
 from matcher.cli.options import (
     DEFAULTS,
@@ -25,7 +24,6 @@ from matcher.surveys import Diagnostic, Level, Surveys
 from profiles.check import number_lists
 
 
-@app.command
 def lint(
     payloads: Payloads,
     /,

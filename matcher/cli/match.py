@@ -9,7 +9,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import matcher
-from matcher.cli.app import app
 from matcher.cli.destination import Destination, choose_destination
 from matcher.cli.inputs import load_inputs
 from matcher.cli.options import (
@@ -35,7 +34,6 @@ from matcher.reports.diagnostics import print_summary
 from matcher.reports.progress import ProgressBar
 
 
-@app.command
 def match(
     payloads: Payloads,
     /,
@@ -69,7 +67,6 @@ def match(
     )
 
 
-@app.command
 def count(payloads: Payloads, /, *, panel: PanelPath, options: Options = DEFAULTS) -> int:
     """Feasibility only: members per survey and quota, no member list."""
     return _count(payloads, panel, options, destination=None, by_quota=True)

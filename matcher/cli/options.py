@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from matcher.cli.usage import at_least_one, read_payloads, read_whole
-from matcher.surveys import Diagnostic, How, Level
+from matcher.surveys import ChoiceStrategy, Diagnostic, Level
 from profiles.errors import InputError, system_reason
 
 Payloads = Annotated[
@@ -39,7 +39,9 @@ class Options:
     """Flags that all commands share."""
 
     as_of: Annotated[date | None, Parameter(help="The day ages count on (default: today).")] = None
-    choose: Annotated[How, Parameter(help="Which quota of a group a member is given.")] = How.FIRST
+    choose: Annotated[
+        ChoiceStrategy, Parameter(help="Which quota of a group a member is given.")
+    ] = ChoiceStrategy.FIRST
     seed: Annotated[int, Parameter(help="Seed of the balanced choice.", converter=read_whole)] = 0
     uncertain: Annotated[
         bool, Parameter(help="Give out members who only may be eligible, too.", negative=())

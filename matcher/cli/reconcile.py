@@ -44,7 +44,7 @@ def reconcile(
     table: Annotated[str | None, Parameter(help="The table of a database of outcomes.")] = None,
     options: Options = DEFAULTS,
 ) -> int:
-    """What marketplaces answered against what we would have said: finds wrong mappings."""
+    """What marketplaces answered, against what we would have said: wrong mappings."""
     console = make_console()
     began = time.perf_counter()
     location = Location(outcomes, table)

@@ -2,25 +2,28 @@
 
 from matcher.comparison.compare import Comparison, compare
 from matcher.comparison.result import (
+    Assignment,
     Change,
+    ChangeTally,
     ClauseChange,
+    ClauseText,
     Difference,
     Fate,
     Flow,
     Path,
     QuotaDifference,
     QuotaState,
-    Said,
-    Standing,
     Status,
     SurveyDifference,
-    Tally,
 )
 from matcher.comparison.thresholds import Threshold, read_threshold
 
 __all__ = [
+    "Assignment",
     "Change",
+    "ChangeTally",
     "ClauseChange",
+    "ClauseText",
     "Comparison",
     "Difference",
     "Fate",
@@ -28,11 +31,8 @@ __all__ = [
     "Path",
     "QuotaDifference",
     "QuotaState",
-    "Said",
-    "Standing",
     "Status",
     "SurveyDifference",
-    "Tally",
     "Threshold",
     "compare",
     "read_threshold",

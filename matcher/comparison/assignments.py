@@ -10,23 +10,23 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.comparison.blocks import Given
-from matcher.comparison.result import Standing
+from matcher.comparison.blocks import AssignedSide
+from matcher.comparison.result import Assignment
 from matcher.compiler import Compiled, Slot, Step
 from matcher.engine import choices
 from matcher.surveys import Verdict
-from profiles.encoding import Row, Rows, bits_at, popcount
+from profiles.encoding import BitRow, BitRows, bits_at, popcount
 
 Numbers: TypeAlias = NDArray[np.int64]
 
-Standings: TypeAlias = tuple[Numbers, list[Standing]]
+Assignments: TypeAlias = tuple[Numbers, list[Assignment]]
 """Standings, and the number of each member's."""
 
-_NOT_GIVEN: tuple[Standing, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
+_NOT_GIVEN: tuple[Assignment, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class SideOfSurvey:
     """One side of a survey: its number there, and what it was compiled to."""
 
     number: int
@@ -46,13 +46,13 @@ class Half:
         return max(paths.values(), default=0) > 1
 
 
-def standings_of(
-    half: Half | None, side: Given, given: Row, maybe: Row, members: Numbers
-) -> Standings:
+def assignments_of(
+    half: SideOfSurvey | None, side: AssignedSide, given: BitRow, maybe: BitRow, members: Numbers
+) -> Assignments:
     """The number of each member's standing among those that come up."""
     is_given = bits_at(given, members)
     numbers = bits_at(maybe, members).astype(np.int64)
-    standings: list[Standing] = [*_NOT_GIVEN]
+    standings: list[Assignment] = [*_NOT_GIVEN]
     if half is None:
         return numbers, standings
     mine = members[is_given]
@@ -68,10 +68,10 @@ def standings_of(
 
 
 def divided(
-    steps: Sequence[Step], taken: Rows, members: Row
+    steps: Sequence[Step], taken: BitRows, members: BitRow
 ) -> Iterator[tuple[tuple[Slot, ...], int]]:
     """How many of some members are given what: a slot of each step that concerns them, or none."""
-    parts: list[tuple[tuple[Slot, ...], Row]] = [((), members)]
+    parts: list[tuple[tuple[Slot, ...], BitRow]] = [((), members)]
     for step in steps[:-1]:
         parts = [part for slots, row in parts for part in _parts(step, taken, slots, row)]
     for slots, row in parts:
@@ -85,8 +85,8 @@ def divided(
 
 
 def _parts(
-    step: Step, taken: Rows, slots: tuple[Slot, ...], row: Row
-) -> Iterator[tuple[tuple[Slot, ...], Row]]:
+    step: Step, taken: BitRows, slots: tuple[Slot, ...], row: BitRow
+) -> Iterator[tuple[tuple[Slot, ...], BitRow]]:
     """Members who are in some slots, parted by the slot of one more step."""
     if _concerns(step, slots):
         for slot in step.slots:
@@ -98,7 +98,7 @@ def _parts(
         yield slots, row
 
 
-def _counts(step: Step, taken: Rows, row: Row) -> Iterator[tuple[Slot, int]]:
+def _counts(step: Step, taken: BitRows, row: BitRow) -> Iterator[tuple[Slot, int]]:
     """How many members are in each slot of a step that has any."""
     if step.slots:
         first = step.slots[0].number
@@ -111,15 +111,15 @@ def _concerns(step: Step, slots: tuple[Slot, ...]) -> bool:
     return step.source is None or any(slot.number == step.source for slot in slots)
 
 
-def popcounts(rows: Rows) -> Numbers:
+def popcounts(rows: BitRows) -> Numbers:
     """How many members stand in each row."""
     counts: Numbers = np.bitwise_count(rows).sum(axis=-1, dtype=np.int64)
     return counts
 
 
-def at_least(rows: Rows) -> list[Row]:
+def at_least(rows: BitRows) -> list[BitRow]:
     """The members in at least one of some rows, in at least two of them, and so on."""
-    found: list[Row] = []
+    found: list[BitRow] = []
     for row in rows:
         for place, so_far in enumerate(found):
             found[place], row = so_far | row, so_far & row

@@ -21,27 +21,27 @@ from matcher.compiler import Compiled
 from matcher.engine import Assigned, Executor, bind
 from matcher.plan import Plan
 from matcher.surveys import Choice, Survey
-from profiles.encoding import Row, Rows, bits_at, pack, positions, row_of, words
+from profiles.encoding import BitRow, BitRows, bits_at, pack, positions, row_of, words
 from profiles.errors import InputError
 from profiles.panel import Panel, Shard
 
-Apart: TypeAlias = Callable[[Sequence[Row]], Iterator[tuple[Shard, Sequence[Row]]]]
+Apart: TypeAlias = Callable[[Sequence[BitRow]], Iterator[tuple[Shard, Sequence[BitRow]]]]
 """Takes rows of a block apart into the shards of one side."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class AssignedSide:
     """Whom surveys are given to: rows of bits, two by survey, one by slot (quota) of the program.
 
     `uncertain` are the members who may be admitted and are not definitely, given or not.
     """
 
-    given: Rows
-    uncertain: Rows
-    taken: Rows
+    given: BitRows
+    uncertain: BitRows
+    taken: BitRows
 
     @classmethod
-    def nobody(cls, surveys: int, slots: int, members: int) -> Given:
+    def nobody(cls, surveys: int, slots: int, members: int) -> AssignedSide:
         """Rows in which nobody stands."""
         width = words(members)
         return cls(*(np.zeros((rows, width), np.uint64) for rows in (surveys, surveys, slots)))
@@ -89,11 +89,11 @@ class Side:
         program = self.plan.program
         return 2 * (len(program.registers) + len(program.slots)) + 4 * len(program.surveys)
 
-    def given(self, shard: Shard) -> Given:
+    def given(self, shard: Shard) -> AssignedSide:
         """Whom its surveys are given to, on one shard."""
         program = self.plan.program
         if not program.surveys:
-            return Given.nobody(0, 0, shard.size)
+            return AssignedSide.nobody(0, 0, shard.size)
         bound = bind(program, shard)
         exact, maybe = (Assigned.empty(program, shard.size) for _ in range(2))
         self._executor.assign(bound, shard, exact)
@@ -102,11 +102,11 @@ class Side:
         if self._uncertain:
             given |= uncertain
             np.bitwise_or(exact.taken, maybe.taken, out=exact.taken)
-        return Given(given, uncertain, exact.taken)
+        return AssignedSide(given, uncertain, exact.taken)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MemberBlock:
     """So many members, and whom of them the surveys of both sides are given to.
 
     `ids`: their ids, as the panel has them. `of_before` and `of_after` take rows apart into the
@@ -116,8 +116,8 @@ class Block:
     size: int
     members: int
     ids: pa.Array
-    before: Given
-    after: Given
+    before: AssignedSide
+    after: AssignedSide
     of_before: Apart
     of_after: Apart
 
@@ -134,11 +134,11 @@ def shard_pairs(before: Side, after: Side, members: int) -> Iterator[tuple[Shard
         yield old, new
 
 
-def shard_block(before: Side, after: Side, shards: tuple[Shard, Shard]) -> Block:
+def shard_block(before: Side, after: Side, shards: tuple[Shard, Shard]) -> MemberBlock:
     """Evaluate both sides on shards of the same members."""
     old, new = shards
     memo = old.memo
-    block = Block(
+    block = MemberBlock(
         old.size,
         old.members,
         old.member_ids,
@@ -151,9 +151,9 @@ def shard_block(before: Side, after: Side, shards: tuple[Shard, Shard]) -> Block
     return block
 
 
-def united_block(before: Side, after: Side, union: Union, members: int) -> Block:
+def united_block(before: Side, after: Side, union: Union, members: int) -> MemberBlock:
     """Evaluate both sides shard by shard, and bring their members together."""
-    return Block(
+    return MemberBlock(
         union.size,
         union.size,
         union.ids,
@@ -164,9 +164,9 @@ def united_block(before: Side, after: Side, union: Union, members: int) -> Block
     )
 
 
-def _gather(side: Side, numbers: tuple[Numbers, ...], size: int, members: int) -> Given:
+def _gather(side: Side, numbers: tuple[Numbers, ...], size: int, members: int) -> AssignedSide:
     program = side.plan.program
-    gathered = Given.nobody(len(program.surveys), len(program.slots), size)
+    gathered = AssignedSide.nobody(len(program.surveys), len(program.slots), size)
     for shard, number in zip(side.shards(members), numbers, strict=True):
         found = side.given(shard)
         for whole, part in (
@@ -180,8 +180,8 @@ def _gather(side: Side, numbers: tuple[Numbers, ...], size: int, members: int) -
 
 
 def _apart(
-    side: Side, numbers: tuple[Numbers, ...], members: int, rows: Sequence[Row]
-) -> Iterator[tuple[Shard, Sequence[Row]]]:
+    side: Side, numbers: tuple[Numbers, ...], members: int, rows: Sequence[BitRow]
+) -> Iterator[tuple[Shard, Sequence[BitRow]]]:
     for shard, number in zip(side.shards(members), numbers, strict=True):
         is_member = number >= 0
         yield shard, [pack(bits_at(row, number) & is_member) for row in rows]

@@ -11,8 +11,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from matcher.rules import And, Const, InIds, Leaf, Not, Or, Rule, Simplifier, TookPart
-from matcher.surveys import Group, How, Quota, Regime, Survey
+from matcher.rules import And, Const, InIds, Not, Or, Predicate, Rule, Simplifier, TookPart
+from matcher.surveys import ChoiceStrategy, Group, Quota, Regime, Survey
 from profiles.panel import Panel
 from profiles.schema import Kind
 from profiles.schema.panel_file import PanelFile
@@ -20,20 +20,20 @@ from profiles.schema.panel_file import PanelFile
 _AGES = (Kind.BIRTH_DATE, Kind.CHILDREN)
 """Kinds of attributes whose answers hold on a day."""
 
-Numbers: TypeAlias = dict[Hashable, int]
+FormNumbers: TypeAlias = dict[Hashable, int]
 """Numbers things; equal ones have one number."""
 
-Labels: TypeAlias = Mapping[str, Hashable]
+QuotaLabels: TypeAlias = Mapping[str, Hashable]
 """What each quota goes by, by its pointer."""
 
 
-class Meanings:
+class CanonicalRules:
     """The meaning of rules on one panel, as numbers: equal where the rules hold for the same.
 
     Two panels share `numbers`, so that rules on the one can be compared with rules on the other.
     """
 
-    def __init__(self, panel: Panel, numbers: Numbers) -> None:
+    def __init__(self, panel: Panel, numbers: FormNumbers) -> None:
         self._panel = panel
         self._numbers = numbers
         self._simplifier = Simplifier()
@@ -61,7 +61,7 @@ class Meanings:
     def _number(self, thing: Hashable) -> int:
         return self._numbers.setdefault(thing, len(self._numbers))
 
-    def _leaf(self, leaf: Leaf) -> Hashable:
+    def _leaf(self, leaf: Predicate) -> Hashable:
         """A leaf, with what the panel says of the thing it asks for in place of its name."""
         kind = type(leaf)
         match leaf:
@@ -98,15 +98,19 @@ def _history(file: PanelFile) -> Hashable:
     return (base / location.source).resolve()
 
 
-def form(survey: Survey, meanings: Meanings, how: How, labels: Labels) -> Hashable:
+def canonical_form(
+    survey: Survey, meanings: CanonicalRules, how: ChoiceStrategy, labels: QuotaLabels
+) -> Hashable:
     """What decides a survey's result, with quotas chosen so, and quotas going by their labels."""
     if not survey.open:
         return None
     gate = meanings.of(And(tuple(clause.rule for clause in survey.gate)))
-    return gate, _Forms(meanings, how, labels).of(survey.groups, closed=how is How.BALANCED)
+    return gate, _Forms(meanings, how, labels).of(
+        survey.groups, closed=how is ChoiceStrategy.BALANCED
+    )
 
 
-def asked_of(quota: Quota, meanings: Meanings) -> Hashable:
+def asked_of(quota: Quota, meanings: CanonicalRules) -> Hashable:
     """What a quota asks, open or not, with all that is nested in it."""
     nested = (
         (group.regime, group.required, _multiset(asked_of(each, meanings) for each in group.quotas))
@@ -127,9 +131,9 @@ class _Forms:
     for `balanced`, whose draws are about all quotas.
     """
 
-    meanings: Meanings
-    how: How
-    labels: Labels
+    meanings: CanonicalRules
+    how: ChoiceStrategy
+    labels: QuotaLabels
 
     def of(self, groups: tuple[Group, ...], *, closed: bool) -> Hashable:
         return _multiset(self._group(group, closed=closed) for group in groups)
@@ -138,14 +142,18 @@ class _Forms:
         """A group, in which quotas stand in the order in which they take members."""
         closed = closed or group.regime is Regime.ALL_OPEN
         quotas = [quota for quota in group.quotas if closed or quota.open]
-        if self.how is How.MOST_OPEN:
+        if self.how is ChoiceStrategy.MOST_OPEN:
             quotas.sort(key=lambda quota: -quota.remaining)
         forms = tuple(self._quota(quota, closed=closed) for quota in quotas)
-        salt = group.pointer if self.how is How.BALANCED else None
+        salt = group.pointer if self.how is ChoiceStrategy.BALANCED else None
         return group.regime, group.required, forms, salt
 
     def _quota(self, quota: Quota, *, closed: bool) -> Hashable:
-        seats = quota.remaining if self.how in (How.SCARCEST, How.BALANCED) else None
+        seats = (
+            quota.remaining
+            if self.how in (ChoiceStrategy.SCARCEST, ChoiceStrategy.BALANCED)
+            else None
+        )
         nested = self.of(quota.groups, closed=closed)
         label, asks = self.labels[quota.pointer], self.meanings.of(quota.rule)
         return label, asks, quota.open, seats, nested

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 from matcher.comparison.group_diff import group_changes, without_equal_groups
 from matcher.comparison.quota_pairs import PairedQuota, pair_quotas
-from matcher.comparison.result import ClauseChange, Path, Said
+from matcher.comparison.result import ClauseChange, ClauseText, Path
 from matcher.comparison.rule_diff import (
     Differ,
-    Part,
-    Parts,
+    RulePart,
+    RuleParts,
     Unordered,
 )
-from matcher.comparison.rule_wording import Speakers
+from matcher.comparison.rule_wording import WordingPair
 from matcher.rules import Wording
 from matcher.surveys import Quota, Reason, Survey
 
@@ -33,8 +33,8 @@ def changed_clauses(
     object itself.
     """
     unordered = Unordered()
-    parts = Parts(before.origins, unordered), Parts(after.origins, unordered)
-    words = Speakers(words_before, words_after)
+    parts = RuleParts(before.origins, unordered), RuleParts(after.origins, unordered)
+    words = WordingPair(words_before, words_after)
     other = without_equal_groups(before, after, unordered)
     pairs = pair_quotas(*other)
     quotas = _Quotas(parts, words)
@@ -59,7 +59,7 @@ def _of_survey(before: Survey, after: Survey) -> Iterator[ClauseChange]:
 
 
 def _at_survey(what: str, before: str | None, after: str | None) -> ClauseChange:
-    old, new = (None if text is None else Said("", text) for text in (before, after))
+    old, new = (None if text is None else ClauseText("", text) for text in (before, after))
     return ClauseChange(what, None, old, new)
 
 
@@ -87,11 +87,11 @@ def _pay(before: float | None, after: float | None) -> tuple[str | None, str | N
 
 
 def _of_gate(
-    before: Survey, after: Survey, parts: tuple[Parts, Parts], words: Speakers
+    before: Survey, after: Survey, parts: tuple[RuleParts, RuleParts], words: WordingPair
 ) -> Iterator[ClauseChange]:
     """Reason by reason; what is not a filter of the payload's speaks in the panel's words."""
     for reason in Reason:
-        differ = Differ(words if reason is Reason.FILTER else Speakers(Wording(), Wording()))
+        differ = Differ(words if reason is Reason.FILTER else WordingPair(Wording(), Wording()))
         olds, news = (
             [of.of(each.rule, each.pointer) for each in survey.gate if each.reason is reason]
             for survey, of in zip((before, after), parts, strict=True)
@@ -103,7 +103,7 @@ def _of_gate(
 class _Quotas:
     """Compares quotas with what they were; `parts` and `words` are those of either side."""
 
-    def __init__(self, parts: tuple[Parts, Parts], words: Speakers) -> None:
+    def __init__(self, parts: tuple[RuleParts, RuleParts], words: WordingPair) -> None:
         self._parts = parts
         self._words = words
         self._differ = Differ(words)
@@ -126,18 +126,22 @@ class _Quotas:
         }
         for what, (before, after) in told.items():
             if before != after:
-                yield ClauseChange(what, path, Said(old.pointer, before), Said(new.pointer, after))
+                yield ClauseChange(
+                    what, path, ClauseText(old.pointer, before), ClauseText(new.pointer, after)
+                )
         asked = (self._asked(side, quota) for side, quota in enumerate((old, new)))
         for said_before, said_after in self._differ.between(*asked):
             yield ClauseChange("condition", path, said_before, said_after)
 
-    def _asked(self, side: int, quota: Quota) -> list[Part]:
+    def _asked(self, side: int, quota: Quota) -> list[RulePart]:
         return [self._parts[side].of(quota.rule, quota.pointer)]
 
 
-def _whole(quota: Quota | None, words: Wording) -> Said | None:
+def _whole(quota: Quota | None, words: Wording) -> ClauseText | None:
     """A quota as a whole: `attribute 1 (gender) is 2 (F); 40 seats left`."""
     if quota is None:
         return None
     closed = () if quota.live else (_status(quota.live),)
-    return Said(quota.pointer, "; ".join((words.of(quota.rule), _seats(quota.remaining), *closed)))
+    return ClauseText(
+        quota.pointer, "; ".join((words.of(quota.rule), _seats(quota.remaining), *closed))
+    )

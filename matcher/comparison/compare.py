@@ -13,14 +13,14 @@ from pathlib import Path as FilePath
 import pyarrow as pa
 
 from matcher.comparison.clauses import changed_clauses
-from matcher.comparison.evaluate_pairs import Measure, Settings
+from matcher.comparison.evaluate_pairs import MatchSettings, Measure
 from matcher.comparison.mapping_diff import mapping_changes
 from matcher.comparison.result import (
     Change,
+    ChangeTally,
     ClauseChange,
     Difference,
     SurveyDifference,
-    Tally,
     Work,
 )
 from matcher.comparison.rows import (
@@ -30,13 +30,13 @@ from matcher.comparison.rows import (
     change_schema,
     read_batch,
 )
-from matcher.comparison.survey_pairs import Inventory, Pair, Pairing
+from matcher.comparison.survey_pairs import SideInventory, SurveyPair, SurveyPairing
 from matcher.concentration import Concentration
 from matcher.engine import Progress, check_asked
 from matcher.output import write_parquet
 from matcher.plan import Plan
-from matcher.rules import TookPart, Wording, attributes_of, leaves_of
-from matcher.surveys import How, Surveys, rules_of
+from matcher.rules import TookPart, Wording, attributes_of, predicates_of
+from matcher.surveys import ChoiceStrategy, Surveys, rules_of
 from profiles.panel import Panel
 
 MOST_EXAMINED = 50
@@ -56,7 +56,7 @@ class Comparison:
         panel: Panel,
         panel_after: Panel | None,
         *,
-        how: How,
+        how: ChoiceStrategy,
         seed: int,
         uncertain: bool,
         workers: int,
@@ -68,12 +68,12 @@ class Comparison:
         for side, its_panel in ((before, self.panel), (after, self.panel_after)):
             if isinstance(side, Plan):
                 _check_plan(side, its_panel)
-        inventories = Inventory.of(before), Inventory.of(after)
+        inventories = SideInventory.of(before), SideInventory.of(after)
         self._surveys = sum(len(side.surveys) for side in inventories)
         self._in_both = len(inventories[0].surveys.keys() & inventories[1].surveys.keys())
-        self._pairs = [*Pairing(self.panel, self.panel_after, how).pairs(*inventories)]
+        self._pairs = [*SurveyPairing(self.panel, self.panel_after, how).pairs(*inventories)]
         self._mappings = before.mapping or panel.mapping, after.mapping or self.panel_after.mapping
-        self._settings = Settings(how, seed, uncertain, max(workers, 1), progress)
+        self._settings = MatchSettings(how, seed, uncertain, max(workers, 1), progress)
         self._found: Difference | None = None
 
     def difference(self) -> Difference:
@@ -121,7 +121,7 @@ class Comparison:
         }
         self._found = self._summary(whole, changed, concentrations)
 
-    def _rank(self, number: int, tally: Tally) -> tuple[bool, int]:
+    def _rank(self, number: int, tally: ChangeTally) -> tuple[bool, int]:
         """What is examined first: surveys open on both sides, by how many are affected."""
         return not self._pairs[number].goes_on, -tally.affected
 
@@ -140,7 +140,7 @@ class Comparison:
         unchanged = self._in_both - sum(pair.in_both for pair in self._pairs)
         for number, pair in enumerate(self._pairs):
             counting = counted.get(number)
-            tally = counting.tally if counting else Tally()
+            tally = counting.tally if counting else ChangeTally()
             if pair.same_words and tally.none:
                 unchanged += 1
                 continue
@@ -179,7 +179,7 @@ class Comparison:
             *(side.diagnostics if isinstance(side, Surveys) else () for side in self._sides),
         )
 
-    def _clauses(self, pair: Pair) -> tuple[ClauseChange, ...]:
+    def _clauses(self, pair: SurveyPair) -> tuple[ClauseChange, ...]:
         if pair.before is None or pair.after is None:
             return ()
         market = pair.after.marketplace
@@ -190,12 +190,14 @@ class Comparison:
 def _check_plan(plan: Plan, panel: Panel) -> None:
     """Refuse a plan that asks for what the panel lacks, in a survey that is not matched, too."""
     rules = [rule for survey in plan.surveys for rule in rules_of(survey)]
-    history = any(isinstance(leaf, TookPart) for leaf in leaves_of(rules))
+    history = any(isinstance(leaf, TookPart) for leaf in predicates_of(rules))
     check_asked(attributes_of(rules), history, panel)
 
 
-def _sum(tallies: Sequence[Tally]) -> Tally:
-    return Tally(*(sum(getattr(each, field.name) for each in tallies) for field in fields(Tally)))
+def _sum(tallies: Sequence[ChangeTally]) -> ChangeTally:
+    return ChangeTally(
+        *(sum(getattr(each, field.name) for each in tallies) for field in fields(ChangeTally))
+    )
 
 
 def compare(
@@ -204,7 +206,7 @@ def compare(
     panel: Panel,
     panel_after: Panel | None = None,
     *,
-    choose: How | str = "first",
+    choose: ChoiceStrategy | str = "first",
     seed: int = 0,
     uncertain: bool = False,
     workers: int = 1,
@@ -223,7 +225,7 @@ def compare(
         after,
         panel,
         panel_after,
-        how=How(choose),
+        how=ChoiceStrategy(choose),
         seed=seed,
         uncertain=uncertain,
         workers=workers,

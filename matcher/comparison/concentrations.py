@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from matcher.comparison.blocks import Block, Side
+from matcher.comparison.blocks import MemberBlock, Side
 from matcher.comparison.counting import Rowset
 from matcher.comparison.result import Change
-from matcher.concentration import Concentration, Histogram, most_telling
-from profiles.encoding import Row
+from matcher.concentration import Concentration, Histogram, strongest
+from profiles.encoding import BitRow
 from profiles.panel import Shard
 
 
@@ -40,7 +40,7 @@ class Concentrations:
         ]
 
     def add(
-        self, shard: Shard, rows: Sequence[Row], changes: Sequence[Change], *, before: bool
+        self, shard: Shard, rows: Sequence[BitRow], changes: Sequence[Change], *, before: bool
     ) -> None:
         """Count those of a shard who are given it on both sides, and who changed, in that order."""
         kept, *changed = rows
@@ -57,13 +57,13 @@ class Concentrations:
         found = {}
         for change, changed in self._changed.items():
             kept = self._kept_before if change is Change.LOST else self._kept_after
-            telling = most_telling(changed, kept.without(self._among_kept[change]))
+            telling = strongest(changed, kept.without(self._among_kept[change]))
             if telling:
                 found[change] = telling
         return found
 
 
-def concentrate(block: Block, wanted: Sequence[tuple[Concentrations, Rowset]]) -> None:
+def concentrate(block: MemberBlock, wanted: Sequence[tuple[Concentrations, Rowset]]) -> None:
     """Count the members of a block for several concentrations, in one pass over each side."""
     for apart, before in ((block.of_before, True), (block.of_after, False)):
         changes = [each.on_side(rows, before=before) for each, rows in wanted]

@@ -12,27 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.comparison.assignments import (
-    Half,
-    Standings,
+    Assignments,
+    SideOfSurvey,
+    assignments_of,
     at_least,
     divided,
     popcounts,
-    standings_of,
 )
-from matcher.comparison.blocks import Given
+from matcher.comparison.blocks import AssignedSide
 from matcher.comparison.quota_pairs import PairedQuota
 from matcher.comparison.result import (
+    Assignment,
     Change,
+    ChangeTally,
     Flow,
     Path,
     QuotaDifference,
     QuotaState,
-    Standing,
-    Tally,
 )
 from matcher.engine import numbered
 from matcher.surveys import Quota, Verdict
-from profiles.encoding import Row, Rows, bits_at, popcount, positions, words
+from profiles.encoding import BitRow, BitRows, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
 """What is written of members, by number."""
@@ -44,8 +44,8 @@ Numbers: TypeAlias = NDArray[np.int64]
 class Rowset:
     """Rows of bits: who is given a survey on both sides, and who changes how."""
 
-    both: Row
-    changed: Mapping[Change, Row]
+    both: BitRow
+    changed: Mapping[Change, BitRow]
 
     @classmethod
     def nobody(cls, members: int) -> Rowset:
@@ -66,16 +66,16 @@ class MemberRows:
     change: Numbers
     before: Numbers
     after: Numbers
-    standings: Sequence[Standing]
+    standings: Sequence[Assignment]
 
 
 @dataclass(slots=True)
-class Found:
+class SurveyChanges:
     """One survey on one block; numbers of quotas go by the pair's `quotas`."""
 
     tally: Numbers
     quotas: Numbers
-    flows: Counter[tuple[Standing, Standing, bool]]
+    flows: Counter[tuple[Assignment, Assignment, bool]]
     rows: Rowset
     members: MemberRows | None = None
 
@@ -84,7 +84,7 @@ class Counting:
     """Counts one survey; `before` or `after` is None where it is not there."""
 
     def __init__(
-        self, quotas: Sequence[PairedQuota], before: Half | None, after: Half | None
+        self, quotas: Sequence[PairedQuota], before: SideOfSurvey | None, after: SideOfSurvey | None
     ) -> None:
         self.quotas = quotas
         self._before = before
@@ -109,9 +109,9 @@ class Counting:
         self._repeats = after is not None and after.repeats_ids()
         self._tally = np.zeros(8, np.int64)
         self._counts = np.zeros((len(quotas), 6), np.int64)
-        self._flows: Counter[tuple[Standing, Standing, bool]] = Counter()
+        self._flows: Counter[tuple[Assignment, Assignment, bool]] = Counter()
 
-    def count(self, before: Given, after: Given, *, named: bool) -> Found:
+    def count(self, before: AssignedSide, after: AssignedSide, *, named: bool) -> SurveyChanges:
         """Count a block; `named`: give the members, too."""
         width = before.given.shape[1] if len(before.given) else after.given.shape[1]
         nobody = np.zeros(width, np.uint64)
@@ -131,7 +131,7 @@ class Counting:
             Change.MOVED: both & self._differing(olds, news),
             Change.NEWLY_UNCERTAIN: maybe[1] & ~maybe[0],
         }
-        found = Found(
+        found = SurveyChanges(
             popcounts(np.array([*given, *maybe, *changed.values()])),
             _quota_counts(olds, news, changed),
             Counter(),
@@ -141,7 +141,7 @@ class Counting:
         self._count_others(found, (before, after), given, maybe, named=named)
         return found
 
-    def add(self, found: Found) -> None:
+    def add(self, found: SurveyChanges) -> None:
         """Add what was found on a block."""
         self._tally += found.tally
         self._counts += found.quotas
@@ -153,9 +153,9 @@ class Counting:
         return sum(slot is not None for slots in self._slots for slot in slots) + 4
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> ChangeTally:
         """Members counted so far."""
-        return Tally(*self._tally.tolist())
+        return ChangeTally(*self._tally.tolist())
 
     def flows(self) -> tuple[Flow, ...]:
         """From where to where, the largest first."""
@@ -181,17 +181,17 @@ class Counting:
             differences.append(QuotaDifference(states[0], states[1], *counts[2:]))
         return tuple(differences)
 
-    def _differing(self, olds: Rows, news: Rows) -> Row:
+    def _differing(self, olds: BitRows, news: BitRows) -> BitRow:
         """Members who are not given the same on both sides, whatever quotas are called there."""
         differing = olds ^ news
         for numbers in self._of_one_name:
             nobody = np.zeros_like(differing[0])
             often = zip_longest(at_least(olds[numbers]), at_least(news[numbers]), fillvalue=nobody)
             differing[numbers] = np.bitwise_or.reduce([old ^ new for old, new in often])
-        row: Row = np.bitwise_or.reduce(differing, axis=0)
+        row: BitRow = np.bitwise_or.reduce(differing, axis=0)
         return row
 
-    def _count_kept(self, found: Found, sides: tuple[Given, Given]) -> None:
+    def _count_kept(self, found: SurveyChanges, sides: tuple[AssignedSide, AssignedSide]) -> None:
         """Count those who are given the same on both sides, by what that is.
 
         Where an id stands in several groups, what it is called now is looked up for everyone.
@@ -203,7 +203,7 @@ class Counting:
             nobody = np.zeros_like(kept)
             members = positions(kept)
             halves = zip((self._before, self._after), sides, strict=True)
-            stand = [standings_of(*half, kept, nobody, members) for half in halves]
+            stand = [assignments_of(*half, kept, nobody, members) for half in halves]
             self._count_flows(found, stand, same=True)
             return
         for slots, count in divided(self._before.compiled.steps, sides[0].taken, kept):
@@ -212,7 +212,7 @@ class Counting:
             found.flows[before, after, True] += count
 
     @staticmethod
-    def _count_flows(found: Found, stand: Sequence[Standings], *, same: bool) -> None:
+    def _count_flows(found: SurveyChanges, stand: Sequence[Assignments], *, same: bool) -> None:
         """Count members by where they stand on each side."""
         (before, olds), (after, news) = stand
         flows, numbers = numbered(before * len(news) + after, len(olds) * len(news))
@@ -222,10 +222,10 @@ class Counting:
 
     def _count_others(
         self,
-        found: Found,
-        sides: tuple[Given, Given],
-        given: Sequence[Row],
-        maybe: Sequence[Row],
+        found: SurveyChanges,
+        sides: tuple[AssignedSide, AssignedSide],
+        given: Sequence[BitRow],
+        maybe: Sequence[BitRow],
         *,
         named: bool,
     ) -> None:
@@ -243,7 +243,7 @@ class Counting:
         if not len(members):
             return
         halves = zip((self._before, self._after), sides, given, maybe, strict=True)
-        stand = [standings_of(*half, members) for half in halves]
+        stand = [assignments_of(*half, members) for half in halves]
         self._count_flows(found, stand, same=False)
         (before, olds), (after, news) = stand
         if named:
@@ -258,7 +258,7 @@ class Counting:
             )
 
 
-def _rows(slots: Sequence[int | None], taken: Rows, width: int) -> Rows:
+def _rows(slots: Sequence[int | None], taken: BitRows, width: int) -> BitRows:
     """A row for each slot, in which nobody stands where there is none."""
     rows = np.zeros((len(slots), width), np.uint64)
     for row, slot in zip(rows, slots, strict=True):
@@ -267,7 +267,7 @@ def _rows(slots: Sequence[int | None], taken: Rows, width: int) -> Rows:
     return rows
 
 
-def _quota_counts(olds: Rows, news: Rows, changed: Mapping[Change, Row]) -> Numbers:
+def _quota_counts(olds: BitRows, news: BitRows, changed: Mapping[Change, BitRow]) -> Numbers:
     """By quota: assigned before and after, gained, lost, came, left."""
     counts = np.zeros((len(olds), 6), np.int64)
     counts[:, 0] = popcounts(olds)

@@ -9,23 +9,23 @@ import numpy as np
 import pyarrow as pa
 
 from matcher.comparison.align_panels import Union, unite
-from matcher.comparison.assignments import Half
+from matcher.comparison.assignments import SideOfSurvey
 from matcher.comparison.blocks import (
-    Block,
+    MemberBlock,
     Side,
     shard_block,
     shard_pairs,
     united_block,
 )
 from matcher.comparison.concentrations import Concentrations, concentrate
-from matcher.comparison.counting import Counting, Found, Rowset
+from matcher.comparison.counting import Counting, Rowset, SurveyChanges
 from matcher.comparison.rows import Numbered
-from matcher.comparison.survey_pairs import Pair
+from matcher.comparison.survey_pairs import SurveyPair
 from matcher.engine import Progress, shard_members
 from matcher.plan import Plan
 from matcher.rules import attributes_of
 from matcher.support import in_order
-from matcher.surveys import Choice, First, How, rules_of
+from matcher.surveys import Choice, ChoiceStrategy, First, rules_of
 from profiles.encoding import words
 from profiles.panel import Panel, Shard
 
@@ -34,10 +34,10 @@ _ROWS_A_PAIR = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class MatchSettings:
     """How members are matched on both sides."""
 
-    how: How
+    how: ChoiceStrategy
     seed: int
     uncertain: bool
     workers: int
@@ -53,10 +53,10 @@ class Measure:
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
+        pairs: Sequence[SurveyPair],
         before: Panel,
         after: Panel,
-        settings: Settings,
+        settings: MatchSettings,
         *,
         examined: bool,
     ) -> None:
@@ -114,7 +114,7 @@ class Measure:
             yield union.ids, [*self._united(union, members, named=named)]
 
     def _by_shard(self, members: int, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
-        def work(shards: tuple[Shard, Shard]) -> tuple[Block, list[Found], Rowset]:
+        def work(shards: tuple[Shard, Shard]) -> tuple[MemberBlock, list[SurveyChanges], Rowset]:
             block = shard_block(self._before, self._after, shards)
             found = [each.count(block.before, block.after, named=named) for each in self.countings]
             return block, found, _overall(block, self._going_on(self._pairs, found))
@@ -160,14 +160,14 @@ class Measure:
         yield range(first, len(self.countings))
 
     def _examined(
-        self, numbers: range, found: Sequence[Found]
+        self, numbers: range, found: Sequence[SurveyChanges]
     ) -> Iterator[tuple[Concentrations, Rowset]]:
         for number, each in zip(numbers, found, strict=True):
             examined = self.by_survey[number]
             if examined is not None:
                 yield examined, each.rows
 
-    def _add(self, numbers: range, found: Sequence[Found]) -> Iterator[Numbered]:
+    def _add(self, numbers: range, found: Sequence[SurveyChanges]) -> Iterator[Numbered]:
         """Add what was found of some surveys; gives who is concerned, by survey."""
         for number, each in zip(numbers, found, strict=True):
             self.countings[number].add(each)
@@ -175,7 +175,7 @@ class Measure:
                 yield number, each.members
 
     @staticmethod
-    def _going_on(pairs: Sequence[Pair], found: Sequence[Found]) -> list[Rowset]:
+    def _going_on(pairs: Sequence[SurveyPair], found: Sequence[SurveyChanges]) -> list[Rowset]:
         """The rows of surveys that are open on both sides: what else changes is no question."""
         return [each.rows for pair, each in zip(pairs, found, strict=True) if pair.goes_on]
 
@@ -188,20 +188,20 @@ class Measure:
         return matches.choice() if plan.surveys else First()
 
 
-def _countings(pairs: Sequence[Pair], before: Side, after: Side) -> list[Counting]:
+def _countings(pairs: Sequence[SurveyPair], before: Side, after: Side) -> list[Counting]:
     """One for each survey; the sides hold those that are there, in the same order."""
     numbered = [iter(enumerate(side.compiled)) for side in (before, after)]
     countings = []
     for pair in pairs:
         halves = [
-            Half(*next(numbers)) if survey is not None else None
+            SideOfSurvey(*next(numbers)) if survey is not None else None
             for survey, numbers in zip((pair.before, pair.after), numbered, strict=True)
         ]
         countings.append(Counting(pair.quotas, *halves))
     return countings
 
 
-def _overall(block: Block, rows: Sequence[Rowset], so_far: Rowset | None = None) -> Rowset:
+def _overall(block: MemberBlock, rows: Sequence[Rowset], so_far: Rowset | None = None) -> Rowset:
     """Who changed so in any survey, and who is given any on both sides."""
     whole = so_far or Rowset.nobody(block.size)
     for each in rows:
@@ -211,7 +211,7 @@ def _overall(block: Block, rows: Sequence[Rowset], so_far: Rowset | None = None)
     return whole
 
 
-def _asked(pair: Pair) -> frozenset[str]:
+def _asked(pair: SurveyPair) -> frozenset[str]:
     """The attributes that rules ask for which only one version has; where there are none, all."""
     olds, news = (
         set(rules_of(survey)) if survey else set() for survey in (pair.before, pair.after)

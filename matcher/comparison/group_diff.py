@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from matcher.comparison.quota_pairs import PairedQuota
-from matcher.comparison.result import ClauseChange, Path, Said
+from matcher.comparison.result import ClauseChange, ClauseText, Path
 from matcher.comparison.rule_diff import Unordered
 from matcher.surveys import Group, Quota, Regime, Survey
 
@@ -149,10 +149,10 @@ class _Grouping:
         at = old.pointer, new.group.pointer
         judged = _judged(old), _judged(new.group)
         if judged[0] != judged[1]:
-            yield ClauseChange("group", new.path, *map(Said, at, judged))
+            yield ClauseChange("group", new.path, *map(ClauseText, at, judged))
         order = self._order(old, new.group)
         if order[0] != order[1]:
-            yield ClauseChange("order", new.path, *map(Said, at, order))
+            yield ClauseChange("order", new.path, *map(ClauseText, at, order))
 
     def _order(self, old: Group, new: Group) -> tuple[str, str]:
         """The quotas that are in a group and open on both sides, as far as their order changed."""
@@ -184,11 +184,13 @@ def _groups_of(placed: Iterable[_Placed]) -> dict[str, str]:
     return {quota.pointer: each.group.pointer for each in placed for quota in each.group.quotas}
 
 
-def _beside(quota: Quota, placed: Iterable[_Placed]) -> Said:
+def _beside(quota: Quota, placed: Iterable[_Placed]) -> ClauseText:
     """The group that a quota is in: `in /quotas/1, with q2, q3`."""
     group = next(each.group for each in placed if quota in each.group.quotas)
     others = _ids(each for each in group.quotas if each.pointer != quota.pointer)
-    return Said(quota.pointer, f"in {group.pointer}, {f'with {others}' if others else 'alone'}")
+    return ClauseText(
+        quota.pointer, f"in {group.pointer}, {f'with {others}' if others else 'alone'}"
+    )
 
 
 def _ids(quotas: Iterable[Quota]) -> str:
@@ -204,7 +206,7 @@ def _judged(group: Group) -> str:
     return "no closed quota may be matched"
 
 
-def _whole(group: Group) -> Said:
+def _whole(group: Group) -> ClauseText:
     """A group as a whole: `of the quotas q1, q2: one open quota must be matched`."""
     text = f"of the quotas {_ids(group.quotas)}" if group.quotas else "of no quotas"
-    return Said(group.pointer, f"{text}: {_judged(group)}")
+    return ClauseText(group.pointer, f"{text}: {_judged(group)}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from matcher.rules import Simplifier
-from matcher.surveys import Group, Quota, Survey, fits_rule
+from matcher.surveys import Group, Quota, Survey, matches_rule
 
 Asks: TypeAlias = Callable[[Quota], Hashable]
 """What a quota asks, to be compared with what another does."""
@@ -44,7 +44,7 @@ class PairedQuota:
 def asks_simplified() -> Asks:
     """What quotas ask, as simplified rules over the panel's attributes."""
     simplifier = Simplifier()
-    return lambda quota: simplifier.simplify(fits_rule(quota))
+    return lambda quota: simplifier.simplify(matches_rule(quota))
 
 
 def pair_quotas(

@@ -19,7 +19,7 @@ Path: TypeAlias = tuple[str, ...]
 """Quota ids, as `match` gives them."""
 
 
-Standing: TypeAlias = Path | Verdict
+Assignment: TypeAlias = Path | Verdict
 """Where a member stands with a survey: the quotas that he is given, or why he is given none."""
 
 
@@ -55,7 +55,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ChangeTally:
     """Members of one survey (or, summed over surveys, pairs of member and survey).
 
     `before` and `after`: given the survey. `newly_uncertain`: uncertain now and not before,
@@ -89,8 +89,8 @@ class Flow:
     `same`: the path is the same, though quotas may have other names or stand in another order.
     """
 
-    before: Standing
-    after: Standing
+    before: Assignment
+    after: Assignment
     members: int
     same: bool
 
@@ -122,7 +122,7 @@ class QuotaDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ClauseText:
     """What a payload says at one place: a JSON pointer from the survey's object, and in words."""
 
     pointer: str
@@ -139,8 +139,8 @@ class ClauseChange:
 
     what: str
     quota: Path | None
-    before: Said | None
-    after: Said | None
+    before: ClauseText | None
+    after: ClauseText | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class SurveyDifference:
     before: Status
     after: Status
     evaluated: bool
-    tally: Tally = field(default_factory=Tally)
+    tally: ChangeTally = field(default_factory=ChangeTally)
     quotas: tuple[QuotaDifference, ...] = ()
     flows: tuple[Flow, ...] = ()
     renamed: tuple[tuple[Path, Path], ...] = ()
@@ -225,7 +225,7 @@ class Difference:
     members_after: int
     joined: int
     left: int
-    tally: Tally
+    tally: ChangeTally
     surveys: tuple[SurveyDifference, ...]
     unchanged: int
     concentrations: Mapping[Change, tuple[Concentration, ...]]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from matcher.comparison.counting import ROWS_CHANGE, MemberRows
-from matcher.comparison.result import Change, Path, Standing
+from matcher.comparison.result import Assignment, Change, Path
 from matcher.engine import schema_for
 from matcher.surveys import Verdict
 from profiles.panel import Panel
@@ -54,7 +54,7 @@ def change_batches(
     """The rows of a block, in member order and then survey order; `names` are the surveys'."""
     if not found:
         return
-    standings: list[Standing] = []
+    standings: list[Assignment] = []
     starts = []
     for _, rows in found:
         starts.append(len(standings))

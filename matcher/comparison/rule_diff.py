@@ -11,26 +11,26 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from matcher.comparison.result import Said
-from matcher.comparison.rule_wording import Speakers, told_apart
+from matcher.comparison.result import ClauseText
+from matcher.comparison.rule_wording import WordingPair, distinguishing_texts
 from matcher.rules import (
     FALSE,
     TRUE,
     And,
     InIds,
-    Leaf,
     Or,
+    Predicate,
     Rule,
     Simplifier,
     TookPart,
     Wording,
-    leaves_of,
+    predicates_of,
 )
 
-Pair: TypeAlias = tuple[Said | None, Said | None]
+TextPair: TypeAlias = tuple[ClauseText | None, ClauseText | None]
 """What is said before and after; None: nothing of it."""
 
-Kind: TypeAlias = type[And] | type[Or]
+Connective: TypeAlias = type[And] | type[Or]
 T = TypeVar("T")
 
 
@@ -59,7 +59,7 @@ class Unordered:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RulePart:
     """A single condition; or parts of which all must hold (any of them, where the rule is an Or).
 
     `rule` is as it was lowered, `meaning` what it is compared by.
@@ -68,9 +68,9 @@ class Part:
     rule: Rule
     meaning: Rule
     pointer: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RulePart, ...] = ()
 
-    def split(self, kind: Kind) -> Iterator[Part]:
+    def split(self, kind: Connective) -> Iterator[RulePart]:
         """The parts that this kind of combination is made of; itself where it is none."""
         if self.parts and isinstance(self.rule, kind):
             for part in self.parts:
@@ -79,7 +79,7 @@ class Part:
             yield self
 
 
-class Parts:
+class RuleParts:
     """Takes rules of one survey apart; `origins` says where its conditions stand."""
 
     def __init__(self, origins: Iterable[tuple[Rule, str]], unordered: Unordered) -> None:
@@ -88,28 +88,30 @@ class Parts:
         for rule, pointer in origins:
             self._places.setdefault(rule, []).append(pointer)
 
-    def of(self, rule: Rule, at: str) -> Part:
+    def of(self, rule: Rule, at: str) -> RulePart:
         """A rule that stands at a pointer; conditions that stand within it keep their own."""
         meaning = self._unordered.of(rule)
         if places := self._places.get(rule):
             within = (each for each in places if f"{each}/".startswith(f"{at}/"))
-            return Part(rule, meaning, next(within, places[0]))
+            return RulePart(rule, meaning, next(within, places[0]))
         if isinstance(rule, And | Or):
-            return Part(rule, meaning, at, tuple(self.of(part, at) for part in rule.rules))
-        return Part(rule, meaning, at)
+            return RulePart(rule, meaning, at, tuple(self.of(part, at) for part in rule.rules))
+        return RulePart(rule, meaning, at)
 
 
 class Differ:
     """Finds what two versions of a rule say otherwise, in the words of either side."""
 
-    def __init__(self, speakers: Speakers) -> None:
+    def __init__(self, speakers: WordingPair) -> None:
         self._speakers = speakers
 
-    def between(self, before: Iterable[Part], after: Iterable[Part]) -> Iterator[Pair]:
+    def between(self, before: Iterable[RulePart], after: Iterable[RulePart]) -> Iterator[TextPair]:
         """What differs, where all of the parts must hold; in the order of what is said now."""
         return self._apart(before, after, And)
 
-    def _apart(self, before: Iterable[Part], after: Iterable[Part], kind: Kind) -> Iterator[Pair]:
+    def _apart(
+        self, before: Iterable[RulePart], after: Iterable[RulePart], kind: Connective
+    ) -> Iterator[TextPair]:
         olds, news = list(before), list(after)
         lost, come = _without(olds, news, kind), _without(news, olds, kind)
         for old, new in _paired(lost, come):
@@ -119,31 +121,33 @@ class Differ:
                 say_before, say_after = self._speakers
                 yield self._alone(old, say_before, kind), self._alone(new, say_after, kind)
 
-    def _changed(self, old: Part, new: Part) -> Iterator[Pair]:
+    def _changed(self, old: RulePart, new: RulePart) -> Iterator[TextPair]:
         """Only what changed of combinations that have something in common; else both as a whole."""
-        kinds: tuple[Kind, ...] = (Or, And)
+        kinds: tuple[Connective, ...] = (Or, And)
         for kind in kinds:
             if _meanings([old], kind) & _meanings([new], kind):
                 yield from self._apart([old], [new], kind)
                 return
-        before, after = told_apart(old.rule, new.rule, self._speakers)
-        yield Said(old.pointer, before), Said(new.pointer, after)
+        before, after = distinguishing_texts(old.rule, new.rule, self._speakers)
+        yield ClauseText(old.pointer, before), ClauseText(new.pointer, after)
 
-    def _alone(self, part: Part | None, words: Wording, kind: Kind) -> Said | None:
+    def _alone(self, part: RulePart | None, words: Wording, kind: Connective) -> ClauseText | None:
         """What only one side says; of alternatives, that it is one."""
         if part is None:
             return None
-        return Said(part.pointer, ("or " if kind is Or else "") + words.of(part.rule))
+        return ClauseText(part.pointer, ("or " if kind is Or else "") + words.of(part.rule))
 
 
-def _meanings(parts: Iterable[Part], kind: Kind) -> set[Rule]:
+def _meanings(parts: Iterable[RulePart], kind: Connective) -> set[Rule]:
     return {part.meaning for whole in parts for part in whole.split(kind)}
 
 
-def _without(parts: Iterable[Part], others: Iterable[Part], kind: Kind) -> list[Part]:
+def _without(
+    parts: Iterable[RulePart], others: Iterable[RulePart], kind: Connective
+) -> list[RulePart]:
     """What is left of some parts where others say the same; those of which all is left, whole."""
     said = _meanings(others, kind) | {TRUE if kind is And else FALSE}
-    left: dict[Rule, Part] = {}
+    left: dict[Rule, RulePart] = {}
     for whole in parts:
         split = list(whole.split(kind))
         fresh = [part for part in split if part.meaning not in said]
@@ -153,8 +157,8 @@ def _without(parts: Iterable[Part], others: Iterable[Part], kind: Kind) -> list[
 
 
 def _paired(
-    lost: Sequence[Part], come: Sequence[Part]
-) -> Iterator[tuple[Part | None, Part | None]]:
+    lost: Sequence[RulePart], come: Sequence[RulePart]
+) -> Iterator[tuple[RulePart | None, RulePart | None]]:
     """Pairs those that are most alike; what has no counterpart is alone."""
     found = [
         (likeness, place_old, place_new)
@@ -176,19 +180,19 @@ def _paired(
             yield old, None
 
 
-def _likeness(old: Part, new: Part) -> tuple[float, float]:
+def _likeness(old: RulePart, new: RulePart) -> tuple[float, float]:
     """How many things both speak of, and how many conditions they share, as fractions.
 
     What speaks of nothing (an attribute that is not mapped, say) is like what stands in its place.
     """
-    leaves_old, leaves_new = set(leaves_of([old.meaning])), set(leaves_of([new.meaning]))
+    leaves_old, leaves_new = set(predicates_of([old.meaning])), set(predicates_of([new.meaning]))
     if not (leaves_old and leaves_new):
         return float(old.pointer == new.pointer), 0.0
     topics = _shared(set(map(_topic, leaves_old)), set(map(_topic, leaves_new)))
     return topics, _shared(leaves_old, leaves_new)
 
 
-def _topic(leaf: Leaf) -> Hashable:
+def _topic(leaf: Predicate) -> Hashable:
     match leaf:
         case TookPart(_, scope):
             return TookPart, scope

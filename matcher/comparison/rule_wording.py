@@ -13,30 +13,30 @@ from matcher.rules import (
     And,
     Const,
     InRanges,
-    Leaf,
     Not,
     OneOf,
     Or,
+    Predicate,
     Rule,
     StartsWith,
     TookPart,
     Wording,
-    leaves_of,
     listed,
+    predicates_of,
 )
 
 
-class Speakers(NamedTuple):
+class WordingPair(NamedTuple):
     """The words of either side."""
 
     before: Wording
     after: Wording
 
 
-_PANEL = Speakers(Wording(), Wording())
+_PANEL = WordingPair(Wording(), Wording())
 
 
-def told_apart(before: Rule, after: Rule, speakers: Speakers) -> tuple[str, str]:
+def distinguishing_texts(before: Rule, after: Rule, speakers: WordingPair) -> tuple[str, str]:
     """Two different rules in words that differ.
 
     Of long lists what was added and dropped; where the marketplace's words are the same, those of
@@ -51,12 +51,12 @@ def told_apart(before: Rule, after: Rule, speakers: Speakers) -> tuple[str, str]
     return told
 
 
-def _in_words(before: Rule, after: Rule, speakers: Speakers) -> tuple[str, str]:
+def _in_words(before: Rule, after: Rule, speakers: WordingPair) -> tuple[str, str]:
     said = [speakers.after.of(after), *_list_changes(before, after, speakers)]
     return speakers.before.of(before), "; ".join(said)
 
 
-def _list_changes(before: Rule, after: Rule, speakers: Speakers) -> Iterator[str]:
+def _list_changes(before: Rule, after: Rule, speakers: WordingPair) -> Iterator[str]:
     """`adds 5, 7`, `drops 3`: of lists too long to be told in full, one of each kind a side."""
     olds, news = _lists(before), _lists(after)
     for kind, new in news.items():
@@ -69,10 +69,10 @@ def _list_changes(before: Rule, after: Rule, speakers: Speakers) -> Iterator[str
             yield from _one_list("drops", old_values, new_values)
 
 
-def _lists(rule: Rule) -> dict[Hashable, list[Leaf]]:
+def _lists(rule: Rule) -> dict[Hashable, list[Predicate]]:
     """The lists in a rule, by what they are about."""
-    found: dict[Hashable, list[Leaf]] = {}
-    for leaf in leaves_of([rule]):
+    found: dict[Hashable, list[Predicate]] = {}
+    for leaf in predicates_of([rule]):
         match leaf:
             case OneOf(about) | StartsWith(about) | InRanges(about) | TookPart(_, about):
                 found.setdefault((type(leaf), about), []).append(leaf)

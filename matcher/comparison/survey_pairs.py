@@ -8,15 +8,15 @@ from functools import partial
 
 from matcher.comparison.align_panels import same_source
 from matcher.comparison.canonical import (
-    Meanings,
-    Numbers,
+    CanonicalRules,
+    FormNumbers,
     asked_of,
-    form,
+    canonical_form,
 )
 from matcher.comparison.quota_pairs import Asks, PairedQuota, pair_quotas
 from matcher.comparison.result import Path, Status
 from matcher.plan import Plan
-from matcher.surveys import How, Survey, Surveys
+from matcher.surveys import ChoiceStrategy, Survey, Surveys
 from profiles.errors import InputError
 from profiles.panel import Panel
 
@@ -25,7 +25,7 @@ _BY_ID: tuple[Asks, Asks] = (lambda _: None, lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SurveyPair:
     """One survey on both sides.
 
     `same_words`: both say the same; `alike`: both are known to give every member the same.
@@ -61,14 +61,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Inventory:
+class SideInventory:
     """The surveys of one side by name, and the names of those set aside."""
 
     surveys: Mapping[str, Survey]
     rejected: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
-    def of(cls, side: Surveys | Plan) -> Inventory:
+    def of(cls, side: Surveys | Plan) -> SideInventory:
         """Of loaded surveys or a plan; raises InputError where a survey stands twice."""
         named = {survey.name: survey for survey in side.surveys}
         if len(named) < len(side.surveys):
@@ -86,22 +86,22 @@ class Inventory:
         return Status.REJECTED if name in self.rejected else Status.ABSENT
 
 
-class Pairing:
+class SurveyPairing:
     """Pairs the surveys of two inventories, each judged on its own panel."""
 
-    def __init__(self, before: Panel, after: Panel, how: How) -> None:
+    def __init__(self, before: Panel, after: Panel, how: ChoiceStrategy) -> None:
         self._how = how
         self._same_members = same_source(before, after)
         self._same_panel = before is after
-        numbers: Numbers = {}
-        self._before = Meanings(before, numbers)
-        self._after = Meanings(after, numbers)
+        numbers: FormNumbers = {}
+        self._before = CanonicalRules(before, numbers)
+        self._after = CanonicalRules(after, numbers)
         self._asks = (
             partial(asked_of, meanings=self._before),
             partial(asked_of, meanings=self._after),
         )
 
-    def pairs(self, before: Inventory, after: Inventory) -> Iterator[Pair]:
+    def pairs(self, before: SideInventory, after: SideInventory) -> Iterator[SurveyPair]:
         """Surveys in the order of those there now; of one panel, only what is said otherwise."""
         names = dict.fromkeys(
             [*after.surveys, *sorted(after.rejected), *before.surveys, *sorted(before.rejected)]
@@ -116,7 +116,7 @@ class Pairing:
                 same_words = states[0] is states[1]
             quotas = pair_quotas(old, new, *(_BY_ID if same_words else self._asks))
             alike = self._alike(old, new, quotas)
-            yield Pair(name, old, new, *states, same_words, alike, quotas)
+            yield SurveyPair(name, old, new, *states, same_words, alike, quotas)
 
     def _alike(
         self, old: Survey | None, new: Survey | None, quotas: tuple[PairedQuota, ...]
@@ -127,7 +127,7 @@ class Pairing:
             return False
         labels_before = {each.before.pointer: each.label for each in quotas if each.before}
         labels_after = {each.after.pointer: each.label for each in quotas if each.after}
-        return form(old, self._before, self._how, labels_before) == form(
+        return canonical_form(old, self._before, self._how, labels_before) == canonical_form(
             new, self._after, self._how, labels_after
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from matcher.comparison.result import Change, Tally
+from matcher.comparison.result import Change, ChangeTally
 from profiles.errors import InputError
 
 _WRITTEN = re.compile(r"(?P<number>\d{1,15}(\.\d{1,9})?)\s*(?P<percent>%?)", re.ASCII)
@@ -22,7 +22,7 @@ class Threshold:
     most: float
     percent: bool
 
-    def exceeded(self, tally: Tally) -> bool:
+    def exceeded(self, tally: ChangeTally) -> bool:
         """Whether more than that have changed so."""
         found: int = getattr(tally, self.change)
         return found * 100 > self.most * tally.before if self.percent else found > self.most

@@ -14,7 +14,7 @@ from matcher.compiler.program import (
     Step,
 )
 from matcher.rules import FALSE, TRUE, And, Not, Or, Rule, Simplifier
-from matcher.surveys import Group, Quota, Regime, Survey, admits_rule, fits_rule, takes_rule
+from matcher.surveys import Group, Quota, Regime, Survey, admits_rule, matches_rule, takes_rule
 
 
 def compile_surveys(surveys: Iterable[Survey]) -> Program:
@@ -59,7 +59,7 @@ class _Compiler:
             len(self._slots),
             quota,
             (*path, quota.id),
-            self._conjunction(fits_rule(quota)),
+            self._conjunction(matches_rule(quota)),
             self._conjunction(takes_rule(quota)),
         )
         self._slots.append(slot)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from matcher.rules import Const, InIds, Leaf, TookPart
+from matcher.rules import Const, InIds, Predicate, TookPart
 from matcher.surveys import Group, Quota, Survey
-from profiles.schema import Asked
+from profiles.schema import AskedParticipation
 
 Conjunction: TypeAlias = tuple[int, ...]
 
@@ -23,7 +23,7 @@ Conjunction: TypeAlias = tuple[int, ...]
 class Literal:
     """A leaf, or its negation; the constant UNKNOWN is a leaf here too."""
 
-    leaf: Leaf | Const
+    leaf: Predicate | Const
     negated: bool = False
 
 
@@ -39,14 +39,14 @@ class Compound:
 class Slot:
     """One quota of the plan, with a place in every result.
 
-    `ids` is its path: the quota, or the quota and a subquota of it. `fits` says who matches it,
+    `ids` is its path: the quota, or the quota and a subquota of it. `matches` says who matches it,
     open or not; `takes` for whom it has a seat, None where it never has.
     """
 
     number: int
     quota: Quota
     ids: tuple[str, ...]
-    fits: Conjunction | None
+    matches: Conjunction | None
     takes: Conjunction | None
 
 
@@ -96,11 +96,11 @@ class Program:
         )
 
     @cached_property
-    def history(self) -> frozenset[Asked]:
+    def history(self) -> frozenset[AskedParticipation]:
         """What the program asks of participation history."""
         found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
         return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
 
     @property
-    def _leaves(self) -> Iterator[Leaf | Const]:
+    def _leaves(self) -> Iterator[Predicate | Const]:
         return (each.leaf for each in self.registers if isinstance(each, Literal))

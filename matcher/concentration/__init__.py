@@ -1,7 +1,7 @@
 """Which answers some members hold more often than others."""
 
 from matcher.concentration.association import INFINITY, g_statistic
-from matcher.concentration.histograms import Histogram, Histograms, holders, in_words, most_telling
+from matcher.concentration.histograms import Histogram, Histograms, holders, in_words, strongest
 from matcher.concentration.result import Concentration, Value
 
 __all__ = [
@@ -13,5 +13,5 @@ __all__ = [
     "g_statistic",
     "holders",
     "in_words",
-    "most_telling",
+    "strongest",
 ]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from matcher.concentration.result import Concentration, Value
 
-Counts: TypeAlias = NDArray[np.int64]
+ValueCounts: TypeAlias = NDArray[np.int64]
 """`[2, candidates]`: how many of some members, and how many of the others, hold each."""
 
 Best: TypeAlias = tuple[float, tuple[Value, ...], tuple[int, int]]
@@ -56,7 +56,7 @@ def g_statistic(held: Concentration) -> float:
 
 
 def _scores(
-    counts: Counts, sizes: NDArray[np.int64], values: int, picked: int | NDArray[np.int64] = 1
+    counts: ValueCounts, sizes: NDArray[np.int64], values: int, picked: int | NDArray[np.int64] = 1
 ) -> NDArray[np.float64]:
     """How telling candidates are: their G statistic less the price of what was picked.
 
@@ -78,7 +78,7 @@ def _n_log_n(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _strongest(
-    named: Values, counts: Counts, sizes: NDArray[np.int64], most: int
+    named: Values, counts: ValueCounts, sizes: NDArray[np.int64], most: int
 ) -> list[tuple[float, int]]:
     """The scores and places of the most telling single values.
 
@@ -93,14 +93,14 @@ def _strongest(
     return [(float(scores[place]), place) for place in places]
 
 
-def best_single(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
+def best_single(named: Values, counts: ValueCounts, sizes: NDArray[np.int64]) -> Best | None:
     """The one value that is most telling."""
     for score, place in _strongest(named, counts, sizes, 1):
         return score, (named[place],), _pair(counts[:, place])
     return None
 
 
-def best_set(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | None:
+def best_set(named: Values, counts: ValueCounts, sizes: NDArray[np.int64]) -> Best | None:
     """The best of all sets of the few most telling values, of which a member holds one at most."""
     places = [place for _, place in _strongest(named, counts, sizes, _VALUES)]
     if not places:
@@ -120,7 +120,7 @@ def best_set(named: Values, counts: Counts, sizes: NDArray[np.int64]) -> Best | 
 
 
 def best_interval(
-    values: NDArray[np.float64], counts: Counts, sizes: NDArray[np.int64]
+    values: NDArray[np.float64], counts: ValueCounts, sizes: NDArray[np.int64]
 ) -> Best | None:
     """The best interval of ascending numbers; an end that cuts nobody off is left open."""
     starts = _starts(counts)
@@ -142,7 +142,7 @@ def best_interval(
     return float(scores[best]), (interval,), _pair(held[:, best])
 
 
-def _starts(counts: Counts) -> NDArray[np.int64]:
+def _starts(counts: ValueCounts) -> NDArray[np.int64]:
     """Where an interval may begin: at every number, or of many at the quantiles of both sides."""
     if counts.shape[1] <= 2 * _CUTS:
         return np.arange(counts.shape[1])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from matcher.concentration.association import (
     INFINITY,
     Best,
-    Counts,
+    ValueCounts,
     Values,
     best_interval,
     best_set,
@@ -25,12 +25,12 @@ from matcher.concentration.association import (
 )
 from matcher.concentration.result import Concentration, Value
 from profiles.encoding import (
+    BitRow,
     Codes,
     Column,
     ConstantColumn,
     ListsColumn,
     NumberColumn,
-    Row,
     RowsColumn,
     SingleColumn,
     Vocabulary,
@@ -41,7 +41,7 @@ from profiles.encoding import (
 from profiles.panel import Shard
 
 Numbers: TypeAlias = NDArray[np.int64]
-Part: TypeAlias = tuple[Vocabulary, Numbers]
+VocabularyPart: TypeAlias = tuple[Vocabulary, Numbers]
 """Values, and how often each is held; before those, how often there is no answer."""
 
 
@@ -63,7 +63,7 @@ def in_words(concentration: Concentration) -> str:
             return f"{attribute} = {' or '.join((', '.join(first), last) if first else (last,))}"
 
 
-def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> Row:
+def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> BitRow:
     """The members of a shard who hold any of the values."""
     column = shard.columns[attribute]
     vocabulary = column.vocabulary
@@ -77,7 +77,7 @@ def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> Row:
                 wanted[column.places[value]] = True
         elif not isinstance(vocabulary, tuple):
             wanted |= (vocabulary >= value[0]) & (vocabulary <= value[1])
-    return shard.everyone & (row | column.holding(wanted))
+    return shard.everyone & (row | column.row_for(wanted))
 
 
 class Histograms:
@@ -88,7 +88,7 @@ class Histograms:
         self._some, self._others = Histogram(attributes), Histogram(attributes)
 
     def add(
-        self, shard: Shard, some: Row, others: Row, among: Mapping[str, Row] | None = None
+        self, shard: Shard, some: BitRow, others: BitRow, among: Mapping[str, BitRow] | None = None
     ) -> None:
         """Count the members of a shard; nobody stands in both rows.
 
@@ -99,8 +99,8 @@ class Histograms:
         self._others.add(shard, others, among)
 
     def top(self, most: int = 3) -> tuple[Concentration, ...]:
-        """The most telling answers, as `most_telling` gives them."""
-        return most_telling(self._some, self._others, most)
+        """The most telling answers, as `strongest` gives them."""
+        return strongest(self._some, self._others, most)
 
 
 class Histogram:
@@ -113,7 +113,7 @@ class Histogram:
         self.answers = {name: _Answers() for name in sorted(set(attributes))}
         self.members = 0
 
-    def add(self, shard: Shard, row: Row, among: Mapping[str, Row] | None = None) -> None:
+    def add(self, shard: Shard, row: BitRow, among: Mapping[str, BitRow] | None = None) -> None:
         """Count the members of a shard who stand in a row; `among` as for `Histograms.add`."""
         self.members += popcount(row)
         everyone = _Members(row)
@@ -136,7 +136,7 @@ class Histogram:
         return left
 
 
-def most_telling(some: Histogram, others: Histogram, most: int = 3) -> tuple[Concentration, ...]:
+def strongest(some: Histogram, others: Histogram, most: int = 3) -> tuple[Concentration, ...]:
     """The most telling answers of some members, best first, at most one an attribute.
 
     Only answers of which some hold a larger share than the others do, beyond what chance explains;
@@ -158,7 +158,7 @@ def most_telling(some: Histogram, others: Histogram, most: int = 3) -> tuple[Con
 class _Members:
     """Members as a row, and by position where that is asked for."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: BitRow) -> None:
         self.row = row
 
     @cached_property
@@ -171,7 +171,7 @@ class _Answers:
     """How often each value of one attribute is held, and how often there is no answer."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[VocabularyPart] = []
         self.exclusive = True
         self._known = _Vocabularies()
 
@@ -249,7 +249,7 @@ def _silent(answers: _Answers) -> int:
     return sum(int(counts[0]) for _, counts in answers.parts)
 
 
-def _together(*sides: Sequence[Part]) -> tuple[Vocabulary, Counts]:
+def _together(*sides: Sequence[VocabularyPart]) -> tuple[Vocabulary, ValueCounts]:
     """The values of both sides, ascending, and how often each is held on either."""
     parts = [(*part, side) for side, parts in enumerate(sides) for part in parts if len(part[0])]
     if not parts:

@@ -20,13 +20,13 @@ from matcher.rules import (
     Const,
     InIds,
     InRanges,
-    Leaf,
     OneOf,
+    Predicate,
     StartsWith,
     TookPart,
     Unusable,
 )
-from profiles.encoding import Column, Mask, Row, Rows, Vocabulary, row_of, words
+from profiles.encoding import BitRow, BitRows, Column, Mask, Vocabulary, row_of, words
 from profiles.panel import Shard
 from profiles.schema import is_negative_code, number_in
 
@@ -36,11 +36,11 @@ class Bound:
     """A program's rows on one shard, a row a register; a later plan can take them over."""
 
     program: Program
-    true: Rows
-    possible: Rows | None = None
+    true: BitRows
+    possible: BitRows | None = None
 
 
-def bind(program: Program, shard: Shard, room: Rows | None = None) -> Bound:
+def bind(program: Program, shard: Shard, room: BitRows | None = None) -> Bound:
     """The `true` rows of a program on a shard, made anew only where the last plan had them not.
 
     They are left with the shard for the next plan, unless they are written to `room`.
@@ -48,7 +48,7 @@ def bind(program: Program, shard: Shard, room: Rows | None = None) -> Bound:
     last = shard.memo
     if isinstance(last, Bound) and last.program is program:
         return last
-    known: dict[Literal, Row] = {}
+    known: dict[Literal, BitRow] = {}
     if isinstance(last, Bound):
         known = {
             each: row
@@ -63,12 +63,12 @@ def bind(program: Program, shard: Shard, room: Rows | None = None) -> Bound:
     return bound
 
 
-def empty_rows(program: Program, members: int) -> Rows:
+def empty_rows(program: Program, members: int) -> BitRows:
     """Room for a row a register."""
     return np.empty((len(program.registers), words(members)), np.uint64)
 
 
-def possible_rows(bound: Bound, shard: Shard, room: Rows | None = None) -> Rows:
+def possible_rows(bound: Bound, shard: Shard, room: BitRows | None = None) -> BitRows:
     """The `possible` rows of a bound program, made when first asked for.
 
     A literal may hold for whom it does, and for whom it is not known whether its leaf does.
@@ -76,7 +76,7 @@ def possible_rows(bound: Bound, shard: Shard, room: Rows | None = None) -> Rows:
     if bound.possible is None:
         fresh = empty_rows(bound.program, shard.size) if room is None else room
         rows = fresh[:, : words(shard.size)]
-        doubts: dict[str, Row] = {}
+        doubts: dict[str, BitRow] = {}
         for row, true, register in zip(rows, bound.true, bound.program.registers, strict=True):
             if isinstance(register, Compound):
                 combine(register, rows, row)
@@ -88,7 +88,9 @@ def possible_rows(bound: Bound, shard: Shard, room: Rows | None = None) -> Rows:
     return bound.possible
 
 
-def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows: Rows) -> None:
+def _write_true(
+    program: Program, shard: Shard, known: dict[Literal, BitRow], rows: BitRows
+) -> None:
     """A literal holds for whom its leaf does; its negation for the others of whom that is known.
 
     All leaves of an attribute are asked of its column together.
@@ -104,7 +106,7 @@ def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows:
                 _write_leaf(leaf, shard, rows[number])
     for attribute, pairs in asked.items():
         masks, numbers = zip(*pairs, strict=True)
-        shard.columns[attribute].holdings(masks, rows, numbers)
+        shard.columns[attribute].write_rows_for(masks, rows, numbers)
     for row, register in zip(rows, program.registers, strict=True):
         if isinstance(register, Compound):
             combine(register, rows, row)
@@ -115,7 +117,7 @@ def _write_true(program: Program, shard: Shard, known: dict[Literal, Row], rows:
             np.bitwise_and(row, _known_row(register.leaf, shard), out=row)
 
 
-def meet(rows: Rows, conjunction: Conjunction, base: Row, out: Row) -> None:
+def meet(rows: BitRows, conjunction: Conjunction, base: BitRow, out: BitRow) -> None:
     """Members of a base for whom every register of a conjunction holds."""
     if not conjunction:
         np.copyto(out, base)
@@ -125,7 +127,7 @@ def meet(rows: Rows, conjunction: Conjunction, base: Row, out: Row) -> None:
         np.bitwise_and(out, rows[register], out=out)
 
 
-def combine(compound: Compound, rows: Rows, out: Row) -> None:
+def combine(compound: Compound, rows: BitRows, out: BitRow) -> None:
     """Write to `out` for whom a compound holds, given the rows of its registers."""
     join = np.bitwise_or if compound.any_of else np.bitwise_and
     np.copyto(out, rows[compound.registers[0]])
@@ -134,7 +136,7 @@ def combine(compound: Compound, rows: Rows, out: Row) -> None:
 
 
 def _write_leaf(
-    leaf: Answered | Unusable | InIds | TookPart | Const, shard: Shard, out: Row
+    leaf: Answered | Unusable | InIds | TookPart | Const, shard: Shard, out: BitRow
 ) -> None:
     """Members for whom a leaf holds that is not about values."""
     match leaf:
@@ -150,13 +152,13 @@ def _write_leaf(
         case Unusable(attribute, codes):
             column = shard.columns[attribute]
             negative = _negative(column.vocabulary, codes)
-            column.holding(negative, out)
-            np.bitwise_and(out, ~column.holding(~negative), out=out)
+            column.row_for(negative, out)
+            np.bitwise_and(out, ~column.row_for(~negative), out=out)
         case _:
             assert_never(leaf)
 
 
-def _known_row(leaf: Leaf | Const, shard: Shard) -> Row:
+def _known_row(leaf: Predicate | Const, shard: Shard) -> BitRow:
     """Members of whom it is known whether a leaf holds for them."""
     match leaf:
         case Const():
@@ -177,7 +179,7 @@ def _known_row(leaf: Leaf | Const, shard: Shard) -> Row:
             assert_never(leaf)
 
 
-def _doubt(leaf: Leaf | Const, shard: Shard, made: dict[str, Row]) -> Row | None:
+def _doubt(leaf: Predicate | Const, shard: Shard, made: dict[str, BitRow]) -> BitRow | None:
     """Members of whom it is not known whether a leaf holds for them; None: there is none.
 
     `made`: those of attributes, made once.

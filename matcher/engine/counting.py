@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from matcher.compiler import Conjunction, Program
 from matcher.engine.bind import Bound, meet, possible_rows
-from profiles.encoding import Engine, Rows, load_kernels, popcount
+from profiles.encoding import BitRows, Engine, load_kernels, popcount
 from profiles.panel import Shard
 
 TakenCounts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
@@ -55,7 +55,7 @@ class Counts:
         self.assigned[:] += other.assigned
 
 
-def count_rows(rows: Rows) -> NDArray[np.int64]:
+def count_rows(rows: BitRows) -> NDArray[np.int64]:
     """How many members stand in each row; a few rows at a time, so that they stay in the cache."""
     counts = np.empty(len(rows), np.int64)
     for start in range(0, len(rows), _ROWS_AT_A_TIME):
@@ -85,7 +85,7 @@ def count_matched(
         for each in program.surveys
     ]
     wanted = [
-        (compiled.gate if mine else None, tuple(slot.fits for slot in mine))
+        (compiled.gate if mine else None, tuple(slot.matches for slot in mine))
         for compiled, mine in zip(program.surveys, slots, strict=True)
     ]
     for mine, (found, _) in zip(slots, tally(bound.true, wanted, shard, engine), strict=True):
@@ -128,7 +128,7 @@ def count_uncertain(
 
 
 def tally(
-    rows: Rows, wanted: Sequence[Tally], shard: Shard, engine: Engine = "auto"
+    rows: BitRows, wanted: Sequence[Tally], shard: Shard, engine: Engine = "auto"
 ) -> list[tuple[list[int], int]]:
     """Count the members of each base by each of its conjunctions, and by any of them."""
     everyone = shard.everyone

@@ -21,9 +21,9 @@ from matcher.engine.draws import draw_all
 from matcher.surveys import Balanced, Choice
 from profiles.encoding import (
     WORD,
+    BitRow,
+    BitRows,
     Engine,
-    Row,
-    Rows,
     bits_at,
     load_kernels,
     positions,
@@ -41,8 +41,8 @@ class Assigned:
     who is in a slot of their one group), in plan order.
     """
 
-    taken: Rows
-    admitted: Rows
+    taken: BitRows
+    admitted: BitRows
 
     @classmethod
     def empty(cls, program: Program, members: int) -> Assigned:
@@ -58,7 +58,7 @@ class Assigned:
         span = words(members)
         return Assigned(self.taken[:, :span], self.admitted[:, :span])
 
-    def who(self, program: Program) -> list[Row]:
+    def who(self, program: Program) -> list[BitRow]:
         """The row of the members admitted, for every survey of the plan."""
         others = iter(self.admitted)
         return [
@@ -67,7 +67,7 @@ class Assigned:
         ]
 
 
-def union(taken: Rows, step: Step) -> Row:
+def union(taken: BitRows, step: Step) -> BitRow:
     """The members whom any of a step's slots is given."""
     row = np.zeros(taken.shape[1], np.uint64)
     for slot in step.slots:
@@ -141,7 +141,7 @@ class Executor:
         return self._flattened
 
     def _run(
-        self, rounds: list[Rows], shard: Shard, out: Assigned, without: list[Row] | None
+        self, rounds: list[BitRows], shard: Shard, out: Assigned, without: list[BitRow] | None
     ) -> TakenCounts:
         """Divide members among quotas, round after round, by what each round's rows say.
 
@@ -174,7 +174,9 @@ class Executor:
         matched = np.full(len(out.taken), -1, np.int64)
         return count_rows(out.taken), count_rows(out.admitted), matched
 
-    def _take(self, step: Step, rows: Rows, taken: Rows, left: Row, *, again: bool) -> None:
+    def _take(
+        self, step: Step, rows: BitRows, taken: BitRows, left: BitRow, *, again: bool
+    ) -> None:
         """Let each quota in turn take its members out of those left; `again`: add to its row."""
         spare = np.empty_like(left) if again else None
         for slot in self._order[id(step)]:
@@ -186,7 +188,13 @@ class Executor:
                 np.bitwise_or(row, mine, out=row)
 
     def _draw(
-        self, compiled: Compiled, step: Step, rows: Rows, shard: Shard, taken: Rows, left: Row
+        self,
+        compiled: Compiled,
+        step: Step,
+        rows: BitRows,
+        shard: Shard,
+        taken: BitRows,
+        left: BitRow,
     ) -> None:
         """Draw a quota for each of the members left whom any takes, and add them to its row."""
         assert isinstance(self.choice, Balanced)

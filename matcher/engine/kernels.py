@@ -85,7 +85,9 @@ def flatten(program: Program, orders: dict[int, Sequence[Slot]]) -> Flat:
             for slot in orders[id(step)] if step is not None else ():
                 slots.append(slot.number)
                 quotas.append(slot.takes or ())
-                matched[slot.number] = compiled.sole and source is None and slot.fits == slot.takes
+                matched[slot.number] = (
+                    compiled.sole and source is None and slot.matches == slot.takes
+                )
             bounds.append(len(slots))
     dead = np.setdiff1d(np.arange(len(program.slots)), slots)
     return Flat(

@@ -42,11 +42,11 @@ from matcher.engine.results import (
 )
 from matcher.engine.rows import RowMaker, schema_for
 from matcher.engine.shard_size import shard_members
-from matcher.engine.survey_cap import Limit
+from matcher.engine.survey_cap import SurveyCap
 from matcher.output import write_parquet, write_table
 from matcher.support import in_order
-from matcher.surveys import Choice, How, QuotaKey, Survey, Verdict, make_choice
-from profiles.encoding import WORD, Engine, Row, Rows, load_kernels, positions
+from matcher.surveys import Choice, ChoiceStrategy, QuotaKey, Survey, Verdict, make_choice
+from profiles.encoding import WORD, BitRow, BitRows, Engine, load_kernels, positions
 from profiles.errors import InputError
 from profiles.panel import Panel, Shard
 
@@ -81,7 +81,7 @@ class Matches:
         self,
         program: Program,
         panel: Panel,
-        how: How,
+        how: ChoiceStrategy,
         seed: int,
         *,
         uncertain: bool = False,
@@ -98,15 +98,15 @@ class Matches:
         if max_surveys is not None and max_surveys < 1:
             raise InputError("a member must be given at least 1 survey")
         self._uncertain = uncertain
-        self._limit: Limit | None = None
+        self._limit: SurveyCap | None = None
         if max_surveys is not None and max_surveys < len(program.surveys):
-            self._limit = Limit(program, max_surveys)
+            self._limit = SurveyCap(program, max_surveys)
         self._workers = max(workers, 1)
         self._engine: Engine = engine
         self._progress = progress
         self._counts: PanelCounts | None = None
         self._executor: Executor | None = None
-        self._spare_rows: deque[tuple[Rows, Rows]] = deque()
+        self._spare_rows: deque[tuple[BitRows, BitRows]] = deque()
 
     @property
     def surveys(self) -> tuple[Survey, ...]:
@@ -156,7 +156,7 @@ class Matches:
 
     def choice(self) -> Choice:
         """The way a quota is chosen; the panel is counted first where that rests on it."""
-        eligible = self._eligible_by_quota() if self._how is How.SCARCEST else None
+        eligible = self._eligible_by_quota() if self._how is ChoiceStrategy.SCARCEST else None
         return make_choice(self._how, self._seed, eligible)
 
     def eligible(self, survey: str) -> BitMap:
@@ -172,7 +172,7 @@ class Matches:
         if survey is None:
             raise InputError(f"the plan has no survey `{name}`")
         program = compile_surveys((survey,))
-        executor = Executor(program, make_choice(How.FIRST, 0))
+        executor = Executor(program, make_choice(ChoiceStrategy.FIRST, 0))
         members = BitMap()
         for shard in self.panel.shards(program.attributes, self._shard_members(), program.history):
             bound = bind(program, shard, empty_rows(program, shard.size))
@@ -320,7 +320,7 @@ class Matches:
         return PanelCounts(members, tuple(surveys))
 
 
-def _places(row: Row, shard: Shard) -> NDArray[np.int64]:
+def _places(row: BitRow, shard: Shard) -> NDArray[np.int64]:
     """Positions in the panel, in which rows that are no members do not count."""
     places = positions(row)
     if shard.members < shard.size:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from matcher.compiler import Program, Step
 from matcher.engine.executor import Assigned
 from matcher.surveys import Verdict
-from profiles.encoding import WORD, Row, id_type, words
+from profiles.encoding import WORD, BitRow, id_type, words
 from profiles.panel import Panel, Shard
 
 TILE_MEMBERS = 1 << 16
@@ -133,7 +133,7 @@ def _names(numbers: NDArray[np.int32], names: list[str]) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(names, pa.string()))
 
 
-def _bits(row: Row) -> NDArray[np.uint8]:
+def _bits(row: BitRow) -> NDArray[np.uint8]:
     return np.unpackbits(row.view(np.uint8), bitorder="little")
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from matcher.compiler import Program
 from matcher.engine.executor import Assigned, union
-from profiles.encoding import Row, all_members, popcount
+from profiles.encoding import BitRow, all_members, popcount
 
 
-class Limit:
+class SurveyCap:
     """Gives each member at most `most` surveys of a program.
 
     Those that pay more come first, then those earlier in the plan; of what a survey pays nothing
@@ -47,7 +47,7 @@ class Limit:
                 _count_down(left, row, free)
         return given
 
-    def _keep(self, number: int, assigned: Assigned, free: Row) -> Row:
+    def _keep(self, number: int, assigned: Assigned, free: BitRow) -> BitRow:
         """Leave a survey those of its members who are free; gives their row."""
         compiled = self._program.surveys[number]
         for step in compiled.steps:
@@ -55,12 +55,12 @@ class Limit:
                 assigned.taken[slot.number] &= free
         if compiled.sole:
             return union(assigned.taken, compiled.steps[0])
-        row: Row = assigned.admitted[self._admitted[number]]
+        row: BitRow = assigned.admitted[self._admitted[number]]
         np.bitwise_and(row, free, out=row)
         return row
 
 
-def _count_down(left: list[Row], row: Row, free: Row) -> None:
+def _count_down(left: list[BitRow], row: BitRow, free: BitRow) -> None:
     """Take one from the counters of a row's members; `free` becomes those with any left."""
     borrow = row.copy()
     free[:] = 0

@@ -2,22 +2,22 @@
 
 from matcher.explanation.explain import explain
 from matcher.explanation.explanation import (
-    Change,
+    AnswerChange,
     Condition,
     ExplainedGroup,
+    ExplainedPart,
     ExplainedQuota,
     Explanation,
     Opening,
-    Part,
 )
 
 __all__ = [
-    "Change",
+    "AnswerChange",
     "Condition",
     "ExplainedGroup",
+    "ExplainedPart",
     "ExplainedQuota",
     "Explanation",
     "Opening",
-    "Part",
     "explain",
 ]

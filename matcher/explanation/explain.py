@@ -14,13 +14,24 @@ from matcher.explanation.explanation import (
     Condition,
     ExplainedClause,
     ExplainedGroup,
+    ExplainedPart,
     ExplainedQuota,
     Explanation,
-    Part,
 )
 from matcher.explanation.nearest_miss import nearest_miss
-from matcher.marketplaces import Outcome, marketplaces
-from matcher.rules import And, Const, InIds, Known, Not, Or, Rule, TookPart, Wording, why_unknown
+from matcher.marketplaces import RejectionCode, marketplaces
+from matcher.rules import (
+    And,
+    Const,
+    InIds,
+    MemberView,
+    Not,
+    Or,
+    Rule,
+    TookPart,
+    Wording,
+    why_unknown,
+)
 from matcher.surveys import (
     Choice,
     Clause,
@@ -34,14 +45,14 @@ from matcher.surveys import (
     matches,
     takes,
     unanswered,
-    unknown_leaves,
+    unknown_predicates,
 )
 from profiles.schema import PanelMapping
 
 
 def explain(
     survey: Survey,
-    respondent: Known,
+    respondent: MemberView,
     mapping: PanelMapping | None = None,
     choice: Choice | None = None,
     *,
@@ -73,9 +84,9 @@ def explain(
     )
 
 
-def _outcome(survey: Survey, reason: Reason) -> Outcome | None:
+def _outcome(survey: Survey, reason: Reason) -> RejectionCode | None:
     marketplace = marketplaces().get(survey.marketplace)
-    return marketplace.outcomes.get(reason) if marketplace else None
+    return marketplace.rejection_codes.get(reason) if marketplace else None
 
 
 def _attributes(rule: Rule) -> Iterator[str]:
@@ -94,7 +105,9 @@ def _attributes(rule: Rule) -> Iterator[str]:
 class _Explainer:
     """Takes the parts of a survey down to its single conditions, and asks the truth of each."""
 
-    def __init__(self, survey: Survey, respondent: Known, mapping: PanelMapping | None) -> None:
+    def __init__(
+        self, survey: Survey, respondent: MemberView, mapping: PanelMapping | None
+    ) -> None:
         self._respondent = respondent
         self._words = Wording(mapping.marketplace(survey.marketplace) if mapping else None)
         self._places: dict[Rule, list[str]] = {}
@@ -127,7 +140,7 @@ class _Explainer:
             tuple(map(self.group, quota.groups)),
         )
 
-    def _whole(self, of: Clause | Quota) -> Part:
+    def _whole(self, of: Clause | Quota) -> ExplainedPart:
         """The rule of a clause or quota; conditions that stand within it are told by that place."""
         if isinstance(of, Clause) and of.reason is not Reason.FILTER:
             return self._condition(of.rule, (of.pointer,), Wording())
@@ -138,7 +151,7 @@ class _Explainer:
         }
         return self._part(of.rule, of.pointer, within)
 
-    def _part(self, rule: Rule, at: str, within: dict[Rule, deque[str]]) -> Part:
+    def _part(self, rule: Rule, at: str, within: dict[Rule, deque[str]]) -> ExplainedPart:
         if isinstance(rule, And | Or) and rule not in self._places and self._is_made_up(rule):
             parts = tuple(self._part(each, at, within) for each in rule.rules)
             return Combination(isinstance(rule, Or), self._respondent.truth(rule), parts)
@@ -157,7 +170,7 @@ class _Explainer:
 
     def _condition(self, rule: Rule, pointers: tuple[str, ...], words: Wording) -> Condition:
         asked = dict.fromkeys(_attributes(rule))
-        unknown = dict.fromkeys(map(why_unknown, unknown_leaves(rule, self._respondent)))
+        unknown = dict.fromkeys(map(why_unknown, unknown_predicates(rule, self._respondent)))
         return Condition(
             rule,
             pointers,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from matcher.marketplaces import Outcome
+from matcher.marketplaces import RejectionCode
 from matcher.rules import Rule, Truth
 from matcher.surveys import Reason, Regime, Verdict
 from profiles.schema import Answers
@@ -38,10 +38,10 @@ class Combination:
 
     any_of: bool
     truth: Truth
-    parts: tuple[Part, ...]
+    parts: tuple[ExplainedPart, ...]
 
 
-Part: TypeAlias = Condition | Combination
+ExplainedPart: TypeAlias = Condition | Combination
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ExplainedClause:
 
     pointer: str
     reason: Reason
-    part: Part
+    part: ExplainedPart
 
     @property
     def truth(self) -> Truth:
@@ -60,18 +60,18 @@ class ExplainedClause:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedQuota:
-    """One quota: `fits` says whether the member matches it, `takes` whether it has a seat for him.
+    """One quota: `matches` says whether the member does, `takes` whether it has a seat for them.
 
-    `part` is its own rule; a nested group must admit him, too.
+    `part` is its own rule; a nested group must admit them, too.
     """
 
     id: str
     pointer: str
     live: bool
     remaining: int
-    fits: Truth
+    matches: Truth
     takes: Truth
-    part: Part
+    part: ExplainedPart
     groups: tuple[ExplainedGroup, ...]
 
     @property
@@ -99,7 +99,7 @@ class Opening:
     quota_id: str | None = None
 
 
-Change: TypeAlias = Condition | Opening
+AnswerChange: TypeAlias = Condition | Opening
 """A condition that would have to become true, or what would have to open."""
 
 
@@ -118,13 +118,13 @@ class Explanation:
     verdict: Verdict
     reason: Reason
     quota_ids: tuple[str, ...]
-    outcome: Outcome | None
+    outcome: RejectionCode | None
     live: bool
     remaining: int | None
     gate: tuple[ExplainedClause, ...]
     groups: tuple[ExplainedGroup, ...]
     ask: tuple[str, ...]
-    nearest_miss: tuple[Change, ...] | None
+    nearest_miss: tuple[AnswerChange, ...] | None
 
     @property
     def open(self) -> bool:
@@ -132,7 +132,7 @@ class Explanation:
         return self.live and (self.remaining is None or self.remaining > 0)
 
 
-def conditions(part: Part) -> Iterator[Condition]:
+def conditions(part: ExplainedPart) -> Iterator[Condition]:
     """The single conditions of a part, in payload order."""
     if isinstance(part, Condition):
         yield part

@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from matcher.explanation.explanation import (
-    Change,
+    AnswerChange,
     Condition,
     ExplainedClause,
     ExplainedGroup,
+    ExplainedPart,
     ExplainedQuota,
     Opening,
-    Part,
 )
 from matcher.rules import UNKNOWN, Rule, Truth
 from matcher.surveys import Regime, Survey
@@ -49,7 +49,7 @@ _NOTHING = _All(())
 
 def nearest_miss(
     survey: Survey, gate: Sequence[ExplainedClause], groups: Sequence[ExplainedGroup]
-) -> tuple[Change, ...] | None:
+) -> tuple[AnswerChange, ...] | None:
     """The fewest changes that make the survey's parts all true; None: no change would do."""
     needs = _Needs(survey)
     parts: list[_Need] = [] if survey.open else [needs.opens(Opening(""))]
@@ -76,7 +76,7 @@ class _Needs:
                 if self._first(other) != self._first(first):
                     self._same[self._first(other)] = self._first(first)
         self._numbers: dict[object, int] = {}
-        self._changes: list[Change] = []
+        self._changes: list[AnswerChange] = []
         self._guards: dict[int, ExplainedQuota] = {}
         self._free = 0
         self._false = 0
@@ -86,7 +86,7 @@ class _Needs:
         """The bit of something that opens."""
         return self._bit(opening, opening)
 
-    def part(self, part: Part) -> _Need:
+    def part(self, part: ExplainedPart) -> _Need:
         """What makes a rule true."""
         if part.truth is Truth.TRUE:
             return _NOTHING
@@ -104,7 +104,7 @@ class _Needs:
             parts.append(_Any([self._fits(quota) for quota in group.quotas]))
         return _All(parts)
 
-    def least(self, need: _Need) -> tuple[Change, ...] | None:
+    def least(self, need: _Need) -> tuple[AnswerChange, ...] | None:
         """The fewest changes that do."""
         often = _most_often(need)
         shared = sum(bit for bit, times in often.items() if times > 1)
@@ -148,7 +148,7 @@ class _Needs:
         self._guarded |= sum(_most_often(self._fits(quota)))
         return bit
 
-    def _bit(self, key: object, change: Change) -> int:
+    def _bit(self, key: object, change: AnswerChange) -> int:
         number = self._numbers.setdefault(key, len(self._changes))
         if number == len(self._changes):
             self._changes.append(change)
@@ -203,7 +203,7 @@ class _Needs:
             any(self._may_fit(each, changes) for each in group.quotas) for group in quota.groups
         )
 
-    def _may_hold(self, part: Part, changes: int) -> bool:
+    def _may_hold(self, part: ExplainedPart, changes: int) -> bool:
         if part.truth is not Truth.FALSE:
             return True
         if isinstance(part, Condition):

@@ -17,20 +17,20 @@ from matcher.linting.representatives import can_represent, holds_several, repres
 from matcher.linting.witness import IdListName, Witness, history_of
 from matcher.rules import (
     InIds,
-    Leaf,
     Member,
     OneOf,
+    Predicate,
     Rule,
     StartsWith,
     TookPart,
     Truth,
     Unusable,
     evaluate,
-    leaves_of,
+    predicates_of,
 )
 from profiles.schema import Answers, Schema
 
-Key: TypeAlias = str | IdListName | TookPart
+DomainKey: TypeAlias = str | IdListName | TookPart
 """What is open: the answers to an attribute, whether the member is on a list of ids, or took part.
 """
 
@@ -39,7 +39,7 @@ MOST_TRIED = 300_000
 """With more pairs of an answer and a leaf than that, an attribute's leaves are not looked into."""
 
 
-class Wanted(IntEnum):
+class Required(IntEnum):
     """The truth values asked of a rule, as bits: 1 false, 2 unknown, 4 true."""
 
     FALSE = 0b001
@@ -48,14 +48,14 @@ class Wanted(IntEnum):
     TRUE = 0b100
 
     @property
-    def opposite(self) -> Wanted:
+    def opposite(self) -> Required:
         """What is asked of a rule when this is asked of its negation."""
         return _OPPOSITE[self]
 
     @property
     def high(self) -> bool:
         """Whether truth is asked for, rather than falsehood."""
-        return self >= Wanted.TRUE
+        return self >= Required.TRUE
 
     def allows(self, truth: Truth) -> bool:
         """Whether a truth value is among those asked for."""
@@ -63,14 +63,14 @@ class Wanted(IntEnum):
 
 
 _OPPOSITE: Final = {
-    Wanted.FALSE: Wanted.TRUE,
-    Wanted.TRUE: Wanted.FALSE,
-    Wanted.NOT_FALSE: Wanted.NOT_TRUE,
-    Wanted.NOT_TRUE: Wanted.NOT_FALSE,
+    Required.FALSE: Required.TRUE,
+    Required.TRUE: Required.FALSE,
+    Required.NOT_FALSE: Required.NOT_TRUE,
+    Required.NOT_TRUE: Required.NOT_FALSE,
 }
 
 
-class Left(NamedTuple):
+class Domain(NamedTuple):
     """What one attribute may still be answered with.
 
     No answer; the empty list; or answers out of `allowed` (a bit each), at least one of them in
@@ -103,11 +103,11 @@ class _Variable:
     absent: Member
     empty: Member
     several: bool
-    start: Left
+    start: Domain
     texts: frozenset[str] = frozenset()
 
 
-class Possible:
+class Domains:
     """The answers that members may give to what some rules ask.
 
     `several`: number attributes to which a member may give more than one answer.
@@ -116,13 +116,13 @@ class Possible:
     def __init__(self, rules: Iterable[Rule], schema: Schema, several: Collection[str]) -> None:
         self._schema = schema
         self._several = several
-        self._leaves: defaultdict[Key, list[Leaf]] = defaultdict(list)
-        for leaf in leaves_of(rules):
+        self._leaves: defaultdict[DomainKey, list[Predicate]] = defaultdict(list)
+        for leaf in predicates_of(rules):
             self._leaves[_key(leaf)].append(leaf)
-        self._variables: dict[Key, _Variable] = {}
-        self._effects: dict[tuple[Leaf, Wanted], _Effect | None] = {}
+        self._variables: dict[DomainKey, _Variable] = {}
+        self._effects: dict[tuple[Predicate, Required], _Effect | None] = {}
 
-    def narrow(self, left: dict[Key, Left], leaf: Leaf, wanted: Wanted) -> bool:
+    def restrict(self, left: dict[DomainKey, Domain], leaf: Predicate, wanted: Required) -> bool:
         """Take from what is left what a demand on a leaf excludes; false where nothing is left.
 
         A key that is not in `left` may still be anything. Where a leaf has no exact effect,
@@ -139,14 +139,14 @@ class Possible:
             needed = needed | {effect.needed}
         if not allowed or any(not mask & allowed for mask in needed):
             allowed, needed = 0, frozenset()
-        after = Left(
+        after = Domain(
             before.absent and effect.absent, before.empty and effect.empty, allowed, needed
         )
         if after != before:
             left[key] = after
         return after.absent or after.empty or after.allowed != 0
 
-    def witness(self, left: Mapping[Key, Left]) -> Witness:
+    def witness(self, left: Mapping[DomainKey, Domain]) -> Witness:
         """A member out of what is left; he answers no more than he must."""
         answers: dict[str, Answers] = {
             name: (self._schema.attribute(name).fold(constant),)
@@ -168,12 +168,12 @@ class Possible:
                 lists[key] = members[chosen[0]].on_list(*key) is True
         return Witness(answers, lists, tuple(history_of(took[True], took[False])))
 
-    def _effect(self, leaf: Leaf, wanted: Wanted) -> _Effect | None:
+    def _effect(self, leaf: Predicate, wanted: Required) -> _Effect | None:
         if (leaf, wanted) not in self._effects:
             self._effects[leaf, wanted] = self._find_effect(leaf, wanted)
         return self._effects[leaf, wanted]
 
-    def _find_effect(self, leaf: Leaf, wanted: Wanted) -> _Effect | None:
+    def _find_effect(self, leaf: Predicate, wanted: Required) -> _Effect | None:
         key = _key(leaf)
         if isinstance(key, str):
             attribute = self._schema.attribute(key)
@@ -196,7 +196,7 @@ class Possible:
             return _Effect(absent, empty, fits, 0)
         return _Effect(absent, empty, variable.start.allowed if fits else 0, fits)
 
-    def _variable(self, key: Key) -> _Variable:
+    def _variable(self, key: DomainKey) -> _Variable:
         variable = self._variables.get(key)
         if variable is None:
             match key:
@@ -223,7 +223,7 @@ class Possible:
             Member("", {}),
             Member("", {name: ()}),
             several,
-            Left(constant is None, several, (1 << len(answers)) - 1),
+            Domain(constant is None, several, (1 << len(answers)) - 1),
             frozenset(
                 text[:end]
                 for answer in answers
@@ -238,17 +238,17 @@ def _id_list() -> _Variable:
     on = Member("", {}, lambda *_: True)
     off = Member("", {}, lambda *_: False)
     unknown = Member("", {})
-    return _Variable((on, off), unknown, unknown, False, Left(True, False, 0b11))
+    return _Variable((on, off), unknown, unknown, False, Domain(True, False, 0b11))
 
 
 def _participation() -> _Variable:
     took, never = (
         Member("", {}, took_part=lambda *_, holds=holds: holds) for holds in (True, False)
     )
-    return _Variable((took, never), never, never, False, Left(False, False, 0b11))
+    return _Variable((took, never), never, never, False, Domain(False, False, 0b11))
 
 
-def _shortened(leaf: Leaf, texts: frozenset[str]) -> Leaf:
+def _shortened(leaf: Predicate, texts: frozenset[str]) -> Predicate:
     """Without what none of the texts is or begins with, a leaf holds of the same of them."""
     match leaf:
         case OneOf(attribute, values):
@@ -266,7 +266,7 @@ def _joined(answers: Iterable[Answers]) -> Answers:
     return tuple(value for answer in answers for value in answer)  # type: ignore[return-value]
 
 
-def _key(leaf: Leaf) -> Key:
+def _key(leaf: Predicate) -> DomainKey:
     match leaf:
         case InIds(marketplace, name):
             return marketplace, name

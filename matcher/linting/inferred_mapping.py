@@ -34,7 +34,7 @@ def open_mapping(paths: Iterable[str | Path], marketplace: str | None = None) ->
     asked: dict[str, dict[str, set[Kind | None]]] = {}
     for each, raw in raw_surveys(paths, marketplace):
         kinds = asked.setdefault(each.name, {})
-        for attribute_id, kind in each.asks(raw):
+        for attribute_id, kind in each.questions(raw):
             kinds.setdefault(attribute_id, set()).add(kind)
     mapped = {
         name: {

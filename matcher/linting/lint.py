@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from matcher.linting.inferred_mapping import OpenMapping
-from matcher.linting.reachability import SurveyLint
-from matcher.rules import TookPart, leaves_of
+from matcher.linting.reachability import ReachabilityCheck
+from matcher.rules import TookPart, predicates_of
 from matcher.surveys import Diagnostic, Level, Survey
 from profiles.check import check_panel
 from profiles.finding import PanelFinding
@@ -33,7 +33,9 @@ def lint_surveys(
     return [
         finding
         for survey in surveys
-        for finding in SurveyLint(survey, mapping.schema, several, guessed=guessed).findings()
+        for finding in ReachabilityCheck(
+            survey, mapping.schema, several, guessed=guessed
+        ).findings()
     ]
 
 
@@ -47,7 +49,7 @@ def history_diagnostics(panel: Panel, surveys: Iterable[Survey]) -> list[Diagnos
     if panel.history is None:
         return []
     rules = (clause.rule for survey in surveys for clause in survey.gate)
-    scopes = {leaf.scope for leaf in leaves_of(rules) if isinstance(leaf, TookPart)}
+    scopes = {leaf.scope for leaf in predicates_of(rules) if isinstance(leaf, TookPart)}
     return [
         Diagnostic(
             Level.WARNING,

@@ -15,13 +15,13 @@ from itertools import combinations
 from matcher.linting.solver import (
     UNDECIDED,
     Answer,
-    Demand,
-    Given,
+    Assumptions,
+    Required,
+    RequiredRule,
     Solver,
-    Wanted,
     Witness,
 )
-from matcher.rules import TRUE, UNKNOWN, And, InIds, Or, Rule, Simplifier, leaves_of
+from matcher.rules import TRUE, UNKNOWN, And, InIds, Or, Rule, Simplifier, predicates_of
 from matcher.surveys import (
     Diagnostic,
     Group,
@@ -31,7 +31,7 @@ from matcher.surveys import (
     Regime,
     Survey,
     admits_rule,
-    fits_rule,
+    matches_rule,
     takes_rule,
 )
 from profiles.schema import Kind, Schema
@@ -57,11 +57,11 @@ class _Part:
 def _group_part(group: Group) -> _Part:
     """An empty group has been told of as such, and is not blamed for more."""
     asks = group.regime is Regime.ANY_OPEN or group.required
-    ever = Or(tuple(map(fits_rule, group.quotas))) if asks and group.quotas else TRUE
+    ever = Or(tuple(map(matches_rule, group.quotas))) if asks and group.quotas else TRUE
     return _Part(ever, admits_rule(group), group.pointer)
 
 
-class SurveyLint:
+class ReachabilityCheck:
     """Looks into one survey.
 
     `several`: number attributes of which members give lists. `guessed`: which attributes take
@@ -135,7 +135,7 @@ class SurveyLint:
             return
         had: list[Quota] = []
         for quota in group.quotas:
-            if self._nobody([*(part.ever for part in context), fits_rule(quota)]):
+            if self._nobody([*(part.ever for part in context), matches_rule(quota)]):
                 yield self._unreachable(quota, context)
             else:
                 had.append(quota)
@@ -155,7 +155,7 @@ class SurveyLint:
                 yield from self._group(nested, [*context, own, *others])
 
     def _unreachable(self, quota: Quota, context: Sequence[_Part]) -> Diagnostic:
-        rule = fits_rule(quota)
+        rule = matches_rule(quota)
         if self._nobody([rule]):
             why = "nobody can meet its own conditions"
         else:
@@ -170,15 +170,15 @@ class SurveyLint:
         self, quotas: Sequence[Quota], overlaps: _Overlaps, context: Sequence[_Part]
     ) -> Iterator[Diagnostic]:
         """Open quotas that someone can have, but not under `first`: an earlier one takes him."""
-        admitted = self._solver.given([(part.now, Wanted.TRUE) for part in context])
+        admitted = self._solver.given([(part.now, Required.TRUE) for part in context])
         if admitted is None:
             return
         for place, quota in enumerate(quotas):
             earlier = [quotas[each] for each in overlaps.before(place) if quotas[each].open]
             if not quota.open or not earlier:
                 continue
-            takes = (takes_rule(quota), Wanted.TRUE)
-            passed = [(takes_rule(each), Wanted.NOT_TRUE) for each in earlier]
+            takes = (takes_rule(quota), Required.TRUE)
+            passed = [(takes_rule(each), Required.NOT_TRUE) for each in earlier]
             if not isinstance(self._solver.satisfiable([takes], admitted), Witness):
                 continue
             if self._solver.satisfiable([takes, *passed], admitted) is not None:
@@ -210,7 +210,7 @@ class SurveyLint:
 
     def _nobody(self, rules: Iterable[Rule]) -> bool:
         """Whether certainly nobody meets all the rules, or could turn out to."""
-        demands = [(self._at_best(rule), Wanted.TRUE) for rule in rules]
+        demands = [(self._at_best(rule), Required.TRUE) for rule in rules]
         return self._solver.satisfiable(demands) is None
 
     def _at_best(self, rule: Rule) -> Rule:
@@ -233,8 +233,8 @@ class _Overlaps:
     def __init__(
         self, solver: Solver, sure: Solver, quotas: Sequence[Quota], context: Sequence[Rule]
     ) -> None:
-        demands: list[Demand] = [(fits_rule(quota), Wanted.TRUE) for quota in quotas]
-        passed: list[Demand] = [(rule, Wanted.TRUE) for rule in context]
+        demands: list[RequiredRule] = [(matches_rule(quota), Required.TRUE) for quota in quotas]
+        passed: list[RequiredRule] = [(rule, Required.TRUE) for rule in context]
         self._before, self.undecided = _pairs(solver, demands, passed)
         sure_of = self._before
         if sure is not solver:
@@ -253,11 +253,13 @@ class _Overlaps:
 
 
 def _pairs(
-    solver: Solver, demands: Sequence[Demand], context: Sequence[Demand]
+    solver: Solver, demands: Sequence[RequiredRule], context: Sequence[RequiredRule]
 ) -> tuple[list[dict[int, Answer]], bool]:
     """For each demand the earlier ones that it can be met with, and whether any is undecided."""
     passed = solver.given(context)
-    alone: list[Given | None] = [passed and solver.given([demand], passed) for demand in demands]
+    alone: list[Assumptions | None] = [
+        passed and solver.given([demand], passed) for demand in demands
+    ]
     pairs: list[dict[int, Answer]] = []
     for later, given in enumerate(alone):
         possible = [each for each in range(later) if given and alone[each]]
@@ -292,7 +294,9 @@ def _all_quotas(groups: Iterable[Group]) -> Iterator[Quota]:
 
 
 def _id_lists(quota: Quota) -> frozenset[str]:
-    return frozenset(leaf.name for leaf in leaves_of([fits_rule(quota)]) if isinstance(leaf, InIds))
+    return frozenset(
+        leaf.name for leaf in predicates_of([matches_rule(quota)]) if isinstance(leaf, InIds)
+    )
 
 
 def _has_seats(group: Group) -> bool:

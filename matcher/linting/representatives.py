@@ -17,9 +17,9 @@ from matcher.rules import (
     Answered,
     InIds,
     InRanges,
-    Leaf,
     Member,
     OneOf,
+    Predicate,
     StartsWith,
     TookPart,
     Truth,
@@ -46,7 +46,7 @@ def holds_several(attribute: Attribute, several: Collection[str] = ()) -> bool:
     return attribute.kind in (Kind.MULTI, Kind.CHILDREN) or attribute.name in several
 
 
-def can_represent(leaf: Leaf, attribute: Attribute, leaves: Iterable[Leaf]) -> bool:
+def can_represent(leaf: Predicate, attribute: Attribute, leaves: Iterable[Predicate]) -> bool:
     """Whether the representatives of an attribute tell apart all that a leaf does.
 
     Prefixes of numbers and of children are not looked into, nor prefixes beside ranges; no
@@ -59,7 +59,7 @@ def can_represent(leaf: Leaf, attribute: Attribute, leaves: Iterable[Leaf]) -> b
     return not any(isinstance(each, InRanges) for each in leaves)
 
 
-def representatives(attribute: Attribute, leaves: Sequence[Leaf]) -> list[Answers]:
+def representatives(attribute: Attribute, leaves: Sequence[Predicate]) -> list[Answers]:
     """One answer of every sort that the leaves on an attribute tell apart.
 
     One child counts as one answer, of two codes.
@@ -80,7 +80,7 @@ def representatives(attribute: Attribute, leaves: Sequence[Leaf]) -> list[Answer
 class _Sorts:
     """Tells answers apart by the leaves that mention them, so that few need be evaluated."""
 
-    def __init__(self, attribute: Attribute, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, attribute: Attribute, leaves: Sequence[Predicate]) -> None:
         self._attribute = attribute
         self._mentions: defaultdict[str, int] = defaultdict(int)
         self._prefixes: defaultdict[str, int] = defaultdict(int)
@@ -117,7 +117,7 @@ class _Sorts:
         return mentions, is_negative_code(text), inside
 
 
-def _mentioned(leaves: Iterable[Leaf]) -> set[str]:
+def _mentioned(leaves: Iterable[Predicate]) -> set[str]:
     texts: set[str] = set()
     for leaf in leaves:
         if isinstance(leaf, OneOf):
@@ -127,7 +127,7 @@ def _mentioned(leaves: Iterable[Leaf]) -> set[str]:
     return texts
 
 
-def _ends(leaves: Iterable[Leaf]) -> list[float]:
+def _ends(leaves: Iterable[Predicate]) -> list[float]:
     """The finite ends of all ranges, and 0, below which codes are negative."""
     ends = {0.0}
     for leaf in leaves:
@@ -149,7 +149,7 @@ def _numbers(ends: list[float]) -> list[float]:
     return sorted({-beyond, *ends, *between, beyond})
 
 
-def _codes(attribute: Attribute, leaves: Sequence[Leaf]) -> Iterable[tuple[str, ...]]:
+def _codes(attribute: Attribute, leaves: Sequence[Predicate]) -> Iterable[tuple[str, ...]]:
     """Every value mentioned, one beyond every prefix, numbers in all ways, and an unknown value."""
     mentioned = _mentioned(leaves)
     prefixes = {p for leaf in leaves if isinstance(leaf, StartsWith) for p in leaf.prefixes}

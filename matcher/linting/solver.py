@@ -15,22 +15,31 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from matcher.linting.domains import (
-    Key,
-    Left,
-    Possible,
-    Wanted,
+    Domain,
+    DomainKey,
+    Domains,
+    Required,
 )
 from matcher.linting.witness import Witness
 from matcher.rules import And, Const, Not, Or, Rule, Simplifier, evaluate
 from profiles.schema import Schema
 
-__all__ = ["UNDECIDED", "Answer", "Demand", "Given", "Solver", "Wanted", "Witness", "satisfiable"]
+__all__ = [
+    "UNDECIDED",
+    "Answer",
+    "Assumptions",
+    "Required",
+    "RequiredRule",
+    "Solver",
+    "Witness",
+    "satisfiable",
+]
 
 STEPS = 20_000
 """How many alternatives one question may look at before it is given up as undecided."""
 
-Demand: TypeAlias = tuple[Rule, Wanted]
-Choice: TypeAlias = tuple[Demand, ...]
+RequiredRule: TypeAlias = tuple[Rule, Required]
+Alternatives: TypeAlias = tuple[RequiredRule, ...]
 """Demands of which one must be met."""
 
 
@@ -45,12 +54,12 @@ Answer: TypeAlias = Witness | Undecided | None
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Assumptions:
     """Demands taken apart as far as that needs no choice; further questions build on it."""
 
-    demands: tuple[Demand, ...]
-    left: Mapping[Key, Left]
-    choices: tuple[Choice, ...]
+    demands: tuple[RequiredRule, ...]
+    left: Mapping[DomainKey, Domain]
+    choices: tuple[Alternatives, ...]
 
 
 class _OutOfSteps(Exception):  # noqa: N818
@@ -58,7 +67,10 @@ class _OutOfSteps(Exception):  # noqa: N818
 
 
 def satisfiable(
-    demands: Sequence[Demand], schema: Schema, several: Collection[str] = (), steps: int = STEPS
+    demands: Sequence[RequiredRule],
+    schema: Schema,
+    several: Collection[str] = (),
+    steps: int = STEPS,
 ) -> Answer:
     """A member who meets all demands, None where there can be none, or undecided.
 
@@ -83,22 +95,26 @@ class Solver:
         steps: int = STEPS,
         total: int | None = None,
     ) -> None:
-        self._possible = Possible(rules, schema, several)
+        self._possible = Domains(rules, schema, several)
         self._simplifier = Simplifier()
         self._steps = self._steps_left = steps
         self._total_left = total
 
-    def given(self, demands: Sequence[Demand], onto: Given | None = None) -> Given | None:
+    def given(
+        self, demands: Sequence[RequiredRule], onto: Assumptions | None = None
+    ) -> Assumptions | None:
         """Demands prepared for many questions, beside those of `onto`; None: contradictory."""
-        onto = onto or Given((), {}, ())
+        onto = onto or Assumptions((), {}, ())
         simple = [(self._simplifier.simplify(rule), wanted) for rule, wanted in demands]
         taken = self._take(onto.left, simple)
         if taken is None:
             return None
         left, choices = taken
-        return Given((*onto.demands, *demands), left, (*onto.choices, *choices))
+        return Assumptions((*onto.demands, *demands), left, (*onto.choices, *choices))
 
-    def satisfiable(self, demands: Sequence[Demand], given: Given | None = None) -> Answer:
+    def satisfiable(
+        self, demands: Sequence[RequiredRule], given: Assumptions | None = None
+    ) -> Answer:
         """A member who meets all demands (and those given), None, or undecided."""
         if self._total_left is not None and self._total_left <= 0:
             return UNDECIDED
@@ -125,11 +141,11 @@ class Solver:
             self._total_left -= steps
 
     def _take(
-        self, before: Mapping[Key, Left], demands: Iterable[Demand]
-    ) -> tuple[dict[Key, Left], list[Choice]] | None:
+        self, before: Mapping[DomainKey, Domain], demands: Iterable[RequiredRule]
+    ) -> tuple[dict[DomainKey, Domain], list[Alternatives]] | None:
         """What demands leave, and the choices that they pose; None: they leave nothing."""
         left = dict(before)
-        choices: list[Choice] = []
+        choices: list[Alternatives] = []
         stack = list(demands)
         while stack:
             rule, wanted = stack.pop()
@@ -146,13 +162,13 @@ class Solver:
                     else:
                         choices.append(parts)
                 case _:
-                    if not self._possible.narrow(left, rule, wanted):
+                    if not self._possible.restrict(left, rule, wanted):
                         return None
         return left, choices
 
     def _solve(
-        self, left: Mapping[Key, Left], choices: Sequence[Choice]
-    ) -> Mapping[Key, Left] | None:
+        self, left: Mapping[DomainKey, Domain], choices: Sequence[Alternatives]
+    ) -> Mapping[DomainKey, Domain] | None:
         """What is left once every choice has been made; None where they cannot all be made."""
         settled = self._settle(left, choices)
         if settled is None:
@@ -170,8 +186,8 @@ class Solver:
         return None
 
     def _settle(
-        self, left: Mapping[Key, Left], choices: Sequence[Choice]
-    ) -> tuple[Mapping[Key, Left], list[Choice]] | None:
+        self, left: Mapping[DomainKey, Domain], choices: Sequence[Alternatives]
+    ) -> tuple[Mapping[DomainKey, Domain], list[Alternatives]] | None:
         """Make the choices that are forced, again and again; None: one has nothing to offer.
 
         What remains are choices of two or more, each of which is possible by itself.
@@ -194,9 +210,9 @@ class Solver:
                 forced = True
         return left, waiting
 
-    def _live(self, left: Mapping[Key, Left], choice: Choice) -> Choice | None:
+    def _live(self, left: Mapping[DomainKey, Domain], choice: Alternatives) -> Alternatives | None:
         """The alternatives still possible; None where one is met whatever else is chosen."""
-        live: list[Demand] = []
+        live: list[RequiredRule] = []
         for demand in choice:
             self._steps_left -= 1
             if self._steps_left < 0:

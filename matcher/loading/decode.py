@@ -54,7 +54,7 @@ class Lowered:
     at: str
 
 
-class Reader:
+class PayloadReader:
     """Reads the parts of documents one after the other, for one panel mapping.
 
     `marketplace`, if not None, overrides recognition by shape.
@@ -79,7 +79,7 @@ class Reader:
                 at=document.place(at),
             )
             return
-        found = list(marketplace.surveys(part))
+        found = list(marketplace.survey_objects(part))
         if isinstance(part, RepeatedKeys) and all(raw is not part for _, raw in found):
             yield from _repeated(part, document, at)
         for pointer, raw in found:
@@ -89,7 +89,7 @@ class Reader:
         """What is said once, however many surveys it concerns; the gravest of each sort."""
         unique: dict[str, Diagnostic] = {}
         for lowering in self._lowerings.values():
-            for note in lowering.once.values():
+            for note in lowering.notices.values():
                 key = note.code + note.message.partition(" (")[0]
                 if key not in unique or note.level > unique[key].level:
                     unique[key] = note

@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeAlias
 from matcher.loading.decode import (
     Document,
     Lowered,
-    Reader,
+    PayloadReader,
     named,
     recognise,
 )
@@ -33,7 +33,7 @@ STDIN = "-"
 _SUFFIXES = (".json", ".jsonl")
 
 
-Found: TypeAlias = Document | Diagnostic
+DecodedFile: TypeAlias = Document | Diagnostic
 
 
 def load_surveys(
@@ -73,7 +73,7 @@ def _nothing_found(paths: Iterable[str | Path], findings: list[Diagnostic]) -> s
 class _Loader:
     def __init__(self, mapping: PanelMapping, marketplace: Marketplace | None) -> None:
         self._mapping = mapping
-        self._reader = Reader(mapping, marketplace)
+        self._reader = PayloadReader(mapping, marketplace)
         self.surveys: dict[str, Survey | None] = {}
         self.diagnostics: list[Diagnostic] = []
 
@@ -143,7 +143,7 @@ def read_payload(path: str | Path) -> Iterator[Content]:
         yield Content(str(file), data, lines=file.suffix.lower() == ".jsonl")
 
 
-def documents(path: str | Path) -> Iterator[Found]:
+def documents(path: str | Path) -> Iterator[DecodedFile]:
     """Every JSON document of a payload file, a folder of them, or standard input."""
     for content in read_payload(path):
         yield from _parse(content.data, content.file, lines=content.lines)
@@ -170,7 +170,7 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[Found]:
+def _parse(data: bytes, file: str, *, lines: bool | None) -> Iterator[DecodedFile]:
     """Parse one document, or one a line; `lines` None: as a document, or else as lines."""
     if not lines:
         try:
@@ -224,5 +224,7 @@ def raw_surveys(
                 found = recognise(part, given)
                 if found is not None:
                     yield from (
-                        (found, raw) for _, raw in found.surveys(part) if isinstance(raw, dict)
+                        (found, raw)
+                        for _, raw in found.survey_objects(part)
+                        if isinstance(raw, dict)
                     )

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError, PydanticSerializationError, to_js
 
 from matcher.loading.decode import (
     Document,
-    Reader,
+    PayloadReader,
     is_sound,
     name_of,
     named,
@@ -38,11 +38,11 @@ from matcher.surveys import (
     Diagnostic,
     Findings,
     Level,
-    QuotaTold,
-    Said,
-    SetAside,
-    SurveySeats,
-    SurveyTold,
+    QuotaUpdate,
+    Rejected,
+    SeatUpdate,
+    SurveyUpdate,
+    Update,
 )
 from profiles.errors import did_you_mean
 from profiles.schema import PanelMapping, as_code
@@ -54,7 +54,7 @@ _NO_KEYS: frozenset[str] = frozenset()
 class Changes:
     """What one batch says, in its order. `unread`: how many things in it are of no one survey."""
 
-    said: tuple[Said, ...]
+    said: tuple[Update, ...]
     diagnostics: tuple[Diagnostic, ...]
     unread: int
 
@@ -80,7 +80,7 @@ class ChangeReader:
 
     def __init__(self, mapping: PanelMapping) -> None:
         self._mapping = mapping
-        self._readers: dict[str | None, Reader] = {}
+        self._readers: dict[str | None, PayloadReader] = {}
         self._told: set[Diagnostic] = set()
 
     def read(self, changes: Json | bytes | str, marketplace: str | None = None) -> Changes:
@@ -92,7 +92,7 @@ class ChangeReader:
         given = named(marketplace)
         reader = self._readers.get(marketplace)
         if reader is None:
-            reader = self._readers[marketplace] = Reader(self._mapping, given)
+            reader = self._readers[marketplace] = PayloadReader(self._mapping, given)
         try:
             document = _document(changes)
         except NotJsonError as error:
@@ -110,17 +110,17 @@ class _Batch:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.said: list[Said] = []
+        self.said: list[Update] = []
         self.diagnostics: list[Diagnostic] = []
         self.unread = 0
 
-    def add(self, at: str, part: Json, reader: Reader, given: Marketplace | None) -> None:
+    def add(self, at: str, part: Json, reader: PayloadReader, given: Marketplace | None) -> None:
         """Read one element of the batch."""
         notifier = _notifier(part, given)
         if notifier is not None:
             findings = Findings(name_of(notifier, part))
             sound = is_sound(part, "a notice", self._document.suspicious, findings)
-            told = notifier.notice(part, findings) if sound else None
+            told = notifier.read_notification(part, findings) if sound else None
             self._keep(findings.survey, told, placed(findings, self._document, at))
         elif isinstance(part, dict) and "survey" in part and recognise(part, None) is None:
             findings = Findings(_named_in(part))
@@ -133,15 +133,15 @@ class _Batch:
                     self.diagnostics.append(read)
                     self.unread += read.level is Level.ERROR
                 else:
-                    survey = None if read.survey is None else SurveyTold(read.survey)
+                    survey = None if read.survey is None else SurveyUpdate(read.survey)
                     self._keep(read.name, survey, read.diagnostics)
 
-    def _keep(self, name: str | None, told: Said | None, diagnostics: list[Diagnostic]) -> None:
+    def _keep(self, name: str | None, told: Update | None, diagnostics: list[Diagnostic]) -> None:
         self.diagnostics += diagnostics
         if told is not None:
             self.said.append(told)
         elif name is not None:
-            self.said.append(SetAside(name))
+            self.said.append(Rejected(name))
         else:
             self.unread += 1
 
@@ -167,7 +167,7 @@ def _notifier(part: Json, given: Marketplace | None) -> Marketplace | None:
     if not isinstance(part, dict):
         return None
     known: Iterator[Marketplace] = iter((given,) if given else marketplaces().values())
-    return next((each for each in known if each.notifies(part)), None)
+    return next((each for each in known if each.is_notification(part)), None)
 
 
 def _named_in(part: dict[str, Json]) -> str | None:
@@ -181,7 +181,7 @@ def _named_in(part: dict[str, Json]) -> str | None:
     return f"{marketplace}:{as_code(without_surrogates(id_))}"
 
 
-def _read_seats(raw: dict[str, Json], findings: Findings) -> QuotaTold | SurveySeats | None:
+def _read_seats(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | SeatUpdate | None:
     change = read_as(SeatChange, raw, findings)
     if change is None:
         return None
@@ -201,7 +201,7 @@ def _read_seats(raw: dict[str, Json], findings: Findings) -> QuotaTold | SurveyS
         return None
     remaining = None if change.remaining is None else max(change.remaining, 0)
     if not change.quota_ids:
-        return SurveySeats(name, change.live, remaining, change.at)
+        return SeatUpdate(name, change.live, remaining, change.at)
     marketplace, _, id_ = name.partition(":")
     quota_ids = tuple(map(as_code, change.quota_ids))
-    return QuotaTold(marketplace, id_, quota_ids, change.live, remaining, change.at)
+    return QuotaUpdate(marketplace, id_, quota_ids, change.live, remaining, change.at)

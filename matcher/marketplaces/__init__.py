@@ -9,13 +9,27 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from matcher.marketplaces.adapter import Json, Marketplace, Meaning, Outcome, Result
+from matcher.marketplaces.adapter import (
+    Disposition,
+    DispositionCode,
+    Json,
+    Marketplace,
+    RejectionCode,
+)
 from matcher.marketplaces.dynata import DYNATA
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.rfg import RFG
 from matcher.marketplaces.toluna import TOLUNA
 
-__all__ = ["Json", "Lowering", "Marketplace", "Meaning", "Outcome", "Result", "marketplaces"]
+__all__ = [
+    "Disposition",
+    "DispositionCode",
+    "Json",
+    "Lowering",
+    "Marketplace",
+    "RejectionCode",
+    "marketplaces",
+]
 
 _OWN = (DYNATA, TOLUNA, RFG)
 

@@ -8,21 +8,21 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from matcher.marketplaces.lowering import Lowering
-from matcher.surveys import Findings, QuotaTold, Reason, Survey
+from matcher.surveys import Findings, QuotaUpdate, Reason, Survey
 from profiles.schema import Kind
 
 Json: TypeAlias = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RejectionCode:
     """What a marketplace answers to a member whom a survey does not take: its code, in words."""
 
     code: str
     text: str
 
 
-class Meaning(StrEnum):
+class Disposition(StrEnum):
     """What it says of a member that a marketplace answered so when he was sent."""
 
     COMPLETE = "complete"
@@ -42,44 +42,47 @@ class Meaning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DispositionCode:
     """A code that a marketplace answers with when a member was sent: in words, and its meaning."""
 
     text: str
-    meaning: Meaning
+    meaning: Disposition
 
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
     """One marketplace.
 
-    `recognises` a document (or an element of an array) by its shape; `surveys` gives the survey
-    objects in it, each with its JSON pointer; `name_of` a survey object's id, where it has one;
-    `lower` makes a survey, or notes why not in the lowering's findings and gives None. `asks`
-    gives the attribute id of each question of a survey object, and what kind of attribute the
-    question would be put to, as far as it shows; nothing for a malformed object.
+    `recognises` a document (or an element of an array) by its shape; `survey_objects` gives the
+    survey objects in it, each with its JSON pointer; `name_of` a survey object's id, where it has
+    one; `lower` makes a survey, or notes why not in the lowering's findings and gives None.
+    `questions` gives the attribute id of each question of a survey object, and what kind of
+    attribute the question would be put to, as far as it shows; nothing for a malformed object.
 
     `link` gives back the surveys, in their order, with what the one has to do with the other: for
     surveys that were linked before, with whatever others, just what it gives for the unlinked.
-    `shares` gives the keys by which a survey hangs together with others: `link` changes nothing
+    `link_keys` gives the keys by which a survey hangs together with others: `link` changes nothing
     between surveys that have no key in common.
 
-    `notifies` tells an object that is a notice of one quota from a survey; `notice` reads it, or
-    notes why not in the findings and gives None; `name_of` gives the id of its survey, too.
+    `is_notification` tells an object that is a notice of one quota from a survey;
+    `read_notification` reads it, or notes why not in the findings and gives None; `name_of` gives
+    the id of its survey, too.
 
-    `outcomes` has the code that it answers with, by what decided that a member is out; `results`
-    what it means, by code.
+    `rejection_codes` has the code that it answers with, by what decided that a member is out;
+    `dispositions` what it means, by code.
     """
 
     name: str
     recognises: Callable[[dict[str, Json]], bool]
-    surveys: Callable[[dict[str, Json]], Iterator[tuple[str, Json]]]
+    survey_objects: Callable[[dict[str, Json]], Iterator[tuple[str, Json]]]
     name_of: Callable[[dict[str, Json]], str | None]
     lower: Callable[[dict[str, Json], Lowering], Survey | None]
-    asks: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
+    questions: Callable[[dict[str, Json]], Iterator[tuple[str, Kind | None]]] = lambda _: iter(())
     link: Callable[[Sequence[Survey]], Sequence[Survey]] = lambda surveys: surveys
-    shares: Callable[[Survey], frozenset[str]] = lambda _: frozenset()
-    notifies: Callable[[dict[str, Json]], bool] = lambda _: False
-    notice: Callable[[dict[str, Json], Findings], QuotaTold | None] = lambda _, __: None
-    outcomes: Mapping[Reason, Outcome] = field(default_factory=dict)
-    results: Mapping[str, Result] = field(default_factory=dict)
+    link_keys: Callable[[Survey], frozenset[str]] = lambda _: frozenset()
+    is_notification: Callable[[dict[str, Json]], bool] = lambda _: False
+    read_notification: Callable[[dict[str, Json], Findings], QuotaUpdate | None] = lambda _, __: (
+        None
+    )
+    rejection_codes: Mapping[Reason, RejectionCode] = field(default_factory=dict)
+    dispositions: Mapping[str, DispositionCode] = field(default_factory=dict)

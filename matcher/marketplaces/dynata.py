@@ -18,11 +18,11 @@ import orjson
 from pydantic import Field
 
 from matcher.marketplaces.adapter import (
+    Disposition,
+    DispositionCode,
     Json,
     Marketplace,
-    Meaning,
-    Outcome,
-    Result,
+    RejectionCode,
 )
 from matcher.marketplaces.lowering import DEVICES, Lowering
 from matcher.marketplaces.payload import (
@@ -164,7 +164,7 @@ class _Cells:
         """The rules, by tag, of cells that read like earlier ones; None for the others."""
         if len(self._by_tag) < len(self._cells):
             return {}
-        found = self._lowering.recalled(zip(self._cells, repeat(in_quota)))
+        found = self._lowering.cached_rules(zip(self._cells, repeat(in_quota)))
         return dict(zip(self._by_tag, found, strict=True))
 
     def _second(self, tag: str, first: int, number: int) -> None:
@@ -203,7 +203,7 @@ class _Cells:
             return UNKNOWN
         number = self._by_tag[tag]
         cell = self._cells[number]
-        return lowering.remembered(
+        return lowering.cached_rule(
             None if self._alike[number] is None else (cell, in_quota),
             lambda: _lower_cell(cell, f"/cells/{number}", lowering, in_quota),
         )
@@ -530,7 +530,7 @@ def _with_seats_of(survey: Survey, raw: dict[str, Json]) -> Survey:
         survey,
         live=raw["status"] == "OPEN",
         groups=tuple(groups),
-        told_at=as_moment(raw.get("notified")),
+        updated_at=as_moment(raw.get("notified")),
     )
 
 
@@ -572,7 +572,7 @@ def _lower_whole(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         tuple(gate),
         groups,
         pay,
-        told_at=as_moment(opportunity.notified),
+        updated_at=as_moment(opportunity.notified),
         origins=tuple(lowering.origins),
     )
 
@@ -581,7 +581,7 @@ def _recognises(document: dict[str, Json]) -> bool:
     return "cells" in document or ("filters" in document and "quotas" in document)
 
 
-def _surveys(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     yield "", document
 
 
@@ -590,7 +590,7 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return as_code(found) if isinstance(found, str | int) else None
 
 
-def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
+def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
     """Numbers by range; values may be several, and ANSWERED shows nothing."""
     kinds = {"RANGE": Kind.NUMBER, "ANSWERED": None}
     opportunity = read(Opportunity, survey)
@@ -599,50 +599,50 @@ def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
             yield as_code(cell.attribute_id), kinds.get(cell.kind, Kind.MULTI)
 
 
-_OUTCOMES = {
-    Reason.STATUS: Outcome("3/10", "group not open"),
-    Reason.COUNTRY: Outcome("2/3", "country"),
-    Reason.LANGUAGE: Outcome("2/4", "language"),
-    Reason.DEVICE: Outcome("2/5", "device"),
-    Reason.FILTER: Outcome("2/6", "filter"),
-    Reason.QUOTA_FULL: Outcome("3/20", "quota cell not open"),
-    Reason.EXCLUDED_CATEGORY: Outcome("4/2", "category exclusion"),
-    Reason.EXCLUDED_PROJECT: Outcome("4/3", "project exclusion"),
-    Reason.TAKEN: Outcome("4/4", "same project"),
+_REJECTION_CODES = {
+    Reason.STATUS: RejectionCode("3/10", "group not open"),
+    Reason.COUNTRY: RejectionCode("2/3", "country"),
+    Reason.LANGUAGE: RejectionCode("2/4", "language"),
+    Reason.DEVICE: RejectionCode("2/5", "device"),
+    Reason.FILTER: RejectionCode("2/6", "filter"),
+    Reason.QUOTA_FULL: RejectionCode("3/20", "quota cell not open"),
+    Reason.EXCLUDED_CATEGORY: RejectionCode("4/2", "category exclusion"),
+    Reason.EXCLUDED_PROJECT: RejectionCode("4/3", "project exclusion"),
+    Reason.TAKEN: RejectionCode("4/4", "same project"),
 }
 """Disposition and status. Who matches no quota at all has none: 2/7 and 2/8 are deprecated."""
 
-_RESULTS = {
-    "0/0": Result("unknown or error", Meaning.OTHER),
-    "1/0": Result("complete", Meaning.COMPLETE),
-    "1/1": Result("partial complete", Meaning.COMPLETE),
-    "2/1": Result("disqualified by Dynata", Meaning.NOT_TARGETED),
-    "2/2": Result("disqualified by the client", Meaning.ENTERED),
-    "2/3": Result("country", Meaning.NOT_TARGETED),
-    "2/4": Result("language", Meaning.NOT_TARGETED),
-    "2/5": Result("device", Meaning.NOT_TARGETED),
-    "2/6": Result("filter", Meaning.NOT_TARGETED),
-    "3/1": Result("over quota at Dynata", Meaning.QUOTA_FULL),
-    "3/2": Result("over quota at the client", Meaning.ENTERED),
-    "3/10": Result("group not open", Meaning.CLOSED),
-    "3/20": Result("quota cell not open", Meaning.QUOTA_FULL),
-    "4/0": Result("duplicate", Meaning.TAKEN),
-    "4/2": Result("category exclusion", Meaning.TAKEN),
-    "4/3": Result("project exclusion", Meaning.TAKEN),
-    "4/4": Result("same project", Meaning.TAKEN),
-    "5/1": Result("quality of answers", Meaning.QUALITY),
-    "5/2": Result("speeding", Meaning.QUALITY),
-    "5/3": Result("suspended", Meaning.QUALITY),
+_DISPOSITIONS = {
+    "0/0": DispositionCode("unknown or error", Disposition.OTHER),
+    "1/0": DispositionCode("complete", Disposition.COMPLETE),
+    "1/1": DispositionCode("partial complete", Disposition.COMPLETE),
+    "2/1": DispositionCode("disqualified by Dynata", Disposition.NOT_TARGETED),
+    "2/2": DispositionCode("disqualified by the client", Disposition.ENTERED),
+    "2/3": DispositionCode("country", Disposition.NOT_TARGETED),
+    "2/4": DispositionCode("language", Disposition.NOT_TARGETED),
+    "2/5": DispositionCode("device", Disposition.NOT_TARGETED),
+    "2/6": DispositionCode("filter", Disposition.NOT_TARGETED),
+    "3/1": DispositionCode("over quota at Dynata", Disposition.QUOTA_FULL),
+    "3/2": DispositionCode("over quota at the client", Disposition.ENTERED),
+    "3/10": DispositionCode("group not open", Disposition.CLOSED),
+    "3/20": DispositionCode("quota cell not open", Disposition.QUOTA_FULL),
+    "4/0": DispositionCode("duplicate", Disposition.TAKEN),
+    "4/2": DispositionCode("category exclusion", Disposition.TAKEN),
+    "4/3": DispositionCode("project exclusion", Disposition.TAKEN),
+    "4/4": DispositionCode("same project", Disposition.TAKEN),
+    "5/1": DispositionCode("quality of answers", Disposition.QUALITY),
+    "5/2": DispositionCode("speeding", Disposition.QUALITY),
+    "5/3": DispositionCode("suspended", Disposition.QUALITY),
 }
 """Disposition and status. Who was disqualified, or over quota, at the client had started."""
 
 DYNATA = Marketplace(
-    "dynata",
-    _recognises,
-    _surveys,
-    _name_of,
-    _lower,
-    _asks,
-    outcomes=_OUTCOMES,
-    results=_RESULTS,
+    name="dynata",
+    recognises=_recognises,
+    survey_objects=_survey_objects,
+    name_of=_name_of,
+    lower=_lower,
+    questions=_questions,
+    rejection_codes=_REJECTION_CODES,
+    dispositions=_DISPOSITIONS,
 )

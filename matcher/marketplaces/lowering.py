@@ -63,7 +63,7 @@ class Lowering:
         self.marketplace = mapping.marketplace(marketplace)
         self.findings = Findings(None)
         self.origins: dict[tuple[Rule, str], None] = {}
-        self.once: dict[str, Diagnostic] = {}
+        self.notices: dict[str, Diagnostic] = {}
         self.known: dict[Hashable, Any] = {}
         self.surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = {}
         self._rules: dict[Hashable, Rule] = {}
@@ -78,12 +78,12 @@ class Lowering:
                 remembered.clear()
         return self.findings
 
-    def stands_at(self, rule: Rule, pointer: str) -> Rule:
+    def record_origin(self, rule: Rule, pointer: str) -> Rule:
         """Note where a condition of the survey comes from; gives back its rule."""
         self.origins[rule, intern(pointer)] = None
         return rule
 
-    def remembered(self, key: Hashable | None, lower: Callable[[], Rule]) -> Rule:
+    def cached_rule(self, key: Hashable | None, lower: Callable[[], Rule]) -> Rule:
         """The rule of a condition that reads alike in many surveys, lowered once.
 
         One that gave rise to a finding is lowered anew, so that every place is told; and one
@@ -97,7 +97,7 @@ class Lowering:
                 self._rules[key] = rule
         return rule
 
-    def recalled(self, keys: Iterable[Hashable | None]) -> Iterable[Rule | None]:
+    def cached_rules(self, keys: Iterable[Hashable | None]) -> Iterable[Rule | None]:
         """The remembered rule of each key; None where there is none."""
         return map(self._rules.get, keys)
 
@@ -171,7 +171,7 @@ class Lowering:
     ) -> list[Clause]:
         """A locale or device gate; none, said once, where the panel knows nothing of it."""
         if attribute not in self.panel.schema:
-            self.once.setdefault(
+            self.notices.setdefault(
                 attribute,
                 Diagnostic(
                     Level.INFO,
@@ -214,14 +214,14 @@ class Lowering:
         """
         if self.panel.history:
             return [Clause(Not(rule), reason, pointer)]
-        told = self.once.get(_HISTORY)
+        told = self.notices.get(_HISTORY)
         if told is None or (asked and told.level is Level.INFO):
             message = (
                 "the panel file names no history, so nobody is kept out for what he took part in"
             )
             where = f" ({asked}, first in {self.findings.survey} {pointer})" if asked else ""
             level = Level.WARNING if asked else Level.INFO
-            self.once[_HISTORY] = Diagnostic(level, "history-not-applied", message + where)
+            self.notices[_HISTORY] = Diagnostic(level, "history-not-applied", message + where)
         return []
 
     def _read(

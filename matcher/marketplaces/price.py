@@ -9,13 +9,15 @@ from typing import Any, TypeAlias
 from matcher.surveys import Findings
 from profiles.schema import UnreadableError, as_number
 
-Part: TypeAlias = tuple[Any, str]
+PriceFactor: TypeAlias = tuple[Any, str]
 """A value of a payload, and its pointer."""
 
 _WRITTEN = re.compile(r"[^\d.,+-]{0,4}(?P<number>\d{1,300}(?:\.\d+)?)[^\d.,+-]{0,4}\Z")
 
 
-def pay_per_minute(cost: Part, incidence: Part, length: Part, findings: Findings) -> float | None:
+def pay_per_minute(
+    cost: PriceFactor, incidence: PriceFactor, length: PriceFactor, findings: Findings
+) -> float | None:
     """Cost of an interview by incidence over length, in the survey's own currency per minute.
 
     Incidence in percent, length in minutes; numbers, or text such as `$9.00`. None where one is

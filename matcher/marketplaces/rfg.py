@@ -204,7 +204,7 @@ def _lower_datapoints(
     for number, datapoint in enumerate(datapoints):
         at = f"{pointer}/datapoints/{number}"
         if not datapoint.askOnly:
-            yield at, lowering.stands_at(_lower_datapoint(datapoint, at, lowering), at)
+            yield at, lowering.record_origin(_lower_datapoint(datapoint, at, lowering), at)
 
 
 def _seats(quota: RfgQuota, limit_by: str | None) -> int | None:
@@ -293,7 +293,7 @@ def _by_key(clause: Clause) -> TookPart | None:
     return None
 
 
-def _shares(survey: Survey) -> frozenset[str]:
+def _link_keys(survey: Survey) -> frozenset[str]:
     rules = filter(None, map(_by_key, survey.gate))
     return frozenset(key for rule in rules for key in rule.ids)
 
@@ -346,7 +346,7 @@ def _recognises(document: dict[str, Json]) -> bool:
     return "pid" in found or ("datapoints" in found and "state" in found)
 
 
-def _surveys(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     if isinstance(document.get("response"), dict):
         yield "/response", document["response"]
     else:
@@ -358,7 +358,7 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return as_code(found) if isinstance(found, str | int) else None
 
 
-def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
+def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
     """Children by gender, numbers by range; codes may be several."""
     project = read(Project, survey)
     if project is None:
@@ -379,4 +379,13 @@ def _guess(value: Scalar | Value) -> Kind:
     return Kind.MULTI
 
 
-RFG = Marketplace("rfg", _recognises, _surveys, _name_of, _lower, _asks, _link, _shares)
+RFG = Marketplace(
+    name="rfg",
+    recognises=_recognises,
+    survey_objects=_survey_objects,
+    name_of=_name_of,
+    lower=_lower,
+    questions=_questions,
+    link=_link,
+    link_keys=_link_keys,
+)

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from sys import intern
 
 from matcher.marketplaces.adapter import (
+    Disposition,
+    DispositionCode,
     Json,
     Marketplace,
-    Meaning,
-    Outcome,
-    Result,
+    RejectionCode,
 )
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.payload import (
@@ -32,9 +32,9 @@ from matcher.marketplaces.payload import (
     unknown_keys,
     validate,
 )
-from matcher.marketplaces.price import Part, pay_per_minute
+from matcher.marketplaces.price import PriceFactor, pay_per_minute
 from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
-from matcher.surveys import Clause, Findings, Group, Quota, QuotaTold, Reason, Survey
+from matcher.surveys import Clause, Findings, Group, Quota, QuotaUpdate, Reason, Survey
 from profiles.schema import AttributeMapping, Kind, UnreadableError, as_code, parse_range
 
 CUT_OFF = 1000
@@ -132,15 +132,15 @@ def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rul
     unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
     mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
     if mapped is None:
-        return lowering.stands_at(UNKNOWN, pointer)
+        return lowering.record_origin(UNKNOWN, pointer)
     key = (
         question.QuestionID,
         tuple(question.AnswerIDs),
         tuple(question.AnswerValues),
         question.IsRoutable,
     )
-    rule = lowering.remembered(key, lambda: _lower_answers(question, mapped, pointer, lowering))
-    return lowering.stands_at(rule, pointer)
+    rule = lowering.cached_rule(key, lambda: _lower_answers(question, mapped, pointer, lowering))
+    return lowering.record_origin(rule, pointer)
 
 
 def _lower_answers(
@@ -334,7 +334,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     )
 
 
-def _amount(survey: TolunaSurvey) -> Part:
+def _amount(survey: TolunaSurvey) -> PriceFactor:
     if isinstance(survey.Price, dict):
         return survey.Price.get("Amount"), "/Price/Amount"
     return survey.Price, "/Price"
@@ -344,7 +344,7 @@ def _recognises(document: dict[str, Json]) -> bool:
     return "Surveys" in document or ("SurveyID" in document and "Quotas" in document)
 
 
-def _surveys(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
+def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
     if "Surveys" not in document:
         yield "", document
     elif isinstance(document["Surveys"], list):
@@ -361,12 +361,12 @@ def _name_of(survey: dict[str, Json]) -> str | None:
     return None
 
 
-def _notifies(document: dict[str, Json]) -> bool:
+def _is_notification(document: dict[str, Json]) -> bool:
     """A survey's quotas stand in it, and what was asked of one quota has layers."""
     return "QuotaID" in document and not document.keys() & {"Quotas", "Layers"}
 
 
-def _notice(raw: dict[str, Json], findings: Findings) -> QuotaTold | None:
+def _read_notification(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | None:
     found = validate(QuotaStatus, raw, findings)
     if found is None:
         return None
@@ -375,10 +375,10 @@ def _notice(raw: dict[str, Json], findings: Findings) -> QuotaTold | None:
     if found.SurveyID is not None and found.WaveID is not None:
         survey = _wave(found.SurveyID, found.WaveID)
     quota_ids = (as_code(found.QuotaID),)
-    return QuotaTold("toluna", survey, quota_ids, found.IsLive, None, found.UpdateDateTimeUTC)
+    return QuotaUpdate("toluna", survey, quota_ids, found.IsLive, None, found.UpdateDateTimeUTC)
 
 
-def _asks(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
+def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
     """Postal codes by prefix, numbers by range; answer ids may stand for anything."""
     found = read(TolunaSurvey, survey)
     for quota in found.Quotas if found else ():
@@ -399,63 +399,63 @@ def _guess(question: Question) -> Kind | None:
     return Kind.NUMBER if ranges else Kind.MULTI
 
 
-_NO_MATCH = Outcome("16", "does not match quota")
-_OUTCOMES = {
-    Reason.STATUS: Outcome("9", "not live"),
+_NO_MATCH = RejectionCode("16", "does not match quota")
+_REJECTION_CODES = {
+    Reason.STATUS: RejectionCode("9", "not live"),
     Reason.FILTER: _NO_MATCH,
     Reason.QUOTA: _NO_MATCH,
-    Reason.QUOTA_FULL: Outcome("28", "quota full"),
-    Reason.EXCLUDED_SURVEY: Outcome("30", "excluded survey taken"),
-    Reason.DEVICE: Outcome("31", "device"),
-    Reason.TAKEN: Outcome("38", "survey taken"),
+    Reason.QUOTA_FULL: RejectionCode("28", "quota full"),
+    Reason.EXCLUDED_SURVEY: RejectionCode("30", "excluded survey taken"),
+    Reason.DEVICE: RejectionCode("31", "device"),
+    Reason.TAKEN: RejectionCode("38", "survey taken"),
 }
 """Result codes."""
 
-_RESULTS = {
-    "5": Result("survey does not exist", Meaning.CLOSED),
-    "9": Result("not live", Meaning.CLOSED),
-    "10": Result("no such quota", Meaning.CLOSED),
-    "12": Result("no such member", Meaning.OTHER),
-    "13": Result("member not routable", Meaning.OTHER),
-    "14": Result("member blocked", Meaning.QUALITY),
-    "16": Result("does not match quota", Meaning.NOT_TARGETED),
-    "21": Result("rejected for other reasons than the quota", Meaning.OTHER),
-    "22": Result("member not active", Meaning.OTHER),
-    "26": Result("survey taken from another account", Meaning.TAKEN),
-    "28": Result("quota full", Meaning.QUOTA_FULL),
-    "29": Result("external sample full", Meaning.QUOTA_FULL),
-    "30": Result("excluded survey taken", Meaning.TAKEN),
-    "31": Result("device", Meaning.NOT_TARGETED),
-    "34": Result("verification level", Meaning.QUALITY),
-    "35": Result("terminated in an earlier wave", Meaning.TAKEN),
-    "36": Result("technical error", Meaning.OTHER),
-    "38": Result("survey taken", Meaning.TAKEN),
-    "39": Result("too many surveys in a day", Meaning.OTHER),
-    "40": Result("too many surveys in a week", Meaning.OTHER),
-    "Started": Result("started", Meaning.ENTERED),
-    "Abandoned": Result("abandoned", Meaning.ENTERED),
-    "Qualified": Result("complete", Meaning.COMPLETE),
-    "NotQualified": Result("not qualified", Meaning.NOT_TARGETED),
-    "Terminated": Result("terminated, before the survey or in it", Meaning.OTHER),
-    "FraudTerminated": Result("terminated for fraud", Meaning.QUALITY),
-    "QuotaFull": Result("quota full", Meaning.QUOTA_FULL),
-    "SurveyTaken": Result("survey taken", Meaning.TAKEN),
-    "SurveyNotAvailable": Result("survey not available", Meaning.CLOSED),
-    "NoSurveysAvailable": Result("no surveys available", Meaning.OTHER),
-    "MaxSurveysReached": Result("too many surveys in a day", Meaning.OTHER),
-    "NoCookie": Result("no cookies", Meaning.OTHER),
+_DISPOSITIONS = {
+    "5": DispositionCode("survey does not exist", Disposition.CLOSED),
+    "9": DispositionCode("not live", Disposition.CLOSED),
+    "10": DispositionCode("no such quota", Disposition.CLOSED),
+    "12": DispositionCode("no such member", Disposition.OTHER),
+    "13": DispositionCode("member not routable", Disposition.OTHER),
+    "14": DispositionCode("member blocked", Disposition.QUALITY),
+    "16": DispositionCode("does not match quota", Disposition.NOT_TARGETED),
+    "21": DispositionCode("rejected for other reasons than the quota", Disposition.OTHER),
+    "22": DispositionCode("member not active", Disposition.OTHER),
+    "26": DispositionCode("survey taken from another account", Disposition.TAKEN),
+    "28": DispositionCode("quota full", Disposition.QUOTA_FULL),
+    "29": DispositionCode("external sample full", Disposition.QUOTA_FULL),
+    "30": DispositionCode("excluded survey taken", Disposition.TAKEN),
+    "31": DispositionCode("device", Disposition.NOT_TARGETED),
+    "34": DispositionCode("verification level", Disposition.QUALITY),
+    "35": DispositionCode("terminated in an earlier wave", Disposition.TAKEN),
+    "36": DispositionCode("technical error", Disposition.OTHER),
+    "38": DispositionCode("survey taken", Disposition.TAKEN),
+    "39": DispositionCode("too many surveys in a day", Disposition.OTHER),
+    "40": DispositionCode("too many surveys in a week", Disposition.OTHER),
+    "Started": DispositionCode("started", Disposition.ENTERED),
+    "Abandoned": DispositionCode("abandoned", Disposition.ENTERED),
+    "Qualified": DispositionCode("complete", Disposition.COMPLETE),
+    "NotQualified": DispositionCode("not qualified", Disposition.NOT_TARGETED),
+    "Terminated": DispositionCode("terminated, before the survey or in it", Disposition.OTHER),
+    "FraudTerminated": DispositionCode("terminated for fraud", Disposition.QUALITY),
+    "QuotaFull": DispositionCode("quota full", Disposition.QUOTA_FULL),
+    "SurveyTaken": DispositionCode("survey taken", Disposition.TAKEN),
+    "SurveyNotAvailable": DispositionCode("survey not available", Disposition.CLOSED),
+    "NoSurveysAvailable": DispositionCode("no surveys available", Disposition.OTHER),
+    "MaxSurveysReached": DispositionCode("too many surveys in a day", Disposition.OTHER),
+    "NoCookie": DispositionCode("no cookies", Disposition.OTHER),
 }
 """Result codes of an invitation; statuses and reasons of notifications and reports."""
 
 TOLUNA = Marketplace(
-    "toluna",
-    _recognises,
-    _surveys,
-    _name_of,
-    _lower,
-    _asks,
-    notifies=_notifies,
-    notice=_notice,
-    outcomes=_OUTCOMES,
-    results=_RESULTS,
+    name="toluna",
+    recognises=_recognises,
+    survey_objects=_survey_objects,
+    name_of=_name_of,
+    lower=_lower,
+    questions=_questions,
+    is_notification=_is_notification,
+    read_notification=_read_notification,
+    rejection_codes=_REJECTION_CODES,
+    dispositions=_DISPOSITIONS,
 )

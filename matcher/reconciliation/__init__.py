@@ -1,6 +1,6 @@
 """What marketplaces answered, against what we would have said."""
 
 from matcher.reconciliation.reconcile import reconcile
-from matcher.reconciliation.result import Asking, Confusion, Kind, Reconciliation, Suspect
+from matcher.reconciliation.result import Asking, Confusion, Reconciliation, Suspect, SuspectKind
 
-__all__ = ["Asking", "Confusion", "Kind", "Reconciliation", "Suspect", "reconcile"]
+__all__ = ["Asking", "Confusion", "Reconciliation", "Suspect", "SuspectKind", "reconcile"]

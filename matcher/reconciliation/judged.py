@@ -9,16 +9,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.marketplaces import Meaning
-from matcher.reconciliation.result import Code, Kind
+from matcher.marketplaces import Disposition
+from matcher.reconciliation.result import AnsweredCode, SuspectKind
 from matcher.rules import Truth
-from profiles.encoding import Numbers, Row
+from profiles.encoding import BitRow, Numbers
 from profiles.panel import Shard
 
 Flags: TypeAlias = NDArray[np.bool_]
 
-_TAKEN = frozenset({Meaning.COMPLETE, Meaning.ENTERED})
-_TURNED_AWAY = frozenset({Meaning.NOT_TARGETED})
+_TAKEN = frozenset({Disposition.COMPLETE, Disposition.ENTERED})
+_TURNED_AWAY = frozenset({Disposition.NOT_TARGETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,12 @@ class Judged:
     code: Numbers
     truth: NDArray[np.int8]
     reason: NDArray[np.int8]
-    rests: Mapping[str, Row]
+    rests: Mapping[str, BitRow]
 
 
-def compared(judged: Judged, codes: Sequence[Code], kind: Kind) -> tuple[Flags, Flags]:
+def compared(
+    judged: Judged, codes: Sequence[AnsweredCode], kind: SuspectKind
+) -> tuple[Flags, Flags]:
     """The rows that were a surprise of that kind; and those of which the marketplace said the same.
 
     Turned away are those who fit: the others of them were taken; and the other way round.
@@ -48,14 +50,14 @@ def compared(judged: Judged, codes: Sequence[Code], kind: Kind) -> tuple[Flags, 
         np.array([code.meaning in meanings for code in codes], np.bool_)[judged.code]
         for meanings in (_TURNED_AWAY, _TAKEN)
     )
-    if kind is Kind.TURNED_AWAY:
+    if kind is SuspectKind.TURNED_AWAY:
         fits = judged.truth == Truth.TRUE
         return fits & turned_away, fits & taken
     out = judged.truth == Truth.FALSE
     return out & taken, out & turned_away
 
 
-def surprising(judged: Judged, codes: Sequence[Code]) -> Flags:
+def surprising(judged: Judged, codes: Sequence[AnsweredCode]) -> Flags:
     """The rows in which the marketplace contradicts us."""
-    turned_away, taken = (compared(judged, codes, kind)[0] for kind in Kind)
+    turned_away, taken = (compared(judged, codes, kind)[0] for kind in SuspectKind)
     return turned_away | taken

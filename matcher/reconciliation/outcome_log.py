@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from matcher.marketplaces import Meaning, marketplaces
-from matcher.reconciliation.result import Code, SetAside
+from matcher.marketplaces import Disposition, marketplaces
+from matcher.reconciliation.result import AnsweredCode, RejectedRows
 from matcher.surveys import Survey
 from profiles.encoding import (
     BadValueError,
@@ -35,14 +35,14 @@ from profiles.schema import as_moment
 from profiles.sources import Batch, Source
 
 OWN_WORDS = {
-    "complete": Meaning.COMPLETE,
-    "started": Meaning.ENTERED,
-    "dropout": Meaning.ENTERED,
-    "not_targeted": Meaning.NOT_TARGETED,
-    "disqualified": Meaning.OTHER,
-    "over_quota": Meaning.QUOTA_FULL,
-    "duplicate": Meaning.TAKEN,
-    "quality": Meaning.QUALITY,
+    "complete": Disposition.COMPLETE,
+    "started": Disposition.ENTERED,
+    "dropout": Disposition.ENTERED,
+    "not_targeted": Disposition.NOT_TARGETED,
+    "disqualified": Disposition.OTHER,
+    "over_quota": Disposition.QUOTA_FULL,
+    "duplicate": Disposition.TAKEN,
+    "quality": Disposition.QUALITY,
 }
 """Outcomes in our own words: those of participation history, and one for who was turned away.
 
@@ -69,10 +69,10 @@ class Log:
     survey: Numbers
     code: Numbers
     day: Numbers
-    codes: tuple[Code, ...]
+    codes: tuple[AnsweredCode, ...]
     place: Callable[[int], str]
     rows: int
-    set_aside: tuple[SetAside, ...]
+    set_aside: tuple[RejectedRows, ...]
 
 
 def check_columns(source: Source) -> None:
@@ -121,7 +121,7 @@ class _Reader:
     batches: list[tuple[int, str, int]] = field(default_factory=list)
     rows: int = 0
     codes: dict[tuple[str, str, bool], int] = field(default_factory=dict)
-    known: list[Code] = field(default_factory=list)
+    known: list[AnsweredCode] = field(default_factory=list)
     bad: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
@@ -220,7 +220,7 @@ class _Reader:
             tuple(self.known),
             place,
             self.rows,
-            tuple(SetAside(why, count, first) for why, (count, first) in self.bad.items()),
+            tuple(RejectedRows(why, count, first) for why, (count, first) in self.bad.items()),
         )
 
 
@@ -270,19 +270,19 @@ def _codes(rows: HistoryRows) -> Texts:
     return pc.coalesce(_column(rows, "code"), pc.binary_join_element_wise(*both, "/"))
 
 
-def _result(marketplace: str, text: str) -> Code:
+def _result(marketplace: str, text: str) -> AnsweredCode:
     """What a marketplace's code means; spaces and case do not count."""
-    known = marketplaces()[marketplace].results
+    known = marketplaces()[marketplace].dispositions
     wanted = "".join(text.split()).lower()
     for code, result in known.items():
         if code.lower() == wanted:
-            return Code(marketplace, code, result.text, result.meaning)
-    return Code(marketplace, text, "not known", None)
+            return AnsweredCode(marketplace, code, result.text, result.meaning)
+    return AnsweredCode(marketplace, text, "not known", None)
 
 
-def _own_word(marketplace: str, text: str) -> Code | None:
+def _own_word(marketplace: str, text: str) -> AnsweredCode | None:
     meaning = OWN_WORDS.get(text.lower())
-    return Code(marketplace, text.lower(), text.lower(), meaning) if meaning else None
+    return AnsweredCode(marketplace, text.lower(), text.lower(), meaning) if meaning else None
 
 
 def _days(batch: Batch, as_of: date) -> Numbers:

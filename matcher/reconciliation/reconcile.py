@@ -12,10 +12,10 @@ import pyarrow as pa
 from matcher.reconciliation.judged import Judged, surprising
 from matcher.reconciliation.outcome_log import Log, read_log
 from matcher.reconciliation.result import (
-    Code,
+    AnsweredCode,
     Confusion,
     Reconciliation,
-    SetAside,
+    RejectedRows,
 )
 from matcher.reconciliation.suspects import find_suspects
 from matcher.reconciliation.targeting import REASONS, Targeting
@@ -58,7 +58,7 @@ def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
     unknown = np.flatnonzero(~members.found[log.member])
     if len(unknown):
         first = log.place(int(unknown[0]))
-        set_aside.append(SetAside("a member who is not in the panel", len(unknown), first))
+        set_aside.append(RejectedRows("a member who is not in the panel", len(unknown), first))
     found = Reconciliation(
         panel.as_of,
         log.rows,
@@ -69,7 +69,7 @@ def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
     return Reconciled(found, _surprises(panel, surveys.surveys, log, judged))
 
 
-def _confusion(codes: Sequence[Code], judged: Sequence[Judged]) -> list[Confusion]:
+def _confusion(codes: Sequence[AnsweredCode], judged: Sequence[Judged]) -> list[Confusion]:
     """A line for every code that came up, by marketplace and code."""
     counts: Counter[tuple[int, int, int]] = Counter()
     surprises: Counter[int] = Counter()

@@ -11,11 +11,11 @@ from datetime import date
 from enum import StrEnum
 
 from matcher.concentration import Concentration
-from matcher.marketplaces import Meaning
+from matcher.marketplaces import Disposition
 from matcher.surveys import Reason
 
 
-class Kind(StrEnum):
+class SuspectKind(StrEnum):
     """In which way a marketplace contradicts us."""
 
     TURNED_AWAY = "turned-away"
@@ -26,20 +26,20 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class AnsweredCode:
     """What a marketplace answered; `meaning` is None where the code is not known."""
 
     marketplace: str
     code: str
     text: str
-    meaning: Meaning | None
+    meaning: Disposition | None
 
     def __str__(self) -> str:
         return f"{self.code} ({self.text})" if self.text != self.code else self.code
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class RejectedRows:
     """Rows of the log that could not be judged: why, how many, and the place of the first."""
 
     why: str
@@ -55,7 +55,7 @@ class Confusion:
     taken though they do not.
     """
 
-    code: Code
+    code: AnsweredCode
     fits: int
     uncertain: int
     unfit: Mapping[Reason, int]
@@ -75,7 +75,7 @@ class Asking:
     """
 
     survey: str
-    code: Code
+    code: AnsweredCode
     rows: int
     holding: int
     pointers: tuple[str, ...]
@@ -92,7 +92,7 @@ class Suspect:
     """
 
     marketplace: str
-    kind: Kind
+    kind: SuspectKind
     held: Concentration
     attribute_ids: tuple[str, ...]
     words: str
@@ -110,7 +110,7 @@ class Reconciliation:
     rows: int
     confusion: tuple[Confusion, ...]
     suspects: tuple[Suspect, ...]
-    set_aside: tuple[SetAside, ...]
+    set_aside: tuple[RejectedRows, ...]
 
     @property
     def judged(self) -> int:

@@ -12,10 +12,10 @@ import numpy as np
 from matcher.concentration import Concentration, Histograms, Value, g_statistic, holders
 from matcher.reconciliation.judged import Flags, Judged, compared
 from matcher.reconciliation.result import (
+    AnsweredCode,
     Asking,
-    Code,
-    Kind,
     Suspect,
+    SuspectKind,
 )
 from matcher.rules import Answered, Not, Or, Rule, Wording, attributes_of, in_ranges, one_of
 from matcher.surveys import Survey
@@ -32,7 +32,7 @@ LEAST = 5
 def find_suspects(
     judged: Sequence[Judged],
     surveys: Sequence[Survey],
-    codes: Sequence[Code],
+    codes: Sequence[AnsweredCode],
     mapping: PanelMapping,
     asking: Mapping[str, Flags],
 ) -> list[Suspect]:
@@ -42,7 +42,7 @@ def find_suspects(
     """
     found: list[tuple[float, Suspect]] = []
     for marketplace in dict.fromkeys(survey.marketplace for survey in surveys):
-        for kind in Kind:
+        for kind in SuspectKind:
             search = _Search(judged, surveys, codes, mapping, asking, marketplace, kind)
             some = list(search.suspects())
             # One found later is among fewer rows, and comes after those found before it.
@@ -71,11 +71,11 @@ class _Search:
         self,
         judged: Sequence[Judged],
         surveys: Sequence[Survey],
-        codes: Sequence[Code],
+        codes: Sequence[AnsweredCode],
         mapping: PanelMapping,
         asking: Mapping[str, Flags],
         marketplace: str,
-        kind: Kind,
+        kind: SuspectKind,
     ) -> None:
         self._surveys = surveys
         self._codes = codes

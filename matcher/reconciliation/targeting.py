@@ -20,7 +20,7 @@ from matcher.engine import bind, combine, empty_rows, possible_rows
 from matcher.plan import Plan
 from matcher.rules import TRUE, Const, InIds, OneOf, TookPart, Truth, attributes_of
 from matcher.surveys import Clause, Group, Quota, Reason, Survey, admits_rule
-from profiles.encoding import Numbers, Row, Rows, pack
+from profiles.encoding import BitRow, BitRows, Numbers, pack
 from profiles.panel import Shard
 from profiles.schema import PanelMapping
 
@@ -58,7 +58,7 @@ class Verdicts:
 
     truth: NDArray[np.int8]
     reason: NDArray[np.int8]
-    rests: Mapping[str, Row]
+    rests: Mapping[str, BitRow]
 
 
 class Targeting:
@@ -116,7 +116,7 @@ class Targeting:
         return Verdicts(truth, reason, rests)
 
     def _judge_all(
-        self, rows: tuple[Rows, Rows], members: Numbers, surveys: Numbers
+        self, rows: tuple[BitRows, BitRows], members: Numbers, surveys: Numbers
     ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         truths, reasons = np.empty((2, len(surveys)), np.int8)
         for start in range(0, len(surveys), _AT_A_TIME):
@@ -125,7 +125,7 @@ class Targeting:
         return truths, reasons
 
     def _judge(
-        self, rows: tuple[Rows, Rows], members: Numbers, surveys: Numbers
+        self, rows: tuple[BitRows, BitRows], members: Numbers, surveys: Numbers
     ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
         pair, part = self._parts.items(surveys)
         of, item = self._registers.items(part)
@@ -164,7 +164,7 @@ class _About:
     compounds: dict[int, Compound]
 
     @contextmanager
-    def unknown(self, rows: tuple[Rows, Rows]) -> Iterator[None]:
+    def unknown(self, rows: tuple[BitRows, BitRows]) -> Iterator[None]:
         """Let the literals be unknown for everyone, as long as this lasts."""
         numbers = [*self.literals, *self.compounds]
         saved = [each[numbers] for each in rows]
@@ -217,7 +217,7 @@ def _parts(survey: Survey) -> list[Clause]:
     return [*survey.gate, *groups] or [Clause(TRUE, Reason.ADMITTED, "")]
 
 
-def _bits(rows: Rows, registers: Numbers, members: Numbers) -> NDArray[np.int8]:
+def _bits(rows: BitRows, registers: Numbers, members: Numbers) -> NDArray[np.int8]:
     """Whether a register holds for a member, for each of as many registers as members."""
     bits: NDArray[np.int8] = (registers == _ALWAYS).astype(np.int8)
     asked = np.flatnonzero(registers >= 0)

@@ -9,8 +9,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from matcher.benchmarking import Benchmark, Change, Comparison, Times, label, value_text
-from matcher.reports.text import document, plural, shown
+from matcher.benchmarking import (
+    Benchmark,
+    BenchmarkComparison,
+    FigureChange,
+    Times,
+    label,
+    value_text,
+)
+from matcher.reports.json_document import document
+from matcher.reports.markup import shown
+from matcher.reports.text import plural
 from matcher.surveys import Diagnostic
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -19,7 +28,7 @@ _DIGESTS = frozenset({"payloads", "mapping", "members", "history", "collections"
 
 def benchmark_json(
     benchmark: Benchmark,
-    comparison: Comparison | None,
+    comparison: BenchmarkComparison | None,
     findings: Sequence[str],
     diagnostics: Iterable[Diagnostic],
 ) -> bytes:
@@ -43,11 +52,13 @@ def benchmark_json(
     )
 
 
-def _changes_json(changes: Mapping[str, Change]) -> dict[str, Any]:
+def _changes_json(changes: Mapping[str, FigureChange]) -> dict[str, Any]:
     return {name: {"before": old, "after": new} for name, (old, new) in changes.items()}
 
 
-def print_benchmark(console: Console, benchmark: Benchmark, comparison: Comparison | None) -> None:
+def print_benchmark(
+    console: Console, benchmark: Benchmark, comparison: BenchmarkComparison | None
+) -> None:
     """Tables of figures and of work; compared, of the work that differs alone."""
     where = benchmark.circumstances
     if comparison is not None:
@@ -68,7 +79,7 @@ def print_benchmark(console: Console, benchmark: Benchmark, comparison: Comparis
     )
 
 
-def _unlike(comparison: Comparison) -> Iterator[str]:
+def _unlike(comparison: BenchmarkComparison) -> Iterator[str]:
     """What makes two benchmarks hard to compare, in a line each."""
     if comparison.inputs:
         said = ", ".join(_difference(*each) for each in comparison.inputs.items())
@@ -78,14 +89,14 @@ def _unlike(comparison: Comparison) -> Iterator[str]:
         yield f"[dim]measured otherwise: {said}[/dim]"
 
 
-def _difference(name: str, change: Change) -> str:
+def _difference(name: str, change: FigureChange) -> str:
     if name in _DIGESTS:
         return label(name)
     before, after = change
     return shown(f"{label(name)} ({value_text(before)} before, {value_text(after)} now)")
 
 
-def _figures(benchmark: Benchmark, comparison: Comparison | None) -> Table:
+def _figures(benchmark: Benchmark, comparison: BenchmarkComparison | None) -> Table:
     """Times and memory; beside a saved benchmark, with what they were and their ratios."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True, min_width=12)
@@ -107,7 +118,7 @@ def _figures(benchmark: Benchmark, comparison: Comparison | None) -> Table:
     return table
 
 
-def _work(benchmark: Benchmark, comparison: Comparison | None) -> Table:
+def _work(benchmark: Benchmark, comparison: BenchmarkComparison | None) -> Table:
     """Counters: all that are not zero, or those that differ."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True, min_width=12)

@@ -10,13 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from matcher.engine import PanelCounts, QuotaCounts, SurveyCounts
-from matcher.reports.text import (
-    NONE,
-    document,
-    plural,
-    shorten,
-    shown,
-)
+from matcher.reports.json_document import document
+from matcher.reports.markup import NONE, shown
+from matcher.reports.text import plural, shorten
 from matcher.surveys import Diagnostic
 
 MOST_SURVEYS = 60

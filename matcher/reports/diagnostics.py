@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
-from matcher.reports.text import document, plural, shown
+from matcher.reports.json_document import document
+from matcher.reports.markup import shown
+from matcher.reports.text import plural
 from matcher.surveys import Diagnostic, Level
 
 MOST_ERRORS = 10

@@ -12,21 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from matcher.explanation import (
-    Change,
+    AnswerChange,
     Condition,
     ExplainedGroup,
+    ExplainedPart,
     ExplainedQuota,
     Explanation,
     Opening,
-    Part,
 )
-from matcher.reports.text import (
-    document,
-    one_line,
-    plural,
-    shorten,
-    shown,
-)
+from matcher.reports.json_document import document
+from matcher.reports.markup import shown
+from matcher.reports.text import one_line, plural, shorten
 from matcher.rules import Truth
 from matcher.support.json_text import Json
 from matcher.surveys import Diagnostic, Regime, Verdict
@@ -69,13 +65,13 @@ def explanation_json(as_of: date, found: Explanation, diagnostics: Iterable[Diag
     )
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: AnswerChange) -> dict[str, Any]:
     if isinstance(change, Opening):
         return {"pointers": [change.pointer], "opens": change.quota_id or "survey"}
     return _condition_json(change)
 
 
-def _part_json(part: Part) -> dict[str, Any]:
+def _part_json(part: ExplainedPart) -> dict[str, Any]:
     if isinstance(part, Condition):
         return _condition_json(part)
     parts = [_part_json(each) for each in part.parts]
@@ -102,7 +98,7 @@ def _group_json(group: ExplainedGroup) -> dict[str, Any]:
             {
                 "id": quota.id,
                 "pointer": quota.pointer,
-                "matches": _name(quota.fits),
+                "matches": _name(quota.matches),
                 "takes": _name(quota.takes),
                 "open": quota.open,
                 "remaining": quota.remaining,
@@ -155,11 +151,11 @@ class Tree:
             also = "; one must match" if group.required else ""
             asks = f"no closed quota may match{also}"
         self._line(group.truth, group.pointer, depth, asks)
-        left_out = FEW_QUOTAS - sum(quota.fits is Truth.FALSE for quota in group.quotas)
+        left_out = FEW_QUOTAS - sum(quota.matches is Truth.FALSE for quota in group.quotas)
         seen = 0
         for quota in group.quotas:
-            seen += quota.fits is Truth.FALSE
-            if quota.fits is not Truth.FALSE or seen <= FEW_QUOTAS:
+            seen += quota.matches is Truth.FALSE
+            if quota.matches is not Truth.FALSE or seen <= FEW_QUOTAS:
                 self._quota(quota, depth + 1)
         if left_out < 0:
             more = f"… and {plural(-left_out, 'quota')} more that do not match: --json has all"
@@ -170,12 +166,12 @@ class Tree:
         status = seats if quota.live else f"closed, {seats}"
         style = "" if quota.open else "[bold]"
         asks = f"quota {shown(shorten(quota.id))}: {style}{status}{'[/bold]' if style else ''}"
-        self._line(quota.fits, quota.pointer, depth, asks, markup=True)
+        self._line(quota.matches, quota.pointer, depth, asks, markup=True)
         self._parts(quota.part, depth + 1)
         for group in quota.groups:
             self._group(group, depth + 1)
 
-    def _parts(self, part: Part, depth: int) -> None:
+    def _parts(self, part: ExplainedPart, depth: int) -> None:
         """What stands below a line that has told of all of them, or any."""
         if isinstance(part, Condition):
             self._part(part, "", depth)
@@ -183,7 +179,7 @@ class Tree:
         for each in part.parts:
             self._part(each, "", depth)
 
-    def _part(self, part: Part, at: str, depth: int) -> None:
+    def _part(self, part: ExplainedPart, at: str, depth: int) -> None:
         if not isinstance(part, Condition):
             self._line(part.truth, at, depth, "any of" if part.any_of else "all of")
             for each in part.parts:
@@ -220,7 +216,7 @@ class Tree:
         )
 
 
-def _filter(part: Part) -> str:
+def _filter(part: ExplainedPart) -> str:
     if isinstance(part, Condition):
         return "filter"
     return "filter: any of" if part.any_of else "filter: all of"
@@ -303,7 +299,7 @@ def _ending(found: Explanation) -> Iterator[str]:
         yield "outcome: the marketplace has no code for it"
 
 
-def _told(change: Change) -> str:
+def _told(change: AnswerChange) -> str:
     if isinstance(change, Opening):
         what = f"quota {shorten(change.quota_id)} opens" if change.quota_id else "the survey opens"
         return shown(f"{change.pointer} {what}".strip())

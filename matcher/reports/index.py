@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from matcher.reports.text import document, plural
+from matcher.reports.json_document import document
+from matcher.reports.text import plural
 from profiles.index import Indexed
 
 

@@ -9,19 +9,16 @@ from rich.console import Console
 from rich.table import Table
 
 from matcher.concentration import INFINITY, Value
-from matcher.reconciliation import Asking, Confusion, Kind, Reconciliation, Suspect
-from matcher.reports.text import (
-    NONE,
-    document,
-    plural,
-    shown,
-)
+from matcher.reconciliation import Asking, Confusion, Reconciliation, Suspect, SuspectKind
+from matcher.reports.json_document import document
+from matcher.reports.markup import NONE, shown
+from matcher.reports.text import plural
 from matcher.surveys import Diagnostic
 
 _MOST_POINTERS = 3
 _KINDS = {
-    Kind.TURNED_AWAY: ("turned away though they fit", "taken"),
-    Kind.TAKEN: ("taken though they do not fit", "turned away"),
+    SuspectKind.TURNED_AWAY: ("turned away though they fit", "taken"),
+    SuspectKind.TAKEN: ("taken though they do not fit", "turned away"),
 }
 """What became of the surprising rows, and of those that they are compared with."""
 

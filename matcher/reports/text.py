@@ -1,25 +1,8 @@
-"""Text for people: one line, whatever is in it; numbers and plurals; JSON documents."""
+"""Text for people: one line, whatever is in it; numbers and plurals. Light."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
-import orjson
-from rich.markup import escape
-
 LONGEST_LINE = 1000
-
-
-NONE = "[dim]-[/dim]"
-
-
-def document(content: dict[str, Any]) -> bytes:
-    """One JSON document, indented."""
-    try:
-        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # half a surrogate pair, in the name of a file or a key
-        return json.dumps(content, indent=2).encode() + b"\n"
 
 
 def one_line(text: str) -> str:
@@ -30,11 +13,6 @@ def one_line(text: str) -> str:
         return text
     shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return "".join(shown)
-
-
-def shown(text: str) -> str:
-    """A name in a table or line of rich's."""
-    return escape(one_line(text))
 
 
 def plural(count: int, thing: str) -> str:

@@ -5,11 +5,19 @@ and what is open stands beside them (`inventory`, `seats`).
 """
 
 from matcher.routing.answer import Routed
-from matcher.routing.disjuncts import WayCompiler
+from matcher.routing.disjuncts import DisjunctCompiler
 from matcher.routing.inventory import locale_of
 from matcher.routing.next_question import Question
-from matcher.routing.respondent import Row
+from matcher.routing.respondent import MemberRow
 from matcher.routing.router import Router
 from matcher.routing.seats import Reservation
 
-__all__ = ["Question", "Reservation", "Routed", "Router", "Row", "WayCompiler", "locale_of"]
+__all__ = [
+    "DisjunctCompiler",
+    "MemberRow",
+    "Question",
+    "Reservation",
+    "Routed",
+    "Router",
+    "locale_of",
+]

@@ -10,13 +10,13 @@ from itertools import islice
 
 from matcher.routing.disjuncts import Offer
 from matcher.routing.inventory import Inventory, Layer, Rank
-from matcher.routing.respondent import Respondent, RespondentReader, Row
+from matcher.routing.respondent import MemberRow, Respondent, RespondentReader
 from matcher.rules import Truth
 from matcher.surveys import Choice, First, Judgement, Survey, Verdict, judge, unanswered
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UncertainSurvey:
     """A survey that a member may be eligible for, and the unanswered attributes in between.
 
     `quota_ids`: the quotas he is given if he may go all the same.
@@ -42,8 +42,8 @@ class Routed:
         self,
         inventory: Inventory,
         reader: RespondentReader,
-        member: Row,
-        context: Row | None,
+        member: MemberRow,
+        context: MemberRow | None,
         choice: Choice,
         limit: int | None,
     ) -> None:
@@ -69,14 +69,14 @@ class Routed:
         return self._respondent
 
     @property
-    def uncertain(self) -> list[Doubt]:
+    def uncertain(self) -> list[UncertainSurvey]:
         """The surveys he may be eligible for, best first; worked out each time it is asked."""
         return [
-            Doubt(survey.name, unanswered(survey, self.respondent), judged.quota_ids)
-            for survey, judged in self.in_doubt(self._limit)
+            UncertainSurvey(survey.name, unanswered(survey, self.respondent), judged.quota_ids)
+            for survey, judged in self.uncertain_surveys(self._limit)
         ]
 
-    def in_doubt(self, limit: int | None) -> list[tuple[Survey, Judgement]]:
+    def uncertain_surveys(self, limit: int | None) -> list[tuple[Survey, Judgement]]:
         """The surveys he may be eligible for, best first, as they were, each with its judgement."""
         near = self._inventory.near(partial(self._reader.locale, self._keys))
         doubtful = (islice(self._doubtful(layer), limit) for layer in near)

@@ -16,13 +16,13 @@ from matcher.marketplaces import marketplaces
 from matcher.routing.inventory import Inventory
 from matcher.routing.overlay import (
     NOTHING,
-    Notes,
-    newer_notes,
-    told_at,
-    with_notes,
+    Overlay,
+    newer_overlay,
+    updated_at,
+    with_overlay,
 )
 from matcher.routing.seats import Ledger, Seat, named_quota
-from matcher.surveys import Diagnostic, QuotaTold, SetAside, Survey, SurveySeats, SurveyTold
+from matcher.surveys import Diagnostic, QuotaUpdate, Rejected, SeatUpdate, Survey, SurveyUpdate
 from profiles.schema import PanelMapping
 
 
@@ -46,11 +46,11 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class UpdatedInventory:
     """What is otherwise after a batch: surveys, as they were said to be, and notes, by survey."""
 
     surveys: Mapping[str, Survey]
-    notes: Mapping[str, Notes]
+    notes: Mapping[str, Overlay]
     applied: Applied
 
 
@@ -73,9 +73,9 @@ class Updater:
         refreshed: Collection[str],
         inventory: Inventory,
         ledger: Ledger,
-        notes: Mapping[str, Notes],
+        notes: Mapping[str, Overlay],
         at: float,
-    ) -> Update:
+    ) -> UpdatedInventory:
         """What a batch makes of an inventory, of which nothing is touched.
 
         Raises InputError where there is no marketplace of a name in `refreshed`.
@@ -85,13 +85,13 @@ class Updater:
         batch = _Batch(inventory, ledger, notes, at)
         for said in changes.said:
             match said:
-                case SurveyTold(survey):
+                case SurveyUpdate(survey):
                     batch.survey(survey)
-                case QuotaTold():
+                case QuotaUpdate():
                     batch.quota(said)
-                case SurveySeats():
+                case SeatUpdate():
                     batch.seats(said)
-                case SetAside(name):
+                case Rejected(name):
                     batch.set_aside[name] = None
         if not changes.unread:
             batch.close_others(refreshed, changes)
@@ -108,7 +108,7 @@ class Updater:
             batch.unknown,
             changes.diagnostics,
         )
-        return Update(told, batch.notes, applied)
+        return UpdatedInventory(told, batch.notes, applied)
 
     def _link(self, batch: _Batch) -> None:
         """Link the surveys that changed, and those that hang together with them, anew."""
@@ -137,7 +137,7 @@ class Updater:
     def _keys_of(self, survey: Survey | None) -> list[tuple[str, str]]:
         if survey is None:
             return []
-        shared = marketplaces()[survey.marketplace].shares(survey)
+        shared = marketplaces()[survey.marketplace].link_keys(survey)
         return [(survey.marketplace, key) for key in shared]
 
 
@@ -145,13 +145,13 @@ class _Batch:
     """What one batch has made of the surveys so far; all of them as they were said to be."""
 
     def __init__(
-        self, inventory: Inventory, ledger: Ledger, notes: Mapping[str, Notes], at: float
+        self, inventory: Inventory, ledger: Ledger, notes: Mapping[str, Overlay], at: float
     ) -> None:
         self._inventory = inventory
         self._ledger = ledger
         self._notes = notes
         self._at = at
-        self.notes: dict[str, Notes] = {}
+        self.notes: dict[str, Overlay] = {}
         self.before: dict[str, Survey | None] = {}
         self.staged: dict[str, Survey] = {}
         self.set_aside: dict[str, None] = {}
@@ -159,18 +159,18 @@ class _Batch:
 
     def survey(self, told: Survey) -> None:
         """A survey was said anew."""
-        if told.told_at is None:
-            told = replace(told, told_at=self._at)
+        if told.updated_at is None:
+            told = replace(told, updated_at=self._at)
         known = self.known(told.name)
-        if known is not None and told_at(told) < told_at(known):
+        if known is not None and updated_at(told) < updated_at(known):
             self.stale += 1
             return
-        notes = self.notes[told.name] = newer_notes(self._noted(told.name), told)
-        told = with_notes(told, notes)
+        notes = self.notes[told.name] = newer_overlay(self._noted(told.name), told)
+        told = with_overlay(told, notes)
         self.repeated += known is not None and _said_alike(_unlinked(known), told)
         self.staged[told.name] = told
 
-    def quota(self, told: QuotaTold) -> None:
+    def quota(self, told: QuotaUpdate) -> None:
         """Something was said of one quota; without a survey's id, of the one that has it."""
         names = [f"{told.marketplace}:{told.survey_id}"]
         if told.survey_id is None:
@@ -185,7 +185,7 @@ class _Batch:
                 self._note(known, seat, told.live, told.remaining, told.at)
         self.unknown += not names
 
-    def seats(self, told: SurveySeats) -> None:
+    def seats(self, told: SeatUpdate) -> None:
         """Something was said of a survey's own status or seats."""
         known = self.known(told.name)
         if known is None:
@@ -197,7 +197,7 @@ class _Batch:
         """Close the surveys of some marketplaces that the batch says nothing of."""
         if not refreshed:
             return
-        spoken = {said.survey.name for said in changes.said if isinstance(said, SurveyTold)}
+        spoken = {said.survey.name for said in changes.said if isinstance(said, SurveyUpdate)}
         spoken |= self.set_aside.keys()
         for survey in self._all():
             if survey.marketplace in refreshed and survey.live and survey.name not in spoken:
@@ -227,16 +227,16 @@ class _Batch:
         at = self._at if at is None else at
         notes = self._noted(known.name)
         before = notes.get(seat, NOTHING)
-        note = before if at < told_at(known) else before.with_news(live, remaining, at)
+        note = before if at < updated_at(known) else before.with_news(live, remaining, at)
         if note is before:
             self.stale += 1
             return
         self.notes[known.name] = {**notes, seat: note}
-        changed = with_notes(known, {seat: note})
+        changed = with_overlay(known, {seat: note})
         self.repeated += changed == known
         self.staged[known.name] = changed
 
-    def _noted(self, name: str) -> Notes:
+    def _noted(self, name: str) -> Overlay:
         """What was said of parts of a survey alone up to now."""
         found = self.notes.get(name)
         return self._notes.get(name, {}) if found is None else found

@@ -16,7 +16,7 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any, Protocol, TypeAlias
 
-from matcher.routing.predicate_index import AnyAnswer, LeafIndex
+from matcher.routing.predicate_index import AnswerPredicate, PredicateIndex
 from matcher.rules import (
     FALSE,
     TRUE,
@@ -38,17 +38,17 @@ from matcher.rules import (
 )
 from profiles.schema import Answers
 
-Bits: TypeAlias = int
+BitSet: TypeAlias = int
 """One bit a way of a block, the lowest for its first."""
 
-Key: TypeAlias = str | Answers | None
+AnswerKey: TypeAlias = str | Answers | None
 """What a member has answered to one attribute: the text as it stands, or answers; None: nothing."""
 
 
-class Reader(Protocol):
+class AnswerReader(Protocol):
     """Knows what keys stand for."""
 
-    def answers(self, place: int, key: Key) -> Answers | None:
+    def answers(self, place: int, key: AnswerKey) -> Answers | None:
         """The answers to the attribute at a place among a respondent's keys."""
 
 
@@ -61,10 +61,10 @@ _SMALL = 1 << 13
 """In larger blocks than this, fewer ways than one in so many are listed by number, not as bits."""
 
 
-Wants: TypeAlias = tuple[int, bool]
+Demand: TypeAlias = tuple[int, bool]
 """How many leaves of an attribute a way wants, and whether it wants a usable answer."""
 
-_Part: TypeAlias = tuple[Bits, ...]
+_Part: TypeAlias = tuple[BitSet, ...]
 """What one answer does to ways: those that forbid it; those that want a usable answer, which it is
 not; and, by plane, those that want it, or nothing."""
 
@@ -77,21 +77,21 @@ class AttributeRows:
         *("maybe", "rows", "vague"),
     )
 
-    def __init__(self, conditions: Conditions, size: int, index: LeafIndex) -> None:
+    def __init__(self, conditions: AttributeConditions, size: int, index: PredicateIndex) -> None:
         self._packed = conditions.packed(size)
         self._index = index
         self._size = size
         self._most = max(_ROOM * 8 // max(size, 1), _FEWEST)
         self._parts: dict[str | float, _Part] = {}
-        self._rows: dict[Answers | frozenset[AnyAnswer], Bits] = {}
+        self._rows: dict[Answers | frozenset[AnswerPredicate], BitSet] = {}
         everything = (1 << size) - 1
         self._without = everything ^ bits_of(conditions.not_missing, size)
         self._none = everything ^ bits_of(conditions.not_none, size)
         self.maybe = everything ^ bits_of(conditions.never_missing, size)
         self.vague = bits_of(conditions.vague, size)
-        self.rows: dict[Key, Bits] = {None: self._without}
+        self.rows: dict[AnswerKey, BitSet] = {None: self._without}
 
-    def row(self, key: Key, place: int, reader: Reader) -> Bits:
+    def row(self, key: AnswerKey, place: int, reader: AnswerReader) -> BitSet:
         """The ways whose conditions on the attribute are true for who has answered so."""
         kept = key.__class__ is str or key.__class__ is tuple
         found = self.rows.get(key) if kept else None
@@ -104,7 +104,7 @@ class AttributeRows:
                 self.rows[key] = found
         return found
 
-    def _find(self, answers: Answers | None) -> Bits:
+    def _find(self, answers: Answers | None) -> BitSet:
         if not answers:
             return self._without if answers is None else self._none
         if len(answers) > 1:
@@ -117,14 +117,14 @@ class AttributeRows:
             found = self._rows[leaves] = self._make(answers)
         return found
 
-    def _make(self, answers: Answers) -> Bits:
+    def _make(self, answers: Answers) -> BitSet:
         packed = self._packed
         try:
             parts = [*map(self._parts.__getitem__, answers)]
         except KeyError:
             parts = [*map(self._part, answers)]
         forbidding, not_usable, *planes = zip(*parts, strict=True)
-        bits: Bits = ~(reduce(or_, forbidding) | reduce(and_, not_usable))
+        bits: BitSet = ~(reduce(or_, forbidding) | reduce(and_, not_usable))
         for wanting in planes:
             bits &= reduce(or_, wanting)
         if packed.others:
@@ -152,11 +152,11 @@ class AttributeRows:
         return found
 
 
-Posting: TypeAlias = "Bits | array[int]"
+Posting: TypeAlias = "BitSet | array[int]"
 """Ways of a block: as bits, or by number where they are few."""
 
 
-def _holds(rule: Rule, decided: Sequence[frozenset[AnyAnswer]]) -> bool:
+def _holds(rule: Rule, decided: Sequence[frozenset[AnswerPredicate]]) -> bool:
     """Whether a rule holds for who has given answers, by the leaves that each of them decides."""
     match rule:
         case Const(truth):
@@ -182,15 +182,15 @@ class _Packed:
     by what is one, all of them in `needing_usable`; `others`: those with any other condition.
     """
 
-    wanting: tuple[dict[AnyAnswer, Posting], ...]
-    free: tuple[Bits, ...]
-    forbidding: dict[AnyAnswer, Posting]
-    usable: dict[AnyAnswer, Posting]
-    needing_usable: Bits
-    others: dict[Rule, Bits]
+    wanting: tuple[dict[AnswerPredicate, Posting], ...]
+    free: tuple[BitSet, ...]
+    forbidding: dict[AnswerPredicate, Posting]
+    usable: dict[AnswerPredicate, Posting]
+    needing_usable: BitSet
+    others: dict[Rule, BitSet]
 
 
-class Conditions:
+class AttributeConditions:
     """Collects the conditions of a block's ways on one attribute.
 
     A way that wants several leaves has each in a plane of its own; one that wants an answer that is
@@ -207,7 +207,7 @@ class Conditions:
         self.not_none = array("L")
         self.vague = array("L")
 
-    def add(self, ways: range, condition: _Condition, before: Wants) -> Wants:
+    def add(self, ways: range, condition: _Condition, before: Demand) -> Demand:
         """Note a condition of ways that want so much already; gives how much they want then."""
         if condition.missing is not Truth.TRUE:
             self.not_missing.extend(ways)
@@ -251,14 +251,14 @@ class Conditions:
 _Lists: TypeAlias = "defaultdict[Any, array[int]]"
 
 
-def leaves_of(rules: Iterable[Rule]) -> Iterator[AnyAnswer]:
+def predicates_asked(rules: Iterable[Rule]) -> Iterator[AnswerPredicate]:
     """The leaves of rules on one attribute that an answer may decide."""
     for rule in rules:
         match rule:
             case And(parts) | Or(parts):
-                yield from leaves_of(parts)
+                yield from predicates_asked(parts)
             case Not(inner):
-                yield from leaves_of((inner,))
+                yield from predicates_asked((inner,))
             case OneOf() | StartsWith() | InRanges() | Unusable():
                 yield rule
 
@@ -267,11 +267,11 @@ def _listed() -> _Lists:
     return defaultdict(lambda: array("L"))
 
 
-def _allbits_of(lists: _Lists, size: int) -> Bits:
+def _allbits_of(lists: _Lists, size: int) -> BitSet:
     return bits_of((way for ways in lists.values() for way in ways), size)
 
 
-def _postings(lists: _Lists, size: int) -> dict[AnyAnswer, Posting]:
+def _postings(lists: _Lists, size: int) -> dict[AnswerPredicate, Posting]:
     return {
         leaf: ways if max(len(ways) * _SPARSE, _SMALL) < size else bits_of(ways, size)
         for leaf, ways in lists.items()
@@ -317,7 +317,7 @@ def _kind_of(answered: Rule) -> tuple[_Kind, Rule]:
             return (_Kind.NOTHING if answered is TRUE else _Kind.OTHER), answered
 
 
-class Sorter:
+class ConditionClassifier:
     """Says of each rule on one attribute what kind of condition it is."""
 
     def __init__(self) -> None:
@@ -361,7 +361,7 @@ def _mentions_unknown(rule: Rule) -> bool:
             return rule is UNKNOWN
 
 
-def bits_of(ways: Iterable[int], size: int) -> Bits:
+def bits_of(ways: Iterable[int], size: int) -> BitSet:
     """Some of a block's ways as bits; `size`: how many there are in all."""
     row = bytearray((size + 7) // 8)
     for way in ways:
@@ -369,7 +369,9 @@ def bits_of(ways: Iterable[int], size: int) -> Bits:
     return int.from_bytes(row, "little")
 
 
-def _union(postings: dict[AnyAnswer, Posting], leaves: frozenset[AnyAnswer], size: int) -> Bits:
+def _union(
+    postings: dict[AnswerPredicate, Posting], leaves: frozenset[AnswerPredicate], size: int
+) -> BitSet:
     """The ways of the leaves that hold."""
     if len(leaves) <= len(postings):
         found = [postings[leaf] for leaf in leaves if leaf in postings]

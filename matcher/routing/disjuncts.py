@@ -19,7 +19,7 @@ from typing import TypeAlias
 from matcher.rules import FALSE, TRUE, And, Const, InIds, Not, Or, Rule, Simplifier, TookPart
 from matcher.surveys import Group, Quota, Regime, Survey
 
-MOST_WAYS = 512
+MAX_DISJUNCTS = 512
 """A survey with more ways than this is judged whole."""
 
 
@@ -31,12 +31,12 @@ class Offer:
     quota_ids: tuple[str, ...]
 
 
-Asked: TypeAlias = tuple[str, Rule]
+AskedRule: TypeAlias = tuple[str, Rule]
 """A condition on one attribute: its name, and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Disjunct:
     """One way into a survey.
 
     `quotas` numbers the quotas on it, in the order of `walk`; all must be open. `conditions` ask
@@ -45,19 +45,19 @@ class Way:
 
     offer: Offer
     quotas: tuple[int, ...]
-    conditions: tuple[Asked, ...]
+    conditions: tuple[AskedRule, ...]
     rest: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Routable:
+class SurveyDisjuncts:
     """A survey's ways, and the conditions that all of them have besides their own.
 
     `whole`: the survey must be judged whole; if not, its ways say all.
     """
 
-    conditions: tuple[Asked, ...]
-    ways: tuple[Way, ...]
+    conditions: tuple[AskedRule, ...]
+    ways: tuple[Disjunct, ...]
     whole: bool
 
 
@@ -81,7 +81,7 @@ class _Path:
         return _Path(self.ids + other.ids, self.quotas + other.quotas, self.rules + other.rules)
 
 
-class WayCompiler:
+class DisjunctCompiler:
     """Compiles surveys, remembering what every rule was made into."""
 
     def __init__(self) -> None:
@@ -90,23 +90,23 @@ class WayCompiler:
         self._asked: dict[Rule, frozenset[str | None]] = {}
         self._attributes: dict[Rule, str | None] = {}
 
-    def compile(self, survey: Survey) -> Routable:
+    def compile(self, survey: Survey) -> SurveyDisjuncts:
         """The ways into a survey, be it open or not."""
         gate = self._split(clause.rule for clause in survey.gate)
         shared = tuple((name, part) for part in gate if (name := self._attribute(part)) is not None)
         others = [part for part in gate if self._attribute(part) is None]
-        whole = not _passes_over(survey.groups) or _choices(survey.groups) > MOST_WAYS
+        whole = not _passes_over(survey.groups) or _choices(survey.groups) > MAX_DISJUNCTS
         paths = [_Path()] if whole else _paths(survey.groups, count())
-        most = 1 if whole else MOST_WAYS // max(len(paths), 1)
-        ways: list[Way] = []
+        most = 1 if whole else MAX_DISJUNCTS // max(len(paths), 1)
+        ways: list[Disjunct] = []
         if FALSE not in gate:
             known = frozenset(gate)
             for path in paths:
                 parts = [part for part in self._split(path.rules) if part not in known]
                 ways += self._ways(Offer(survey.name, path.ids), path, [*others, *parts], most)
-        return Routable(shared, tuple(ways), whole)
+        return SurveyDisjuncts(shared, tuple(ways), whole)
 
-    def _ways(self, offer: Offer, path: _Path, parts: list[Rule], most: int) -> Iterator[Way]:
+    def _ways(self, offer: Offer, path: _Path, parts: list[Rule], most: int) -> Iterator[Disjunct]:
         """One way along a path, or one for each alternative where these are few."""
         if FALSE in parts:
             return
@@ -124,7 +124,7 @@ class WayCompiler:
                     rest.append(part)
                 else:
                     conditions.append((name, part))
-            yield Way(offer, path.quotas, tuple(conditions), tuple(rest))
+            yield Disjunct(offer, path.quotas, tuple(conditions), tuple(rest))
 
     def _split(self, rules: Iterable[Rule]) -> list[Rule]:
         """The simplest rules that must all hold for these to hold."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias, cast
 
-from matcher.routing.attribute_rows import Bits, Sorter
-from matcher.routing.disjuncts import Routable, WayCompiler, walk
+from matcher.routing.attribute_rows import BitSet, ConditionClassifier
+from matcher.routing.disjuncts import DisjunctCompiler, SurveyDisjuncts, walk
 from matcher.routing.segment import Names, Segment
 from matcher.rules import OneOf
 from matcher.surveys import Group, Reason, Survey
@@ -27,7 +27,7 @@ _MOST_RECENT = 1 << 11
 Locale: TypeAlias = tuple[str | None, str | None]
 """The one country and the one language that a survey's gate asks for; None: any, or several."""
 
-Given: TypeAlias = Answers | None
+LocaleAnswer: TypeAlias = Answers | None
 """Answers to one attribute; None: there is none."""
 
 _PAGE = 1 << 8
@@ -48,7 +48,7 @@ class Layer:
     numbers: Mapping[str, int]
     ranks: Sequence[Rank]
     pages: tuple[tuple[Survey | None, ...], ...]
-    live: tuple[Bits, ...]
+    live: tuple[BitSet, ...]
 
     @property
     def size(self) -> int:
@@ -117,9 +117,9 @@ class LayerMaker:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._sorter = Sorter()
-        self._compiler = WayCompiler()
-        self._recent: dict[str, tuple[Survey, Routable]] = {}
+        self._sorter = ConditionClassifier()
+        self._compiler = DisjunctCompiler()
+        self._recent: dict[str, tuple[Survey, SurveyDisjuncts]] = {}
 
     def layer(self, locale: Locale, surveys: Iterable[tuple[Rank, Survey]]) -> Layer:
         """A layer of surveys of one locale, in the order of their ranks."""
@@ -142,7 +142,7 @@ class LayerMaker:
             tuple(int.from_bytes(row, "little") for row in rows),
         )
 
-    def _compiled(self, survey: Survey) -> Routable:
+    def _compiled(self, survey: Survey) -> SurveyDisjuncts:
         """The ways into a survey; those of recent ones are at hand when small layers are merged."""
         known = self._recent.get(survey.name)
         if known is not None and _same_ways(known[0], survey):
@@ -175,7 +175,7 @@ class Inventory:
         for layer in self.layers:
             self._by_locale[layer.locale].append(layer)
 
-    def near(self, locale: Callable[[], tuple[Given, Given]]) -> Sequence[Layer]:
+    def near(self, locale: Callable[[], tuple[LocaleAnswer, LocaleAnswer]]) -> Sequence[Layer]:
         """The layers that may be open to a member whose country and language are given so."""
         if len(self._by_locale) == 1:
             return self.layers
@@ -251,7 +251,7 @@ class Inventory:
         return tuple(survey for _, survey in sorted(found, key=lambda pair: pair[0][2]))
 
 
-def _may_be(wanted: str | None, answers: Given) -> bool:
+def _may_be(wanted: str | None, answers: LocaleAnswer) -> bool:
     return wanted is None or answers is None or wanted in answers
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from matcher.rules import Known
+from matcher.rules import MemberView
 from matcher.surveys import Survey, unanswered
 
 
@@ -23,7 +23,7 @@ class Question:
     surveys: tuple[str, ...]
 
 
-def best_question(surveys: Iterable[Survey], member: Known) -> Question | None:
+def best_question(surveys: Iterable[Survey], member: MemberView) -> Question | None:
     """The attribute whose answer may open most value among uncertain surveys; None: there is none.
 
     One that settles surveys by itself goes before those that only do so with others.

@@ -14,7 +14,7 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class PartialUpdate:
     """The status and the seats that a part of a survey was said to have, and when each was so."""
 
     live: bool | None = None
@@ -22,7 +22,7 @@ class Note:
     remaining: int | None = None
     remaining_at: float = NEVER
 
-    def with_news(self, live: bool | None, remaining: int | None, at: float) -> Note:
+    def with_news(self, live: bool | None, remaining: int | None, at: float) -> PartialUpdate:
         """The note with what else is said; the same, where all of that is older."""
         note = self
         if live is not None and at >= self.live_at:
@@ -31,7 +31,7 @@ class Note:
             note = replace(note, remaining=remaining, remaining_at=at)
         return note
 
-    def since(self, at: float) -> Note:
+    def since(self, at: float) -> PartialUpdate:
         """What of it was said later than something else."""
         note = self
         if self.live_at <= at:
@@ -41,24 +41,24 @@ class Note:
         return note
 
 
-NOTHING = Note()
+NOTHING = PartialUpdate()
 
-Notes: TypeAlias = Mapping[Seat, Note]
+Overlay: TypeAlias = Mapping[Seat, PartialUpdate]
 """What was said of parts of a survey alone, and later than of the whole."""
 
 
-def told_at(survey: Survey) -> float:
+def updated_at(survey: Survey) -> float:
     """When a survey was last said as a whole."""
-    return NEVER if survey.told_at is None else survey.told_at
+    return NEVER if survey.updated_at is None else survey.updated_at
 
 
-def newer_notes(notes: Notes, survey: Survey) -> Notes:
+def newer_overlay(notes: Overlay, survey: Survey) -> Overlay:
     """The notes that still stand beside a survey that was said anew."""
-    newer = {seat: note.since(told_at(survey)) for seat, note in notes.items()}
+    newer = {seat: note.since(updated_at(survey)) for seat, note in notes.items()}
     return {seat: note for seat, note in newer.items() if note != NOTHING}
 
 
-def with_notes(survey: Survey, notes: Notes) -> Survey:
+def with_overlay(survey: Survey, notes: Overlay) -> Survey:
     """A survey as it was said, with what was said of parts of it since."""
     for seat, note in notes.items():
         survey = with_quota(survey, seat, note.live, note.remaining)

@@ -10,25 +10,25 @@ from typing import TypeAlias
 from matcher.rules import InRanges, OneOf, StartsWith, Unusable
 from profiles.schema import is_negative_code, number_in
 
-AnyAnswer: TypeAlias = OneOf | StartsWith | InRanges | Unusable
+AnswerPredicate: TypeAlias = OneOf | StartsWith | InRanges | Unusable
 """A leaf that is decided by one answer that it asks for, whatever the others are.
 
 It holds for whoever gives such an answer; `Unusable`, which asks for a usable one, does not.
 """
 
-Leaves: TypeAlias = frozenset[AnyAnswer]
-_NONE: Leaves = frozenset()
+AnswerPredicates: TypeAlias = frozenset[AnswerPredicate]
+_NONE: AnswerPredicates = frozenset()
 
 _MOST = 1 << 14
 """So many values are remembered before all are forgotten."""
 
 
-class LeafIndex:
+class PredicateIndex:
     """Finds the leaves, among those of one attribute, that an answer decides."""
 
-    def __init__(self, leaves: Iterable[AnyAnswer]) -> None:
-        by_value: defaultdict[str, set[AnyAnswer]] = defaultdict(set)
-        by_prefix: defaultdict[str, set[AnyAnswer]] = defaultdict(set)
+    def __init__(self, leaves: Iterable[AnswerPredicate]) -> None:
+        by_value: defaultdict[str, set[AnswerPredicate]] = defaultdict(set)
+        by_prefix: defaultdict[str, set[AnswerPredicate]] = defaultdict(set)
         self._ranged: list[InRanges] = []
         self._unusable: list[Unusable] = []
         for leaf in leaves:
@@ -47,10 +47,10 @@ class LeafIndex:
         self._by_prefix = {prefix: frozenset(found) for prefix, found in by_prefix.items()}
         self._lengths = sorted({len(prefix) for prefix in by_prefix})
         self._ends = sorted({end for leaf in self._ranged for pair in leaf.ranges for end in pair})
-        self._between: dict[tuple[int, bool], Leaves] = {}
-        self._known: dict[str | float, Leaves] = {}
+        self._between: dict[tuple[int, bool], AnswerPredicates] = {}
+        self._known: dict[str | float, AnswerPredicates] = {}
 
-    def decided(self, value: str | float) -> Leaves:
+    def decided(self, value: str | float) -> AnswerPredicates:
         """The leaves that ask for this answer."""
         found = self._known.get(value)
         if found is None:
@@ -59,7 +59,7 @@ class LeafIndex:
             found = self._known[value] = _NONE.union(*self._look(value))
         return found
 
-    def _look(self, value: str | float) -> Iterator[Leaves]:
+    def _look(self, value: str | float) -> Iterator[AnswerPredicates]:
         if isinstance(value, str) and value in self._by_value:
             yield self._by_value[value]
         text = str(value)
@@ -73,7 +73,7 @@ class LeafIndex:
         if self._unusable and not is_negative_code(value):
             yield frozenset(leaf for leaf in self._unusable if value not in leaf.codes)
 
-    def _in_ranges(self, number: float) -> Leaves:
+    def _in_ranges(self, number: float) -> AnswerPredicates:
         """The ranges around a number: the same for all between two ends that anyone asks for."""
         place = bisect_left(self._ends, number)
         at_end = place < len(self._ends) and self._ends[place] == number

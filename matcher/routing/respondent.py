@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias, cast
 
-from matcher.routing.attribute_rows import Key
+from matcher.routing.attribute_rows import AnswerKey
 from matcher.rules import And, Const, Not, Or, Rule, Truth, evaluate
 from profiles.errors import InputError, did_you_mean
 from profiles.schema import (
@@ -25,7 +25,7 @@ from profiles.schema import (
 HistoryOf: TypeAlias = Callable[[str], Iterable[Participation]]
 """What a member, given by id, has taken part in."""
 
-Row: TypeAlias = Mapping[str, object]
+MemberRow: TypeAlias = Mapping[str, object]
 """A member by panel columns."""
 
 _MOST = 1 << 16
@@ -51,7 +51,7 @@ class RespondentReader:
         self._places = {each.name: place for place, each in enumerate(self._attributes)}
         self._locale = self._places.get("country"), self._places.get("language")
         self._columns = [each.column for each in schema.attributes.values()]
-        self._constants: list[Key] = [
+        self._constants: list[AnswerKey] = [
             schema.attribute(name).fold(as_code(value)) for name, value in schema.constants.items()
         ]
         self._read_first = frozenset(
@@ -72,7 +72,7 @@ class RespondentReader:
             raise InputError(f"the panel declares no attribute `{name}`, which the plan asks for")
         return self._places[name]
 
-    def keys(self, row: Row, context: Row | None) -> list[Key]:
+    def keys(self, row: MemberRow, context: MemberRow | None) -> list[AnswerKey]:
         """What a member has answered to each attribute.
 
         Single codes and texts stand as they are: what they stand for is only looked up where it
@@ -95,13 +95,13 @@ class RespondentReader:
                 keys[place] = self._read(place, raw)
         return keys
 
-    def answers(self, place: int, key: Key) -> Answers | None:
+    def answers(self, place: int, key: AnswerKey) -> Answers | None:
         """The answers that a key stands for; raises InputError where it fits no answer."""
         if key is None or place in self._read_first:
             return cast("Answers | None", key)
         return self._read(place, key)
 
-    def locale(self, keys: Sequence[Key]) -> tuple[Answers | None, Answers | None]:
+    def locale(self, keys: Sequence[AnswerKey]) -> tuple[Answers | None, Answers | None]:
         """The answers to country and language; None: there is none, or the panel asks for none."""
         country, language = self._locale
         return (
@@ -109,7 +109,7 @@ class RespondentReader:
             None if language is None else self.answers(language, keys[language]),
         )
 
-    def all_answers(self, keys: list[Key]) -> dict[str, Answers]:
+    def all_answers(self, keys: list[AnswerKey]) -> dict[str, Answers]:
         """The answers to every attribute that has one."""
         found = {}
         for place, (attribute, key) in enumerate(zip(self._attributes, keys, strict=True)):
@@ -170,7 +170,7 @@ class Respondent:
 
     __slots__ = ("_answers", "_keys", "_reader", "_row", "_taken", "_truths", "id")
 
-    def __init__(self, reader: RespondentReader, row: Row, keys: list[Key]) -> None:
+    def __init__(self, reader: RespondentReader, row: MemberRow, keys: list[AnswerKey]) -> None:
         raw = row.get(reader.mapping.schema.member_id)
         self.id = "" if raw is None else str(raw)
         self._reader = reader

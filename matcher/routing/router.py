@@ -17,17 +17,17 @@ from matcher.plan import Plan
 from matcher.routing.answer import Routed
 from matcher.routing.inventory import Inventory, LayerMaker, Rank
 from matcher.routing.next_question import Question, best_question
-from matcher.routing.overlay import Notes
-from matcher.routing.respondent import HistoryOf, RespondentReader, Row
+from matcher.routing.overlay import Overlay
+from matcher.routing.respondent import HistoryOf, MemberRow, RespondentReader
 from matcher.routing.seats import Ledger, Reservation, with_seats_left
 from matcher.routing.snapshot import read_router, write_router
 from matcher.support import no_garbage_collection
-from matcher.surveys import Choice, How, Survey, make_choice
+from matcher.surveys import Choice, ChoiceStrategy, Survey, make_choice
 from profiles.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from matcher.explanation import Explanation
-    from matcher.routing.apply import Applied, Update, Updater
+    from matcher.routing.apply import Applied, UpdatedInventory, Updater
 
 Worth: TypeAlias = Callable[[Survey], float | None]
 """What a survey is worth to whoever routes members to it; None: not known, which is least."""
@@ -48,7 +48,7 @@ class Router:
         self,
         plan: Plan,
         *,
-        choose: How | str | Choice = How.FIRST,
+        choose: ChoiceStrategy | str | Choice = ChoiceStrategy.FIRST,
         seed: int = 0,
         as_of: date | None = None,
         worth: Worth | None = None,
@@ -59,7 +59,7 @@ class Router:
             raise InputError("a router needs a plan that knows the panel's mapping")
         if plan.mapping.history and history is None:
             raise InputError("the panel names a history: a router needs `history`, too")
-        self._choice = _choice(How(choose), seed) if isinstance(choose, str) else choose
+        self._choice = _choice(ChoiceStrategy(choose), seed) if isinstance(choose, str) else choose
         self._worth = worth or _pay
         self._clock = clock
         self._applying = Lock()
@@ -67,7 +67,7 @@ class Router:
         self._reader = RespondentReader(plan.mapping, as_of or self._today(), history)
         self._midnight = _midnight(self._reader.as_of) if as_of is None else inf
         self._ledger = Ledger()
-        self._notes: dict[str, Notes] = {}
+        self._notes: dict[str, Overlay] = {}
         self._set_due()
         self._updater: Updater | None = None
         self._maker = LayerMaker(self._reader.place)
@@ -76,7 +76,9 @@ class Router:
             surveys = {survey.name: survey for survey in plan.surveys}
             self._inventory = Inventory(()).changed(surveys, self._next_rank, self._maker)
 
-    def match(self, member: Row, context: Row | None = None, *, limit: int | None = None) -> Routed:
+    def match(
+        self, member: MemberRow, context: MemberRow | None = None, *, limit: int | None = None
+    ) -> Routed:
         """The surveys that a member may be sent to, best first.
 
         `member` is a row of the panel: values by column. `context` holds what only the session
@@ -87,14 +89,19 @@ class Router:
         self._catch_up()
         return Routed(self._inventory, self._reader, member, context, self._choice, limit)
 
-    def next_question(self, member: Row, context: Row | None = None) -> Question | None:
+    def next_question(self, member: MemberRow, context: MemberRow | None = None) -> Question | None:
         """The attribute whose answer may open most value to a member; None: nothing is to ask."""
         routed = self.match(member, context, limit=0)
-        surveys = (survey for survey, _ in routed.in_doubt(None))
+        surveys = (survey for survey, _ in routed.uncertain_surveys(None))
         return best_question(surveys, routed.respondent)
 
     def explain(
-        self, member: Row, survey: str, context: Row | None = None, *, uncertain: bool = False
+        self,
+        member: MemberRow,
+        survey: str,
+        context: MemberRow | None = None,
+        *,
+        uncertain: bool = False,
     ) -> Explanation:
         """Why a member may or may not take a survey, clause by clause.
 
@@ -174,7 +181,7 @@ class Router:
                     )
                 )
 
-    def _take_in(self, update: Update) -> Applied:
+    def _take_in(self, update: UpdatedInventory) -> Applied:
         """Put what a batch makes of the inventory in its place; the lock is held."""
         told = update.surveys
         counts = {name: self._ledger.counts_when_told(each) for name, each in told.items()}
@@ -302,8 +309,8 @@ def _pay(survey: Survey) -> float | None:
     return survey.pay
 
 
-def _choice(how: How, seed: int) -> Choice:
-    if how is How.SCARCEST:
+def _choice(how: ChoiceStrategy, seed: int) -> Choice:
+    if how is ChoiceStrategy.SCARCEST:
         raise InputError("a router cannot choose the scarcest quota: it does not count the panel")
     return make_choice(how, seed)
 

@@ -23,14 +23,14 @@ that it is nested in. Empty: the survey itself."""
 class Count:
     """Seats of one quota: left when it was last told, and of these held and used up since."""
 
-    told: int
+    reported: int
     held: int = 0
     used: int = 0
 
     @property
     def left(self) -> int:
         """Seats that a session may still be given."""
-        return max(self.told - self.held - self.used, 0)
+        return max(self.reported - self.held - self.used, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Ledger:
         told = dict(seats_of(survey))
         return {
             seat: replace(count)
-            if told.get(seat, 0) == count.told
+            if told.get(seat, 0) == count.reported
             else Count(told.get(seat, 0), count.held)
             for seat, count in counts.items()
         }
@@ -172,7 +172,7 @@ class Ledger:
     def as_told(self, survey: Survey) -> Survey:
         """A survey with the seats that the marketplace last said are left."""
         counts = self.counts.get(survey.name, {})
-        return with_seats(survey, {seat: count.told for seat, count in counts.items()})
+        return with_seats(survey, {seat: count.reported for seat, count in counts.items()})
 
     def as_left(self, survey: Survey) -> Survey:
         """A survey with the seats that sessions here leave."""

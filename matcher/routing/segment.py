@@ -19,18 +19,18 @@ from operator import and_, itemgetter
 from typing import TypeAlias
 
 from matcher.routing.attribute_rows import (
+    AnswerKey,
+    AnswerReader,
+    AttributeConditions,
     AttributeRows,
-    Bits,
-    Conditions,
-    Key,
-    Reader,
-    Sorter,
-    Wants,
+    BitSet,
+    ConditionClassifier,
+    Demand,
     bits_of,
-    leaves_of,
+    predicates_asked,
 )
-from matcher.routing.disjuncts import Asked, Offer, Routable
-from matcher.routing.predicate_index import AnyAnswer, LeafIndex
+from matcher.routing.disjuncts import AskedRule, Offer, SurveyDisjuncts
+from matcher.routing.predicate_index import AnswerPredicate, PredicateIndex
 from matcher.rules import UNKNOWN, Rule
 
 Names: TypeAlias = Callable[[str], int]
@@ -50,7 +50,9 @@ class Segment:
     whole. By survey: `firsts`, its first way, and one more for the end.
     """
 
-    def __init__(self, surveys: Sequence[Routable], names: Names, sorter: Sorter) -> None:
+    def __init__(
+        self, surveys: Sequence[SurveyDisjuncts], names: Names, sorter: ConditionClassifier
+    ) -> None:
         self.offers: list[Offer] = []
         self.quotas: list[tuple[int, ...]] = []
         self.ends = array("L")
@@ -81,9 +83,9 @@ class Segment:
 
     def admitted(
         self,
-        keys: Sequence[Key],
-        reader: Reader,
-        live: Sequence[Bits],
+        keys: Sequence[AnswerKey],
+        reader: AnswerReader,
+        live: Sequence[BitSet],
         holds: Callable[[int], bool] | None,
         limit: int | None,
     ) -> list[int]:
@@ -116,7 +118,9 @@ class Segment:
                     first = done
         return found
 
-    def possible(self, keys: Sequence[Key], reader: Reader, live: Sequence[Bits]) -> Iterator[int]:
+    def possible(
+        self, keys: Sequence[AnswerKey], reader: AnswerReader, live: Sequence[BitSet]
+    ) -> Iterator[int]:
         """The ways of which no condition is known to be false."""
         for block, mask in zip(self.blocks, live, strict=True):
             for first, bits in block.possible(keys, reader, mask):
@@ -125,25 +129,25 @@ class Segment:
                     bits &= bits - 1
 
 
-def _picker(places: Sequence[int]) -> Callable[[Sequence[Key]], Sequence[Key]]:
+def _picker(places: Sequence[int]) -> Callable[[Sequence[AnswerKey]], Sequence[AnswerKey]]:
     """Picks the keys at some places; of one place `itemgetter` would give the bare key."""
     if len(places) > 1:
         return itemgetter(*places)
     return lambda keys: [keys[place] for place in places]
 
 
-def _indexes(makers: Iterable[_BlockMaker]) -> dict[str, LeafIndex]:
+def _indexes(makers: Iterable[_BlockMaker]) -> dict[str, PredicateIndex]:
     """An index of its leaves for each attribute."""
-    leaves: defaultdict[str, dict[AnyAnswer, None]] = defaultdict(dict)
+    leaves: defaultdict[str, dict[AnswerPredicate, None]] = defaultdict(dict)
     for maker in makers:
         for name, conditions in maker.asked.items():
             for lists in (*conditions.wanting, conditions.forbidding, conditions.usable):
                 leaves[name].update(dict.fromkeys(lists))
-            leaves[name].update(dict.fromkeys(leaves_of(conditions.others)))
-    return {name: LeafIndex(found) for name, found in leaves.items()}
+            leaves[name].update(dict.fromkeys(predicates_asked(conditions.others)))
+    return {name: PredicateIndex(found) for name, found in leaves.items()}
 
 
-def _pieces(first: int, bits: Bits, size: int) -> Iterable[tuple[int, Bits]]:
+def _pieces(first: int, bits: BitSet, size: int) -> Iterable[tuple[int, BitSet]]:
     """Bits in pieces that are cheap to take ways from, each with the number of its first way."""
     if size <= _PIECE:
         return ((first, bits),)
@@ -153,11 +157,11 @@ def _pieces(first: int, bits: Bits, size: int) -> Iterable[tuple[int, Bits]]:
     return ((first + start * 8, piece) for start, piece in pieces if piece)
 
 
-class Block:
+class SegmentBlock:
     """Consecutive ways of a segment: the number of the first, and how many there are."""
 
     def __init__(
-        self, first: int, size: int, sure: Bits, asked: Sequence[tuple[int, AttributeRows]]
+        self, first: int, size: int, sure: BitSet, asked: Sequence[tuple[int, AttributeRows]]
     ) -> None:
         self.first = first
         self.size = size
@@ -168,8 +172,8 @@ class Block:
         self._mine = _picker(self._places)
 
     def certain(
-        self, keys: Sequence[Key], reader: Reader, mask: Bits
-    ) -> Iterable[tuple[int, Bits]]:
+        self, keys: Sequence[AnswerKey], reader: AnswerReader, mask: BitSet
+    ) -> Iterable[tuple[int, BitSet]]:
         """Ways of a mask of which every condition is true, in pieces."""
         mask &= self._sure
         mine = self._mine(keys)
@@ -184,8 +188,12 @@ class Block:
         return _pieces(self.first, bits, self.size) if bits else ()
 
     def _certain_slowly(
-        self, mine: Sequence[Key], rows: Sequence[Bits | None], reader: Reader, bits: Bits
-    ) -> Bits:
+        self,
+        mine: Sequence[AnswerKey],
+        rows: Sequence[BitSet | None],
+        reader: AnswerReader,
+        bits: BitSet,
+    ) -> BitSet:
         """The same; rows that are there come first, since with luck no other is needed then."""
         bits = reduce(and_, [row for row in rows if row is not None], bits)
         for number in [number for number, row in enumerate(rows) if row is None]:
@@ -195,8 +203,8 @@ class Block:
         return bits
 
     def possible(
-        self, keys: Sequence[Key], reader: Reader, mask: Bits
-    ) -> Iterable[tuple[int, Bits]]:
+        self, keys: Sequence[AnswerKey], reader: AnswerReader, mask: BitSet
+    ) -> Iterable[tuple[int, BitSet]]:
         """Ways of a mask of which no condition is known to be false, in pieces."""
         for place, asked in zip(self._places, self._asked, strict=True):
             key = keys[place]
@@ -210,37 +218,37 @@ class Block:
 class _BlockMaker:
     """Collects the ways of one block."""
 
-    def __init__(self, first: int, sorter: Sorter) -> None:
+    def __init__(self, first: int, sorter: ConditionClassifier) -> None:
         self.first = first
-        self.asked: dict[str, Conditions] = {}
+        self.asked: dict[str, AttributeConditions] = {}
         self._sorter = sorter
         self._size = 0
         self._unsure = array("L")
 
-    def add(self, survey: Routable) -> None:
+    def add(self, survey: SurveyDisjuncts) -> None:
         """Add the ways of the next survey."""
         first, self._size = self._size, self._size + len(survey.ways)
-        shared: dict[str, Wants] = {}
+        shared: dict[str, Demand] = {}
         self._add(range(first, self._size), survey.conditions, shared)
         for number, way in enumerate(survey.ways, start=first):
             self._add(range(number, number + 1), way.conditions, dict(shared))
             if UNKNOWN in way.rest:
                 self._unsure.append(number)
 
-    def _add(self, ways: range, conditions: Sequence[Asked], wants: dict[str, Wants]) -> None:
+    def _add(self, ways: range, conditions: Sequence[AskedRule], wants: dict[str, Demand]) -> None:
         """Add conditions that ways have in common; `wants` says what they want already."""
         for name, rule in conditions:
             asked = self.asked.get(name)
             if asked is None:
-                asked = self.asked[name] = Conditions()
+                asked = self.asked[name] = AttributeConditions()
             condition = self._sorter.condition(name, rule)
             wants[name] = asked.add(ways, condition, wants.get(name, (0, False)))
 
-    def block(self, names: Names, indexes: dict[str, LeafIndex]) -> Block:
+    def block(self, names: Names, indexes: dict[str, PredicateIndex]) -> SegmentBlock:
         """The ways as bits."""
         sure = (1 << self._size) - 1 ^ bits_of(self._unsure, self._size)
         asked = tuple(
             (names(name), AttributeRows(conditions, self._size, indexes[name]))
             for name, conditions in self.asked.items()
         )
-        return Block(self.first, self._size, sure, asked)
+        return SegmentBlock(self.first, self._size, sure, asked)

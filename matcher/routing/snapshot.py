@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from matcher.plan import Plan
-from matcher.routing.overlay import NEVER, Note, Notes
+from matcher.routing.overlay import NEVER, Overlay, PartialUpdate
 from matcher.routing.seats import (
     Count,
     Ledger,
@@ -22,7 +22,7 @@ FORMAT = "quota-matcher router"
 VERSION = 1
 
 
-def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Notes]) -> bytes:
+def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Overlay]) -> bytes:
     """A router as bytes that `read_router` reads back; surveys as marketplaces said they are."""
     return orjson.dumps(
         {
@@ -32,7 +32,7 @@ def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Notes]) -> byte
             "number": ledger.number,
             "sessions": [_session_line(each) for each in ledger.sessions.values()],
             "counts": [
-                [name, seat, count.told, count.held, count.used]
+                [name, seat, count.reported, count.held, count.used]
                 for name, counts in ledger.counts.items()
                 for seat, count in counts.items()
             ],
@@ -45,7 +45,7 @@ def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Notes]) -> byte
     )
 
 
-def _note_line(note: Note) -> list[Any]:
+def _note_line(note: PartialUpdate) -> list[Any]:
     """A note, without times where nothing was said."""
     live_at = None if note.live is None else note.live_at
     return [
@@ -69,7 +69,7 @@ def _session_line(session: Session) -> list[Any]:
     ]
 
 
-def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Notes]]:
+def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Overlay]]:
     """What `write_router` wrote; raises InputError for anything else."""
     try:
         document = orjson.loads(data)
@@ -84,7 +84,7 @@ def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Notes]]:
             counts[_seat(seat)] = Count(int(told), int(held), int(used))
         for line in document["sessions"]:
             ledger.add(_session(line, ledger))
-        notes: dict[str, dict[Seat, Note]] = {}
+        notes: dict[str, dict[Seat, PartialUpdate]] = {}
         for name, seat, *note in document["notes"]:
             notes.setdefault(str(name), {})[_seat(seat)] = _note(*note)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -110,8 +110,8 @@ def _seat(raw: list[Any]) -> Seat:
     return tuple((str(id_), int(number)) for id_, number in raw)
 
 
-def _note(live: Any, live_at: Any, remaining: Any, remaining_at: Any) -> Note:
-    return Note(
+def _note(live: Any, live_at: Any, remaining: Any, remaining_at: Any) -> PartialUpdate:
+    return PartialUpdate(
         None if live is None else bool(live),
         NEVER if live_at is None else float(live_at),
         None if remaining is None else int(remaining),

@@ -1,6 +1,6 @@
 """The algebra of rules: what a targeting rule can say, and what each means for a member."""
 
-from matcher.rules.evaluate import Known, Member, evaluate, truth_of
+from matcher.rules.evaluate import Member, MemberView, evaluate, truth_of
 from matcher.rules.rule import (
     FALSE,
     INFINITY,
@@ -11,10 +11,10 @@ from matcher.rules.rule import (
     Const,
     InIds,
     InRanges,
-    Leaf,
     Not,
     OneOf,
     Or,
+    Predicate,
     Rule,
     StartsWith,
     TookPart,
@@ -25,7 +25,7 @@ from matcher.rules.rule import (
     took_part,
 )
 from matcher.rules.simplify import Simplifier
-from matcher.rules.walk import attributes_of, leaves_of
+from matcher.rules.walk import attributes_of, predicates_of
 from matcher.rules.wording import NAMED, Wording, listed, spelt_range, why_unknown
 
 __all__ = [
@@ -39,12 +39,12 @@ __all__ = [
     "Const",
     "InIds",
     "InRanges",
-    "Known",
-    "Leaf",
     "Member",
+    "MemberView",
     "Not",
     "OneOf",
     "Or",
+    "Predicate",
     "Rule",
     "Simplifier",
     "StartsWith",
@@ -55,9 +55,9 @@ __all__ = [
     "attributes_of",
     "evaluate",
     "in_ranges",
-    "leaves_of",
     "listed",
     "one_of",
+    "predicates_of",
     "spelt_range",
     "took_part",
     "truth_of",

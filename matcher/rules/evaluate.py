@@ -38,7 +38,7 @@ from profiles.schema import (
 )
 
 
-class Known(Protocol):
+class MemberView(Protocol):
     """What is known of one member, as `Member` has it."""
 
     @property
@@ -104,7 +104,7 @@ def read_member(
     return Member(member_id, answers, on_list, partial(took_part_in, mine))
 
 
-def evaluate(rule: Rule, member: Known) -> Truth:
+def evaluate(rule: Rule, member: MemberView) -> Truth:
     """The truth of a rule for a member."""
     match rule:
         case Const(truth):
@@ -144,7 +144,7 @@ def truth_of(holds: bool) -> Truth:
     return Truth.TRUE if holds else Truth.FALSE
 
 
-def _any_answer(member: Known, attribute: str, holds: Callable[[str | float], bool]) -> Truth:
+def _any_answer(member: MemberView, attribute: str, holds: Callable[[str | float], bool]) -> Truth:
     answers = member.answers.get(attribute)
     return Truth.UNKNOWN if answers is None else truth_of(any(holds(answer) for answer in answers))
 

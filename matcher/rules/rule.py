@@ -170,8 +170,8 @@ class Or(_Node):
     rules: tuple[Rule, ...]
 
 
-Leaf: TypeAlias = Answered | OneOf | StartsWith | InRanges | Unusable | InIds | TookPart
-Rule: TypeAlias = Leaf | Const | Not | And | Or
+Predicate: TypeAlias = Answered | OneOf | StartsWith | InRanges | Unusable | InIds | TookPart
+Rule: TypeAlias = Predicate | Const | Not | And | Or
 
 TRUE = Const(Truth.TRUE)
 FALSE = Const(Truth.FALSE)

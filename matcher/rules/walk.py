@@ -8,9 +8,9 @@ from matcher.rules.rule import (
     And,
     Const,
     InIds,
-    Leaf,
     Not,
     Or,
+    Predicate,
     Rule,
     TookPart,
 )
@@ -18,11 +18,11 @@ from matcher.rules.rule import (
 
 def attributes_of(rules: Iterable[Rule]) -> set[str]:
     """The attributes that rules ask for."""
-    leaves = leaves_of(rules)
+    leaves = predicates_of(rules)
     return {leaf.attribute for leaf in leaves if not isinstance(leaf, InIds | TookPart)}
 
 
-def leaves_of(rules: Iterable[Rule]) -> Iterator[Leaf]:
+def predicates_of(rules: Iterable[Rule]) -> Iterator[Predicate]:
     """The distinct leaves of rules."""
     seen: set[Rule] = set()
     stack = list(rules)

@@ -16,10 +16,10 @@ from matcher.rules.rule import (
     Const,
     InIds,
     InRanges,
-    Leaf,
     Not,
     OneOf,
     Or,
+    Predicate,
     Rule,
     StartsWith,
     TookPart,
@@ -88,7 +88,7 @@ class Wording:
             return subjects.pop(), word.join(told)
         return "", word.join(" ".join(filter(None, phrase)) for phrase in phrases)
 
-    def _leaf(self, leaf: Leaf, negated: bool) -> Phrase:
+    def _leaf(self, leaf: Predicate, negated: bool) -> Phrase:
         not_ = "not " if negated else ""
         match leaf:
             case OneOf(attribute, values):
@@ -146,7 +146,7 @@ class Wording:
         return None, [spelt_range(*each) for each in ranges]
 
 
-def why_unknown(leaf: Leaf | Const) -> str:
+def why_unknown(leaf: Predicate | Const) -> str:
     """Why a leaf is unknown, where that is not for want of an answer; else blank."""
     match leaf:
         case InIds(_, name):

@@ -1,49 +1,49 @@
 """What every marketplace is lowered to, and the verdict on one member."""
 
-from matcher.surveys.choice import Balanced, Choice, First, How, QuotaKey, make_choice
+from matcher.surveys.choice import Balanced, Choice, ChoiceStrategy, First, QuotaKey, make_choice
 from matcher.surveys.diagnostic import Diagnostic, Findings, Level
 from matcher.surveys.judge import Judgement, Verdict, admits, judge, matches, takes
-from matcher.surveys.quota_rules import admits_rule, fits_rule, takes_rule
+from matcher.surveys.quota_rules import admits_rule, matches_rule, takes_rule
 from matcher.surveys.serialize import is_plan, read_plan, write_plan
 from matcher.surveys.survey import Clause, Group, Quota, Reason, Regime, Survey, Surveys, rules_of
-from matcher.surveys.unanswered import unanswered, unknown_leaves
-from matcher.surveys.updates import QuotaTold, Said, SetAside, SurveySeats, SurveyTold
+from matcher.surveys.unanswered import unanswered, unknown_predicates
+from matcher.surveys.updates import QuotaUpdate, Rejected, SeatUpdate, SurveyUpdate, Update
 
 __all__ = [
     "Balanced",
     "Choice",
+    "ChoiceStrategy",
     "Clause",
     "Diagnostic",
     "Findings",
     "First",
     "Group",
-    "How",
     "Judgement",
     "Level",
     "Quota",
     "QuotaKey",
-    "QuotaTold",
+    "QuotaUpdate",
     "Reason",
     "Regime",
-    "Said",
-    "SetAside",
+    "Rejected",
+    "SeatUpdate",
     "Survey",
-    "SurveySeats",
-    "SurveyTold",
+    "SurveyUpdate",
     "Surveys",
+    "Update",
     "Verdict",
     "admits",
     "admits_rule",
-    "fits_rule",
     "is_plan",
     "judge",
     "make_choice",
     "matches",
+    "matches_rule",
     "read_plan",
     "rules_of",
     "takes",
     "takes_rule",
     "unanswered",
-    "unknown_leaves",
+    "unknown_predicates",
     "write_plan",
 ]

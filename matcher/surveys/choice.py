@@ -20,7 +20,7 @@ QuotaKey = tuple[str, str]
 """A survey's name and the pointer of a quota in it."""
 
 
-class How(StrEnum):
+class ChoiceStrategy(StrEnum):
     """The ways to choose, as `--choose` spells them."""
 
     FIRST = "first"
@@ -114,14 +114,16 @@ Choice: TypeAlias = First | MostOpen | Scarcest | Balanced
 """A way to choose one quota of a group; all but `Balanced` order the quotas alike for everyone."""
 
 
-def make_choice(how: How, seed: int, eligible: Mapping[QuotaKey, int] | None = None) -> Choice:
+def make_choice(
+    how: ChoiceStrategy, seed: int, eligible: Mapping[QuotaKey, int] | None = None
+) -> Choice:
     """The way to choose of that name; `scarcest` needs the panel's eligible members by quota."""
     match how:
-        case How.FIRST:
+        case ChoiceStrategy.FIRST:
             return First()
-        case How.MOST_OPEN:
+        case ChoiceStrategy.MOST_OPEN:
             return MostOpen()
-        case How.SCARCEST:
+        case ChoiceStrategy.SCARCEST:
             return Scarcest(eligible or {})
-        case How.BALANCED:
+        case ChoiceStrategy.BALANCED:
             return Balanced(seed)

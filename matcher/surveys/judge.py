@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from matcher.rules import Known, Truth, truth_of
+from matcher.rules import MemberView, Truth, truth_of
 from matcher.surveys.choice import Choice, First
 from matcher.surveys.survey import (
     Group,
@@ -39,7 +39,7 @@ class Judgement:
     quota_ids: tuple[str, ...] = ()
 
 
-def matches(quota: Quota, member: Known) -> Truth:
+def matches(quota: Quota, member: MemberView) -> Truth:
     """Whether a member fits a quota, open or not: its rule, and a quota of each nested group."""
     nested = (
         max((matches(inner, member) for inner in group.quotas), default=Truth.FALSE)
@@ -48,13 +48,13 @@ def matches(quota: Quota, member: Known) -> Truth:
     return min((member.truth(quota.rule), *nested))
 
 
-def takes(quota: Quota, member: Known) -> Truth:
+def takes(quota: Quota, member: MemberView) -> Truth:
     """Whether a quota has a seat for a member: its rule, open, and every nested group admits."""
     nested = (admits(group, member) for group in quota.groups)
     return min((member.truth(quota.rule), truth_of(quota.open), *nested))
 
 
-def admits(group: Group, member: Known) -> Truth:
+def admits(group: Group, member: MemberView) -> Truth:
     """Whether a group of quotas admits a member, under its regime."""
     match group.regime:
         case Regime.ANY_OPEN:
@@ -71,7 +71,7 @@ def admits(group: Group, member: Known) -> Truth:
 
 
 def judge(
-    survey: Survey, member: Known, choice: Choice | None = None, *, uncertain: bool = False
+    survey: Survey, member: MemberView, choice: Choice | None = None, *, uncertain: bool = False
 ) -> Judgement:
     """The verdict on a member for a survey, its reason, and the quotas he is given.
 
@@ -93,7 +93,7 @@ def judge(
     return Judgement(Verdict.UNCERTAIN, reason, chosen)
 
 
-def _group_reason(group: Group, member: Known) -> Reason:
+def _group_reason(group: Group, member: MemberView) -> Reason:
     full = any(
         takes(quota, member) is Truth.FALSE and matches(quota, member) is Truth.TRUE
         for quota in group.quotas
@@ -102,7 +102,7 @@ def _group_reason(group: Group, member: Known) -> Reason:
 
 
 def _choose_all(
-    survey: Survey, groups: Iterable[Group], member: Known, choice: Choice, least: Truth
+    survey: Survey, groups: Iterable[Group], member: MemberView, choice: Choice, least: Truth
 ) -> tuple[str, ...]:
     """The chosen quota of each group, each followed by those chosen in its nested groups.
 

@@ -13,9 +13,11 @@ from matcher.surveys.survey import (
 )
 
 
-def fits_rule(quota: Quota) -> Rule:
+def matches_rule(quota: Quota) -> Rule:
     """Who matches a quota, open or not: its rule, and a quota of each nested group."""
-    nested = tuple(Or(tuple(fits_rule(inner) for inner in group.quotas)) for group in quota.groups)
+    nested = tuple(
+        Or(tuple(matches_rule(inner) for inner in group.quotas)) for group in quota.groups
+    )
     return And((quota.rule, *nested)) if nested else quota.rule
 
 
@@ -31,7 +33,7 @@ def admits_rule(group: Group) -> Rule:
     """Whom a group of quotas admits, under its regime."""
     if group.regime is Regime.ANY_OPEN:
         return Or(tuple(takes_rule(quota) for quota in group.quotas))
-    clear = tuple(Not(fits_rule(quota)) for quota in group.quotas if not quota.open)
+    clear = tuple(Not(matches_rule(quota)) for quota in group.quotas if not quota.open)
     if not group.required:
         return And(clear)
-    return And((*clear, Or(tuple(fits_rule(quota) for quota in group.quotas))))
+    return And((*clear, Or(tuple(matches_rule(quota) for quota in group.quotas))))

@@ -116,7 +116,7 @@ def _survey_line(survey: Survey, nodes: _Nodes) -> list[Any]:
         groups,
         survey.pay,
         survey.remaining,
-        survey.told_at,
+        survey.updated_at,
         origins,
     ]
 
@@ -209,7 +209,7 @@ def _read_range(low: Any, high: Any) -> tuple[float, float]:
 
 
 def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
-    marketplace, id_, live, gate, groups, pay, remaining, told_at, origins = line
+    marketplace, id_, live, gate, groups, pay, remaining, updated_at, origins = line
     return Survey(
         _typed(str, marketplace),
         _typed(str, id_),
@@ -221,7 +221,7 @@ def _read_survey(line: list[Any], rules: list[Rule]) -> Survey:
         tuple(_read_group(group, rules) for group in groups),
         None if pay is None else _typed(float, pay),
         None if remaining is None else _typed(int, remaining),
-        None if told_at is None else _typed(float, told_at),
+        None if updated_at is None else _typed(float, updated_at),
         tuple(
             (_rule_at(number, rules), intern(_typed(str, pointer))) for number, pointer in origins
         ),

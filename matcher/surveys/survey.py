@@ -87,7 +87,7 @@ class Survey:
     """One survey, lowered to rules over the panel's attributes and values.
 
     `live`: its status is open. `pay`: what it pays per expected minute, in its own currency.
-    `remaining`: seats left in the survey as a whole. `told_at`: when the marketplace said all
+    `remaining`: seats left in the survey as a whole. `updated_at`: when the marketplace said all
     this, in seconds since 1970. None: not known. `origins` says where in the payload the rules of
     single conditions come from: pairs of a rule and a JSON pointer.
     """
@@ -99,7 +99,7 @@ class Survey:
     groups: tuple[Group, ...]
     pay: float | None = None
     remaining: int | None = None
-    told_at: float | None = None
+    updated_at: float | None = None
     origins: tuple[tuple[Rule, str], ...] = ()
 
     @property

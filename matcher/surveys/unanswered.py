@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from matcher.rules import And, Const, InIds, Known, Leaf, Not, Or, Rule, TookPart, Truth
+from matcher.rules import And, Const, InIds, MemberView, Not, Or, Predicate, Rule, TookPart, Truth
 from matcher.surveys.judge import admits, matches, takes
 from matcher.surveys.survey import (
     Group,
@@ -14,7 +14,7 @@ from matcher.surveys.survey import (
 )
 
 
-def unanswered(survey: Survey, respondent: Known) -> tuple[str, ...]:
+def unanswered(survey: Survey, respondent: MemberView) -> tuple[str, ...]:
     """The attributes, not answered, on which it hangs whether an uncertain survey is his.
 
     In the order in which the survey asks for them. Where there is none, something else is not
@@ -22,20 +22,20 @@ def unanswered(survey: Survey, respondent: Known) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for rule in _in_doubt(survey, respondent):
-        for leaf in unknown_leaves(rule, respondent):
+        for leaf in unknown_predicates(rule, respondent):
             if not isinstance(leaf, InIds | TookPart | Const):
                 found[leaf.attribute] = None
     return tuple(found)
 
 
-def _in_doubt(survey: Survey, respondent: Known) -> Iterator[Rule]:
+def _in_doubt(survey: Survey, respondent: MemberView) -> Iterator[Rule]:
     """The rules on which it depends whether the survey admits."""
     yield from (clause.rule for clause in survey.gate)
     for group in survey.groups:
         yield from _of_group(group, respondent)
 
 
-def _of_group(group: Group, respondent: Known) -> Iterator[Rule]:
+def _of_group(group: Group, respondent: MemberView) -> Iterator[Rule]:
     if admits(group, respondent) is not Truth.UNKNOWN:
         return
     fits = [matches(quota, respondent) for quota in group.quotas]
@@ -50,7 +50,7 @@ def _of_group(group: Group, respondent: Known) -> Iterator[Rule]:
             yield from _of_fit(quota, respondent)
 
 
-def _of_fit(quota: Quota, respondent: Known) -> Iterator[Rule]:
+def _of_fit(quota: Quota, respondent: MemberView) -> Iterator[Rule]:
     yield quota.rule
     for group in quota.groups:
         for inner in group.quotas:
@@ -58,15 +58,15 @@ def _of_fit(quota: Quota, respondent: Known) -> Iterator[Rule]:
                 yield from _of_fit(inner, respondent)
 
 
-def unknown_leaves(rule: Rule, respondent: Known) -> Iterator[Leaf | Const]:
+def unknown_predicates(rule: Rule, respondent: MemberView) -> Iterator[Predicate | Const]:
     """The unknown leaves of an unknown rule, reached through what is unknown alone."""
     if respondent.truth(rule) is not Truth.UNKNOWN:
         return
     match rule:
         case And(rules) | Or(rules):
             for part in rules:
-                yield from unknown_leaves(part, respondent)
+                yield from unknown_predicates(part, respondent)
         case Not(inner):
-            yield from unknown_leaves(inner, respondent)
+            yield from unknown_predicates(inner, respondent)
         case _:
             yield rule

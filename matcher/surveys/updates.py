@@ -13,21 +13,21 @@ from matcher.surveys.survey import Survey
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyTold:
+class SurveyUpdate:
     """A survey as it is now: new, or instead of what was said of it before."""
 
     survey: Survey
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class Rejected:
     """Something malformed was said of the survey of this name; a diagnostic says what."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class QuotaTold:
+class QuotaUpdate:
     """The status or the seats of one quota.
 
     `survey_id` None: the quota's id names it by itself. `quota_ids` is the path to it, outermost
@@ -44,8 +44,8 @@ class QuotaTold:
 
 
 @dataclass(frozen=True, slots=True)
-class SurveySeats:
-    """The status or the seats of a survey as a whole, by its name; fields as in `QuotaTold`."""
+class SeatUpdate:
+    """The status or the seats of a survey as a whole, by its name; fields as in `QuotaUpdate`."""
 
     name: str
     live: bool | None
@@ -53,4 +53,4 @@ class SurveySeats:
     at: float | None
 
 
-Said: TypeAlias = SurveyTold | SetAside | QuotaTold | SurveySeats
+Update: TypeAlias = SurveyUpdate | Rejected | QuotaUpdate | SeatUpdate

@@ -2,8 +2,8 @@
 
 from profiles.encoding.bits import (
     WORD,
-    Row,
-    Rows,
+    BitRow,
+    BitRows,
     all_members,
     bits_at,
     flags_of,
@@ -53,6 +53,8 @@ __all__ = [
     "SHARD_MEMBERS",
     "WORD",
     "BadValueError",
+    "BitRow",
+    "BitRows",
     "Coded",
     "Codes",
     "Column",
@@ -63,8 +65,6 @@ __all__ = [
     "Mask",
     "NumberColumn",
     "Numbers",
-    "Row",
-    "Rows",
     "RowsColumn",
     "SingleColumn",
     "Vocabulary",

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Row: TypeAlias = NDArray[np.uint64]
-Rows: TypeAlias = NDArray[np.uint64]
+BitRow: TypeAlias = NDArray[np.uint64]
+BitRows: TypeAlias = NDArray[np.uint64]
 """`[rows, words]`."""
 
 WORD = 64
@@ -21,7 +21,7 @@ def words(members: int) -> int:
     return (members + WORD - 1) // WORD
 
 
-def pack(members: NDArray[np.bool_] | NDArray[np.uint8], out: Row | None = None) -> Row:
+def pack(members: NDArray[np.bool_] | NDArray[np.uint8], out: BitRow | None = None) -> BitRow:
     """Pack one truth value (or one byte: zero or not) a member into a row."""
     out = np.empty(words(len(members)), np.uint64) if out is None else out
     packed = np.packbits(members, bitorder="little")
@@ -30,7 +30,7 @@ def pack(members: NDArray[np.bool_] | NDArray[np.uint8], out: Row | None = None)
     return out
 
 
-def all_members(members: int) -> Row:
+def all_members(members: int) -> BitRow:
     """The row in which every member stands."""
     row = np.full(words(members), ~np.uint64(0), np.uint64)
     if members % WORD:
@@ -38,17 +38,17 @@ def all_members(members: int) -> Row:
     return row
 
 
-def popcount(row: Row) -> int:
+def popcount(row: BitRow) -> int:
     """How many members stand in a row."""
     return int(np.bitwise_count(row).sum(dtype=np.int64))
 
 
-def flags_of(row: Row, size: int) -> NDArray[np.bool_]:
+def flags_of(row: BitRow, size: int) -> NDArray[np.bool_]:
     """One truth value for each of `size` members."""
     return np.unpackbits(row.view(np.uint8), count=size, bitorder="little").view(np.bool_)
 
 
-def positions(row: Row) -> NDArray[np.int64]:
+def positions(row: BitRow) -> NDArray[np.int64]:
     """The members whose bit is set, ascending, counted from the start of the shard.
 
     Where most words are empty, only the others are unpacked.
@@ -60,13 +60,13 @@ def positions(row: Row) -> NDArray[np.int64]:
     return some[found // WORD] * WORD + found % WORD
 
 
-def bits_at(row: Row, members: NDArray[np.int64]) -> NDArray[np.bool_]:
+def bits_at(row: BitRow, members: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether the bit of each of some members is set."""
     bits = row[members >> 6] >> (members & 63).astype(np.uint64)
     return np.asarray(bits & np.uint64(1), np.bool_)
 
 
-def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> Row:
+def row_of(members: NDArray[np.integer], size: int, out: BitRow | None = None) -> BitRow:
     """The row, for a shard of `size` members, in which these positions are set.
 
     Few of them are set one by one; many cost less by a truth value for every member.
@@ -78,7 +78,7 @@ def row_of(members: NDArray[np.integer], size: int, out: Row | None = None) -> R
     return pack(flags, out)
 
 
-def _scatter(members: NDArray[np.integer], row: Row) -> Row:
+def _scatter(members: NDArray[np.integer], row: BitRow) -> BitRow:
     row[:] = 0
     places = members.astype(np.uint64)
     np.bitwise_or.at(row, places >> np.uint64(6), np.uint64(1) << (places & np.uint64(WORD - 1)))
@@ -91,7 +91,7 @@ class Scratch(local):
     def __init__(self) -> None:
         self._words = np.empty(0, np.uint64)
 
-    def rows(self, count: int, width: int) -> Rows:
+    def rows(self, count: int, width: int) -> BitRows:
         """So many rows, in which nobody stands."""
         if len(self._words) < count * width:
             self._words = np.empty(count * width, np.uint64)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from profiles.encoding.bits import (
     SCRATCH,
     WORD,
-    Row,
-    Rows,
+    BitRow,
+    BitRows,
     all_members,
     pack,
     row_of,
@@ -61,17 +61,17 @@ class Column(Protocol):
         """Where each value of a vocabulary of texts stands in it."""
 
     @property
-    def answered(self) -> Row:
+    def answered(self) -> BitRow:
         """Members with any answer, the empty list included."""
 
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members who hold at least one of the vocabulary's values where `wanted` is true.
 
         `out`: the row to write it to, instead of a new one.
         """
 
-    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
-        """`holding` of each mask, written to the row of the same place's number."""
+    def write_rows_for(self, masks: Sequence[Mask], rows: BitRows, numbers: Sequence[int]) -> None:
+        """`row_for` each mask, written to the row of the same place's number."""
 
     def part(self, start: int, stop: int) -> Column:
         """The answers of some members in a row: from one multiple of 64 to another, or the end."""
@@ -83,13 +83,13 @@ class _Base(ABC):
     vocabulary: Vocabulary
 
     @abstractmethod
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """See `Column`."""
 
-    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
+    def write_rows_for(self, masks: Sequence[Mask], rows: BitRows, numbers: Sequence[int]) -> None:
         """See `Column`."""
         for wanted, number in zip(masks, numbers, strict=True):
-            self.holding(wanted, rows[number])
+            self.row_for(wanted, rows[number])
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -104,7 +104,7 @@ class ConstantColumn(_Base):
         self.vocabulary: Vocabulary = (value,)
         self.answered = all_members(members)
 
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Everyone or nobody."""
         out = np.empty_like(self.answered) if out is None else out
         out[:] = self.answered if wanted[0] else 0
@@ -122,11 +122,11 @@ class NumberColumn(_Base):
         self.vocabulary: NDArray[np.float64] = values
 
     @cached_property
-    def answered(self) -> Row:
+    def answered(self) -> BitRow:
         """Members with a number."""
         return pack(~np.isnan(self.vocabulary))
 
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members at whose place the mask is true."""
         return pack(wanted, out)
 
@@ -145,15 +145,15 @@ class SingleColumn(_Base):
     def __init__(self, codes: Codes, vocabulary: Vocabulary) -> None:
         self.codes = codes
         self.vocabulary = vocabulary
-        self._value_rows: dict[int, Row] = {}
-        self._below_rows: dict[int, Row] = {}
+        self._value_rows: dict[int, BitRow] = {}
+        self._below_rows: dict[int, BitRow] = {}
 
     @cached_property
-    def answered(self) -> Row:
+    def answered(self) -> BitRow:
         """Members with an answer."""
         return pack(self.codes != 0)
 
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """By the rows of few runs or values; else by looking up, or listing, the members."""
         out = np.empty(words(len(self.codes)), np.uint64) if out is None else out
         edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
@@ -172,7 +172,7 @@ class SingleColumn(_Base):
         members = np.concatenate(parts) if parts else np.empty(0, np.int64)
         return row_of(members, len(self.codes), out)
 
-    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
+    def write_rows_for(self, masks: Sequence[Mask], rows: BitRows, numbers: Sequence[int]) -> None:
         """With the `fast` extra, in one pass over the members.
 
         Values that no mask tells apart are one class. There is a row for each of few classes, of
@@ -180,7 +180,7 @@ class SingleColumn(_Base):
         """
         compiled = load_kernels("profiles.encoding.kernels", len(self.codes) * len(masks))
         if compiled is None:
-            super().holdings(masks, rows, numbers)
+            super().write_rows_for(masks, rows, numbers)
             return
         outs = np.array(numbers, np.int64)
         found = _classes(masks) if len(self.vocabulary) <= _MANY_VALUES else None
@@ -203,14 +203,14 @@ class SingleColumn(_Base):
         """The codes of some members."""
         return SingleColumn(self.codes[start:stop], self.vocabulary)
 
-    def _value(self, value: int) -> Row:
+    def _value(self, value: int) -> BitRow:
         """Members who hold one value."""
         row = self._value_rows.get(value)
         if row is None:
             row = self._value_rows[value] = pack(self.codes == value + 1)
         return row
 
-    def _below(self, edge: int) -> Row:
+    def _below(self, edge: int) -> BitRow:
         """Members who have not answered, or hold one of the first `edge` values."""
         row = self._below_rows.get(edge)
         if row is None:
@@ -259,7 +259,7 @@ def _classes(masks: Sequence[Mask]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return place[numbers], np.sort(first)
 
 
-def _xor(rows: Iterable[Row], out: Row) -> Row:
+def _xor(rows: Iterable[BitRow], out: BitRow) -> BitRow:
     """The members who stand in an odd number of the rows."""
     out[:] = 0
     for row in rows:
@@ -270,12 +270,12 @@ def _xor(rows: Iterable[Row], out: Row) -> Row:
 class RowsColumn(_Base):
     """Any number of answers a member, out of a few values: one row for each."""
 
-    def __init__(self, rows: Rows, vocabulary: Vocabulary, answered: Row) -> None:
+    def __init__(self, rows: BitRows, vocabulary: Vocabulary, answered: BitRow) -> None:
         self.rows = rows
         self.vocabulary = vocabulary
         self.answered = answered
 
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members with an answer among the wanted values."""
         out = np.empty_like(self.answered) if out is None else out
         out[:] = 0
@@ -283,11 +283,11 @@ class RowsColumn(_Base):
             np.bitwise_or(out, self.rows[value], out=out)
         return out
 
-    def holdings(self, masks: Sequence[Mask], rows: Rows, numbers: Sequence[int]) -> None:
+    def write_rows_for(self, masks: Sequence[Mask], rows: BitRows, numbers: Sequence[int]) -> None:
         """With the `fast` extra, while few words of all rows are in the cache."""
         compiled = load_kernels("profiles.encoding.kernels", rows.shape[1] * len(masks))
         if compiled is None:
-            super().holdings(masks, rows, numbers)
+            super().write_rows_for(masks, rows, numbers)
             return
         lists = _lists(np.array(masks))
         compiled.sum_rows(self.rows, *lists, False, rows, np.array(numbers, np.int64))
@@ -302,14 +302,14 @@ class ListsColumn(_Base):
     """Any number of answers a member: `codes[offsets[i]:offsets[i + 1]]`, code 0 is skipped."""
 
     def __init__(
-        self, offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: Row
+        self, offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: BitRow
     ) -> None:
         self.offsets = offsets
         self.codes = codes
         self.vocabulary = vocabulary
         self.answered = answered
 
-    def holding(self, wanted: Mask, out: Row | None = None) -> Row:
+    def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members with an answer among the wanted values, looked up answer by answer."""
         hits = np.flatnonzero(np.concatenate(([False], wanted))[self.codes])
         members = np.searchsorted(self.offsets, hits, side="right") - 1
@@ -328,7 +328,7 @@ class ListsColumn(_Base):
 
 
 def multi_column(
-    offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: Row
+    offsets: NDArray[np.int64], codes: Codes, vocabulary: Vocabulary, answered: BitRow
 ) -> RowsColumn | ListsColumn:
     """Lists of answers, as rows where there are no more than 64 values."""
     if len(vocabulary) > WORD:
@@ -336,7 +336,7 @@ def multi_column(
     return RowsColumn(_value_rows(offsets, codes, len(vocabulary)), vocabulary, answered)
 
 
-def _value_rows(offsets: NDArray[np.int64], codes: Codes, values: int) -> Rows:
+def _value_rows(offsets: NDArray[np.int64], codes: Codes, values: int) -> BitRows:
     """For each of at most 64 values the members whose list has its code."""
     size = len(offsets) - 1
     rows = np.zeros((values, words(size)), np.uint64)

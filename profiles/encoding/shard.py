@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from profiles.encoding.bits import Row
+from profiles.encoding.bits import BitRow
 from profiles.encoding.columns import Column
 
 SHARD_MEMBERS = 512 * 2047
@@ -25,5 +25,5 @@ class EncodedShard:
     size: int
     ids: Mapping[str, pa.Array]
     columns: Mapping[str, Column]
-    everyone: Row
+    everyone: BitRow
     raw: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)

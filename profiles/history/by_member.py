@@ -37,7 +37,7 @@ _SCHEMA = pa.schema(
 )
 
 
-class Participants:
+class MemberHistory:
     """All participations of a history, those of one member together.
 
     Every row is read when it is made, from what `location` names; `base` is where paths start.

@@ -28,10 +28,10 @@ from profiles.history.rows import (
     open_history,
     outcomes_of,
 )
-from profiles.schema import OUTCOMES, SEPARATOR, Asked, Location
+from profiles.schema import OUTCOMES, SEPARATOR, AskedParticipation, Location
 from profiles.sources import Batch, Source
 
-Key: TypeAlias = tuple[str, str, str]
+OutcomeKey: TypeAlias = tuple[str, str, str]
 """A marketplace, a scope and an id of that scope."""
 
 _READ = {
@@ -64,8 +64,8 @@ class History:
     location: Location
     base: Path
     participants: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
-    _known: set[Key] = field(default_factory=set)
-    _sets: dict[tuple[Key, str], BitMap] = field(default_factory=dict)
+    _known: set[OutcomeKey] = field(default_factory=set)
+    _sets: dict[tuple[OutcomeKey, str], BitMap] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Source:
@@ -77,7 +77,7 @@ class History:
         columns = {column for scope in scopes for column in _READ[scope]}
         return sorted(columns.difference(self.source.schema().names)) if columns else []
 
-    def read(self, asked: Iterable[Asked]) -> None:
+    def read(self, asked: Iterable[AskedParticipation]) -> None:
         """Find who took part in what is asked, and has not been asked before.
 
         Raises InputError where the history cannot be read, or a row says too little.
@@ -108,7 +108,7 @@ class History:
         sets = (self._sets.get((key, outcome)) for key in keys for outcome in outcomes)
         return BitMap.union(BitMap(), *(each for each in sets if each is not None))
 
-    def _gather(self, keys: list[Key]) -> None:
+    def _gather(self, keys: list[OutcomeKey]) -> None:
         """One pass over all rows; sorted keys are numbered in their order."""
         wanted = list(_by_scope(keys))
         sets: dict[int, BitMap] = {}
@@ -159,7 +159,7 @@ class History:
         return found.places(self.participants)
 
 
-def _by_scope(keys: list[Key]) -> Iterator[_Wanted]:
+def _by_scope(keys: list[OutcomeKey]) -> Iterator[_Wanted]:
     groups: dict[tuple[str, str], list[str]] = {}
     for marketplace, scope, each in keys:
         groups.setdefault((marketplace, scope), []).append(each)

@@ -23,10 +23,10 @@ from pyroaring import BitMap
 
 from profiles.encoding import (
     SHARD_MEMBERS,
+    BitRow,
     Column,
     EncodedShard,
     ListsColumn,
-    Row,
     RowsColumn,
     all_members,
     decode_column,
@@ -219,7 +219,7 @@ def _whole(shard: StoredShard) -> EncodedShard:
     return EncodedShard(file.rows, file.ids(), columns, _alive(shard.dead, 0, file.rows))
 
 
-def _alive(dead: BitMap, start: int, stop: int) -> Row:
+def _alive(dead: BitMap, start: int, stop: int) -> BitRow:
     everyone = all_members(stop - start)
     gone = np.array(dead & BitMap(range(start, stop)), np.int64) if dead else np.empty(0, np.int64)
     return everyone & ~row_of(gone - start, stop - start) if len(gone) else everyone

@@ -18,7 +18,7 @@ from profiles.history import History
 from profiles.index import Index, Indexed, build_index, open_index, update_index
 from profiles.panel.find import find_member
 from profiles.panel.shard import Shard, shard_on
-from profiles.schema import Asked, Location, PanelMapping, Schema
+from profiles.schema import AskedParticipation, Location, PanelMapping, Schema
 from profiles.schema.panel_file import PanelFile, read_panel_file
 from profiles.sources import ShardReader, Source, UniqueIds, open_location, open_long
 
@@ -109,7 +109,7 @@ class Panel:
         self,
         attributes: Iterable[str],
         members: int = SHARD_MEMBERS,
-        history: Iterable[Asked] = (),
+        history: Iterable[AskedParticipation] = (),
     ) -> Iterator[Shard]:
         """Encoded shards of so many members (a multiple of 64), with at least these attributes.
 

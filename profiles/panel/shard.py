@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from profiles.encoding import (
+    BitRow,
     Column,
     ConstantColumn,
     EncodedShard,
-    Row,
     column_on,
     hash_ids,
     popcount,
@@ -37,7 +37,7 @@ class Shard:
 
     first: int
     size: int
-    everyone: Row
+    everyone: BitRow
     member_ids: pa.Array
     columns: dict[str, Column]
     respondent_ids: Mapping[str, pa.Array]

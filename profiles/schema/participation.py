@@ -26,7 +26,7 @@ SCOPES = ("survey", "wave", "project", "category")
 SEPARATOR = "|"
 """Parts categories in one text, as in CSV."""
 
-Asked: TypeAlias = tuple[str, str, tuple[str, ...], tuple[str, ...]]
+AskedParticipation: TypeAlias = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 """A marketplace, a scope, ids of that scope and outcomes: who took part in any so is asked."""
 
 

@@ -120,10 +120,13 @@ def command(*arguments: str | Path, stdin: bytes = b"") -> Result:
 
 
 def process(
-    *arguments: str | Path, wrap: Sequence[str] = (), **options: Any
+    *arguments: str | Path, wrap: Sequence[str] = (), beginning: str = "", **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a process of its own, in which a warning is an error."""
-    main = "from matcher.cli import main; main()"
+    """Start a command in a process of its own, in which a warning is an error.
+
+    `beginning`: what is done before anything of the project is loaded.
+    """
+    main = f"{beginning}from matcher.cli import main; main()"
     line = [*wrap, sys.executable, "-W", "error", "-c", main, *map(str, arguments)]
     environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
     pipe = subprocess.PIPE
@@ -142,6 +145,13 @@ def wait_until_it_listens(started: subprocess.Popen[bytes]) -> None:
             return
         time.sleep(0.01)
     raise TimeoutError
+
+
+INTERRUPTED = {
+    signal.SIGINT: (130, "matcher: interrupted\n"),
+    signal.SIGTERM: (143, "matcher: terminated\n"),
+}
+"""The exit status and standard error of a command that was sent a signal."""
 
 
 def finish(started: subprocess.Popen[bytes], stdin: bytes | None = None) -> Result:

@@ -8,18 +8,18 @@ from datetime import date
 from math import inf
 
 from matcher.comparison import (
+    Assignment,
     Change,
+    ChangeTally,
     ClauseChange,
+    ClauseText,
     Difference,
     Flow,
     Path,
     QuotaDifference,
     QuotaState,
-    Said,
-    Standing,
     Status,
     SurveyDifference,
-    Tally,
 )
 from matcher.comparison.result import MappingChange, Work
 from matcher.concentration import Concentration
@@ -32,7 +32,7 @@ SCRIPT = "<script>alert('id')</script>"
 RIGHT_TO_LEFT = "סקר־לקוחות-١٢٣"
 
 
-def flow(before: Standing | str, after: Standing | str, members: int) -> Flow:
+def flow(before: Assignment | str, after: Assignment | str, members: int) -> Flow:
     """A flow; a plain text that is no verdict is the id of the only quota of a path."""
     ends = [
         (end,) if isinstance(end, str) and not isinstance(end, Verdict) else end
@@ -41,9 +41,9 @@ def flow(before: Standing | str, after: Standing | str, members: int) -> Flow:
     return Flow(ends[0], ends[1], members, same=before == after)
 
 
-def tally_of(flows: Iterable[Flow]) -> Tally:
+def tally_of(flows: Iterable[Flow]) -> ChangeTally:
     """What flows come to, each counted once as a survey's tally would."""
-    tally = Tally()
+    tally = ChangeTally()
     for each in flows:
         given_before = not isinstance(each.before, Verdict)
         given_after = not isinstance(each.after, Verdict)
@@ -62,10 +62,10 @@ def tally_of(flows: Iterable[Flow]) -> Tally:
     return tally
 
 
-def total(*tallies: Tally) -> Tally:
+def total(*tallies: ChangeTally) -> ChangeTally:
     """The sum of tallies."""
-    names = Tally.__dataclass_fields__
-    return Tally(**{name: sum(getattr(each, name) for each in tallies) for name in names})
+    names = ChangeTally.__dataclass_fields__
+    return ChangeTally(**{name: sum(getattr(each, name) for each in tallies) for name in names})
 
 
 def quota(
@@ -170,21 +170,21 @@ def young_men_in_germany() -> SurveyDifference:
             ClauseChange(
                 "filter",
                 None,
-                Said("/cells/4", "attribute 80 (age) is between 18 and 34"),
-                Said("/cells/4", "attribute 80 (age) is between 18 and 29"),
+                ClauseText("/cells/4", "attribute 80 (age) is between 18 and 34"),
+                ClauseText("/cells/4", "attribute 80 (age) is between 18 and 29"),
             ),
             ClauseChange(
                 "filter",
                 None,
                 None,
-                Said("/filters/3", "attribute 211 (region) is none of 4 (DE), 5 (AT)"),
+                ClauseText("/filters/3", "attribute 211 (region) is none of 4 (DE), 5 (AT)"),
             ),
-            ClauseChange("quota", ("men-25-34",), Said("/quotas/0/2", "anyone"), None),
+            ClauseChange("quota", ("men-25-34",), ClauseText("/quotas/0/2", "anyone"), None),
             ClauseChange(
                 "seats",
                 ("men-18-24",),
-                Said("/quotas/0/0/count", "250"),
-                Said("/quotas/0/0/count", "2,000"),
+                ClauseText("/quotas/0/0/count", "250"),
+                ClauseText("/quotas/0/0/count", "2,000"),
             ),
         ],
         concentrations={
@@ -214,8 +214,8 @@ def layers() -> SurveyDifference:
             ClauseChange(
                 "order",
                 None,
-                Said("/Quotas", "4412001, 4412002"),
-                Said("/Quotas", "4412002, 4412001"),
+                ClauseText("/Quotas", "4412001, 4412002"),
+                ClauseText("/Quotas", "4412002, 4412001"),
             )
         ],
     )
@@ -238,11 +238,11 @@ def forty_quotas() -> SurveyDifference:
             ClauseChange(
                 "quota",
                 (name,),
-                Said(
+                ClauseText(
                     f"/quotas/0/{index}/cells",
                     "attribute 9 (county) is any of 1, 2, 3 and 1,204 more",
                 ),
-                Said(
+                ClauseText(
                     f"/quotas/0/{index}/cells", "attribute 9 (county) is any of 1, 2 and 1,203 more"
                 ),
             )
@@ -266,8 +266,8 @@ def odd() -> SurveyDifference:
         flows,
         [quota(SCRIPT, flows, 10**9, 10**9), quota(RIGHT_TO_LEFT, flows, None, 7)],
         clauses=[
-            ClauseChange("filter", (SCRIPT,), Said("/a~1b", f'name is {SCRIPT} & "x"'), None),
-            ClauseChange("filter", None, None, Said("/x", RIGHT_TO_LEFT * 100)),
+            ClauseChange("filter", (SCRIPT,), ClauseText("/a~1b", f'name is {SCRIPT} & "x"'), None),
+            ClauseChange("filter", None, None, ClauseText("/x", RIGHT_TO_LEFT * 100)),
         ],
         concentrations={
             Change.LOST: (Concentration(SCRIPT, (SCRIPT, None), 10**12, 10**12, 10**15 + 6, 0),)
@@ -288,7 +288,9 @@ def ordinary() -> Difference:
             [quota("all", closing, 90, 0)],
             after=Status.CLOSED,
             clauses=[
-                ClauseChange("status", None, Said("/status", "OPEN"), Said("/status", "CLOSED"))
+                ClauseChange(
+                    "status", None, ClauseText("/status", "OPEN"), ClauseText("/status", "CLOSED")
+                )
             ],
         ),
         survey("dynata:13301", opening, [quota("all", opening, None, 400)], before=Status.ABSENT),
@@ -303,7 +305,7 @@ def ordinary() -> Difference:
     error = Diagnostic(Level.ERROR, "undefined-tag", "no cell has the tag `x`", "rfg:998124")
     return difference(
         surveys,
-        tally=total(Tally(61_200, 61_200, 900, 900), *(each.tally for each in surveys)),
+        tally=total(ChangeTally(61_200, 61_200, 900, 900), *(each.tally for each in surveys)),
         members_after=20_010,
         joined=20,
         left=10,

@@ -13,8 +13,8 @@ from matcher.rules import Member, Truth, evaluate
 from matcher.rules.evaluate import read_member
 from matcher.surveys import (
     Choice,
+    ChoiceStrategy,
     Group,
-    How,
     Quota,
     QuotaKey,
     Survey,
@@ -61,9 +61,11 @@ class Reference:
         self.ids = [row[mapping.schema.member_id] for row in rows]
         self.members = [read_member(mapping, row, as_of, history) for row in rows]
 
-    def choice(self, how: How, seed: int) -> Choice:
+    def choice(self, how: ChoiceStrategy, seed: int) -> Choice:
         """A way to choose; the eligible members that `scarcest` needs are counted here."""
-        return make_choice(how, seed, self.eligible_by_quota() if how is How.SCARCEST else None)
+        return make_choice(
+            how, seed, self.eligible_by_quota() if how is ChoiceStrategy.SCARCEST else None
+        )
 
     def eligible_by_quota(self) -> dict[QuotaKey, int]:
         """Members whom the survey admits and the quota, and each it is nested in, would take."""

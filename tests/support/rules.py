@@ -16,10 +16,10 @@ from matcher.rules import (
     And,
     Answered,
     InIds,
-    Leaf,
     Member,
     Not,
     Or,
+    Predicate,
     Rule,
     StartsWith,
     TookPart,
@@ -61,7 +61,7 @@ _parts_taken = st.builds(
     _subsets(SURVEYS),
     _subsets(("started", "complete")),
 )
-united_leaves: tuple[SearchStrategy[Leaf], ...] = (
+united_leaves: tuple[SearchStrategy[Predicate], ...] = (
     st.builds(one_of, st.just("hobbies"), _subsets(CODES)),
     st.builds(lambda each: StartsWith(TEXT, each), _subsets(("", "1", "10", "EC1"))),
     st.builds(in_ranges, st.just(NUMBER), _ranges),
@@ -69,7 +69,7 @@ united_leaves: tuple[SearchStrategy[Leaf], ...] = (
 )
 """Kinds of leaves that a union of two of one attribute makes one of."""
 
-leaves: SearchStrategy[Leaf] = st.one_of(
+leaves: SearchStrategy[Predicate] = st.one_of(
     *united_leaves,
     st.builds(one_of, st.sampled_from(CODED), _subsets(CODES)),
     st.builds(in_ranges, st.sampled_from(CODED), _ranges),

@@ -15,7 +15,7 @@ import pytest
 import matcher
 from matcher.engine import Match, PanelCounts
 from matcher.plan import Plan
-from matcher.surveys import How
+from matcher.surveys import ChoiceStrategy
 from profiles.panel import Panel
 from profiles.schema.panel_file import PanelFile, parse_panel, read_panel_file
 from profiles.synthetic import AS_OF
@@ -65,6 +65,7 @@ def _small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matcher.engine.shard_size._SMALLEST", 64)
     monkeypatch.setattr("matcher.engine.shard_size._LINE", 64)
     monkeypatch.setattr("matcher.output.batches.ROW_GROUP", 1000)
+    monkeypatch.setattr("matcher.output.parquet.ROW_GROUP", 1000)
     monkeypatch.setattr("matcher.engine.rows.TILE_MEMBERS", 192)
 
 
@@ -75,12 +76,12 @@ def result_of(plan: Plan, panel: Panel, folder: Path, **how: Any) -> tuple[bytes
     return path.read_bytes(), counts
 
 
-@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("how", ChoiceStrategy)
 def test_shards_and_workers_change_nothing(
     plan: Plan,
     file: PanelFile,
     members: Path,
-    how: How,
+    how: ChoiceStrategy,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

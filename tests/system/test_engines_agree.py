@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import matcher
-from matcher.surveys import How, Survey, Verdict
+from matcher.surveys import ChoiceStrategy, Survey, Verdict
 from profiles.encoding import Engine
 from profiles.panel import Panel
 from profiles.schema.panel_file import parse_panel
@@ -65,7 +65,7 @@ def load(
 
 @settings(max_examples=2 * settings().max_examples)
 @given(
-    how=st.sampled_from(How),
+    how=st.sampled_from(ChoiceStrategy),
     variation=variations,
     surveys=payload(),
     people=members_with_history(),
@@ -75,7 +75,7 @@ def load(
 def test_rows_and_counts_are_those_of_the_reference(
     folder: Path,
     engine: Engine,
-    how: How,
+    how: ChoiceStrategy,
     variation: Variation,
     surveys: Json,
     people: tuple[Members, Members],

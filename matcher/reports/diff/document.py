@@ -8,18 +8,18 @@ from math import isfinite
 from typing import Any
 
 from matcher.comparison import (
+    Assignment,
     Change,
+    ChangeTally,
+    ClauseText,
     Difference,
     Path,
     QuotaDifference,
     QuotaState,
-    Said,
-    Standing,
     SurveyDifference,
-    Tally,
 )
 from matcher.concentration import Concentration, Value
-from matcher.reports.text import document
+from matcher.reports.json_document import document
 from matcher.surveys import Verdict
 
 
@@ -48,7 +48,7 @@ def difference_json(found: Difference) -> bytes:
     )
 
 
-def _tally_json(tally: Tally) -> dict[str, Any]:
+def _tally_json(tally: ChangeTally) -> dict[str, Any]:
     return {
         "given": {"before": tally.before, "after": tally.after},
         "uncertain": {"before": tally.uncertain_before, "after": tally.uncertain_after},
@@ -114,7 +114,7 @@ def _state_json(state: QuotaState | None) -> dict[str, Any] | None:
     }
 
 
-def _standing_json(standing: Standing) -> str | list[str]:
+def _standing_json(standing: Assignment) -> str | list[str]:
     return standing.value if isinstance(standing, Verdict) else list(standing)
 
 
@@ -122,7 +122,7 @@ def _path_json(path: Path | None) -> list[str] | None:
     return None if path is None else list(path)
 
 
-def _said_json(said: Said | None) -> dict[str, str] | None:
+def _said_json(said: ClauseText | None) -> dict[str, str] | None:
     return None if said is None else {"pointer": said.pointer, "text": said.text}
 
 

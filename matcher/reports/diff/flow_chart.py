@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from matcher.comparison import Flow, Path, Standing
+from matcher.comparison import Assignment, Flow, Path
 from matcher.reports.diff.overview import Effect, effect, largest_changes
 from matcher.surveys import Verdict
 
@@ -110,7 +110,7 @@ def draw(flows: Iterable[Flow]) -> Picture | None:
 
 def _links(flows: Sequence[Flow]) -> Counter[Link]:
     """Members of each ribbon, quotas beyond the most changed ones taken together."""
-    kept: tuple[set[Standing], set[Standing]] = (set(), set())
+    kept: tuple[set[Assignment], set[Assignment]] = (set(), set())
     for flow in largest_changes(flows):
         for standing, side in zip((flow.before, flow.after), kept, strict=True):
             if not isinstance(standing, Verdict) and len(side) < _MOST_QUOTAS:

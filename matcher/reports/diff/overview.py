@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from matcher.comparison import (
+    Assignment,
     Change,
     Difference,
     Fate,
     Flow,
     QuotaState,
-    Standing,
     Status,
     SurveyDifference,
 )
@@ -65,7 +65,7 @@ def effect(flow: Flow) -> Effect:
     return Effect.NEWLY_UNCERTAIN if flow.after is Verdict.UNCERTAIN else Effect.RULED_OUT
 
 
-def standing_name(standing: Standing) -> str:
+def assignment_name(standing: Assignment) -> str:
     """A standing in a table: quota ids, shortened, or why there are none."""
     if isinstance(standing, Verdict):
         return standing.value

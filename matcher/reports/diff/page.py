@@ -16,7 +16,7 @@ from matcher.reports.diff.overview import (
     FATES,
     STATUSES,
     Effect,
-    standing_name,
+    assignment_name,
 )
 from matcher.reports.text import one_line, plural
 from profiles.errors import InputError
@@ -87,7 +87,7 @@ def html_environment() -> Environment:
             "`--html` needs the extra `report`: pip install 'quota-matcher[report]'"
         ) from None
     environment = Environment(
-        loader=PackageLoader("matcher.comparison"),
+        loader=PackageLoader("matcher.reports.diff"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -131,7 +131,7 @@ def _printable(value: object) -> object:
 
 
 def _standing(end: End) -> str:
-    return end if isinstance(end, str) else standing_name(end)
+    return end if isinstance(end, str) else assignment_name(end)
 
 
 def _full(end: End) -> str:

@@ -9,32 +9,28 @@ from rich.padding import Padding
 from rich.table import Table
 
 from matcher.comparison import (
+    Assignment,
     Change,
     ClauseChange,
+    ClauseText,
     Difference,
     Fate,
     Flow,
-    Said,
-    Standing,
     SurveyDifference,
 )
 from matcher.concentration import Concentration
 from matcher.reports.diff.overview import (
     CHANGES,
     FATES,
+    assignment_name,
     concentration_line,
     effect,
     fates,
     largest_changes,
     most_affected,
-    standing_name,
 )
-from matcher.reports.text import (
-    NONE,
-    one_line,
-    plural,
-    shown,
-)
+from matcher.reports.markup import NONE, shown
+from matcher.reports.text import one_line, plural
 from matcher.surveys import Verdict
 
 MOST_SURVEYS = 20
@@ -164,7 +160,7 @@ def _clause_table(clauses: Sequence[ClauseChange]) -> Table:
     return table
 
 
-def _said(said: Said | None) -> str:
+def _said(said: ClauseText | None) -> str:
     if said is None:
         return NONE
     text = one_line(said.text)
@@ -172,7 +168,7 @@ def _said(said: Said | None) -> str:
     return f"[dim]{shown(said.pointer)}[/dim]\n{shown(cut)}"
 
 
-def _standings(flows: Sequence[Flow]) -> tuple[list[Standing], list[Standing]]:
+def _standings(flows: Sequence[Flow]) -> tuple[list[Assignment], list[Assignment]]:
     """The standings of each side: quotas as they come, then those who are given none."""
     befores = dict.fromkeys(flow.before for flow in flows if flow.members)
     afters = dict.fromkeys(flow.after for flow in flows if flow.members)
@@ -217,8 +213,8 @@ def _flow_table(changes: Sequence[Flow]) -> Table:
     return table
 
 
-def _name(standing: Standing) -> str:
-    return shown(standing_name(standing))
+def _name(standing: Assignment) -> str:
+    return shown(assignment_name(standing))
 
 
 def _print_mapping(console: Console, found: Difference) -> None:

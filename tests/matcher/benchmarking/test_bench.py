@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 import matcher
 from matcher.benchmarking import (
     Benchmark,
-    Comparison,
-    Settings,
+    BenchmarkComparison,
+    BenchmarkSettings,
     Times,
     measure,
     memory,
@@ -119,7 +119,9 @@ def test_the_demo_takes_the_work_that_the_baseline_says() -> None:
 def test_counters_depend_on_neither_engine_nor_threads(engine: Engine, workers: int) -> None:
     if engine == "numba":
         pytest.importorskip("numba")
-    settings = Settings(date.fromisoformat(AS_OF), workers=workers, engine=engine, rounds=1)
+    settings = BenchmarkSettings(
+        date.fromisoformat(AS_OF), workers=workers, engine=engine, rounds=1
+    )
     found = run_benchmark([str(DEMO / "payloads")], DEMO / "panel.toml", settings)
     assert found.counters == read_benchmark(BASELINE).counters
     assert found.circumstances.engine == engine
@@ -345,7 +347,7 @@ def test_what_is_read_is_an_input(here: Path) -> None:
     text = PANEL + '\n[collections]\nfolder = "lists"\n'
     put_panel(here / "one", text)
     put(here, "one/lists/dynata/collection/5.txt", "10001")
-    settings = Settings(date.fromisoformat(AS_OF), rounds=1)
+    settings = BenchmarkSettings(date.fromisoformat(AS_OF), rounds=1)
 
     def inputs(folder: str) -> Inputs:
         return run_benchmark(["payload.json"], here / folder / "panel.toml", settings).inputs
@@ -376,7 +378,7 @@ def test_circumstances_that_differ_are_told(here: Path) -> None:
     ("before", "after", "ratio"), [(LEAST_MEMORY, 3 * LEAST_MEMORY, 3.0), (0, 5, 1.0)]
 )
 def test_little_memory_counts_as_the_least(before: int, after: int, ratio: float) -> None:
-    compared = Comparison(made(memory=before), made(memory=after))
+    compared = BenchmarkComparison(made(memory=before), made(memory=after))
     assert compared.ratios["memory"] == ratio
     assert len([*compared.findings(20)]) == (ratio > 1)
 
@@ -384,7 +386,7 @@ def test_little_memory_counts_as_the_least(before: int, after: int, ratio: float
 def test_a_ratio_at_the_limit_is_within_it() -> None:
     before = made()
     slower = replace(before.times, match_warm=Time(1.25, 1.0, 5))
-    compared = Comparison(before, replace(before, times=slower))
+    compared = BenchmarkComparison(before, replace(before, times=slower))
     assert compared.ratios["match_warm"] == 1.25
     assert [*compared.findings(25)] == []
     assert [*compared.findings(24.9)] == [
@@ -393,7 +395,7 @@ def test_a_ratio_at_the_limit_is_within_it() -> None:
 
 
 def test_a_counter_that_only_one_has() -> None:
-    compared = Comparison(made(), made(counters={"surveys": 2, "ways": 1_000}))
+    compared = BenchmarkComparison(made(), made(counters={"surveys": 2, "ways": 1_000}))
     assert [*compared.findings(20)] == ["ways: none before, 1,000 now"]
 
 

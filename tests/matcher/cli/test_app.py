@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from matcher.cli.app import _tell_unless_interrupt
+from matcher.cli.interrupts import tell_unless_interrupt
 from tests.support.commandline import (
     ADULT_MEN,
     AS_OF,
+    INTERRUPTED,
     MEMBERS,
     PANEL,
     command,
@@ -483,7 +484,7 @@ def test_interrupted_work_leaves_nothing(number: signal.Signals, here: Path) -> 
         time.sleep(0.001)
     started.send_signal(number)
     result = finish(started)
-    assert (result.status, result.out, result.err) == (2, "", "matcher: interrupted\n")
+    assert (result.status, result.err, result.out) == (*INTERRUPTED[number], "")
     assert (here / "out.parquet").read_text() == "old"
     assert listing(here) == before
 
@@ -516,26 +517,27 @@ def test_standard_input_that_is_closed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"),
+    ("fault", "status", "expected"),
     [
         (
             lambda: RuntimeError("boom"),
+            2,
             "internal error: RuntimeError: boom (MATCHER_TRACEBACK=1 shows where)",
         ),
-        (MemoryError, "out of memory"),
-        (KeyboardInterrupt, "interrupted"),
+        (MemoryError, 2, "out of memory"),
+        (KeyboardInterrupt, 130, "interrupted"),
     ],
 )
 @pytest.mark.usefixtures("here")
 def test_no_traceback_gets_out(
-    fault: Callable[[], BaseException], expected: str, monkeypatch: pytest.MonkeyPatch
+    fault: Callable[[], BaseException], status: int, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
         raise fault()
 
-    monkeypatch.setattr("matcher.cli.options.load_surveys", fail)
+    monkeypatch.setattr("matcher.cli.inputs.load_surveys", fail)
     result = command("count", "payload.json", *COMMON)
-    assert (result.status, result.err) == (2, f"matcher: {expected}\n")
+    assert (result.status, result.err) == (status, f"matcher: {expected}\n")
 
 
 @pytest.mark.parametrize(("kind", "told"), [(KeyboardInterrupt, 0), (ValueError, 1)])
@@ -545,7 +547,7 @@ def test_of_what_python_drops_interrupts_alone_are_not_told(
     seen: list[object] = []
     monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
     dropped = SimpleNamespace(exc_type=kind)
-    _tell_unless_interrupt(dropped)
+    tell_unless_interrupt(dropped)
     assert seen == [dropped] * told
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from matcher.reports.explain import excerpt
-from matcher.surveys import How
+from matcher.surveys import ChoiceStrategy
 from tests.matcher.cli.test_app import BROKEN, RFG, TOLUNA
 from tests.support.commandline import (
     ADULT_MEN,
@@ -173,9 +173,9 @@ def test_the_document_has_it_all() -> None:
     assert [each["code"] for each in document["diagnostics"]][:1] == ["collection-missing"]
 
 
-@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("how", ChoiceStrategy)
 @pytest.mark.usefixtures("here")
-def test_the_quotas_are_those_that_match_gives(how: How) -> None:
+def test_the_quotas_are_those_that_match_gives(how: ChoiceStrategy) -> None:
     choose = ("--choose", how, "--seed", "3")
     panel = ("--panel", "panel.toml", "--as-of", AS_OF)
     assert command("match", "all.json", *panel, *choose, "-o", "pairs.parquet").status == 0

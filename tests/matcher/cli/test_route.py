@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matcher.surveys import How
+from matcher.surveys import ChoiceStrategy
 from tests.matcher.cli.test_app import (
     BROKEN,
     DEMO,
@@ -27,6 +27,7 @@ from tests.matcher.cli.test_app import (
 from tests.support.commandline import (
     ADULT_MEN,
     AS_OF,
+    INTERRUPTED,
     MEMBERS,
     PANEL,
     Result,
@@ -332,9 +333,9 @@ def test_history_keeps_out(here: Path) -> None:
     assert woman["eligible"] == [{"survey": "dynata:1", "quota_ids": ["q2"]}]
 
 
-@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("how", ChoiceStrategy)
 @pytest.mark.usefixtures("here")
-def test_the_quotas_are_those_that_match_gives(how: How) -> None:
+def test_the_quotas_are_those_that_match_gives(how: ChoiceStrategy) -> None:
     choose = ("--choose", how, "--seed", "3", "--quiet")
     assert command("match", "all.json", *COMMON, *choose, "-o", "pairs.parquet").status == 0
     assert routed_pairs(route(*ROWS, payload="all.json", flags=choose)) == pairs(
@@ -433,7 +434,7 @@ def test_an_interrupt_ends_it_in_one_line(talk: Talk, number: signal.Signals) ->
     wait_until_it_listens(talk.process)
     assert talk.tell(MAN)["member_id"] == "m1"
     talk.process.send_signal(number)
-    assert_ended(talk.process, "matcher: interrupted\n")
+    assert_ended(talk.process, *INTERRUPTED[number])
 
 
 def test_an_end_that_is_closed_ends_it_quietly(talk: Talk) -> None:
@@ -444,11 +445,11 @@ def test_an_end_that_is_closed_ends_it_quietly(talk: Talk) -> None:
     assert talk.process.stdin is not None
     talk.process.stdin.write(json.dumps(MAN).encode() + b"\n")
     talk.process.stdin.flush()
-    assert_ended(talk.process, "")
+    assert_ended(talk.process, 2, "")
 
 
-def assert_ended(ended: subprocess.Popen[bytes], told: str) -> None:
+def assert_ended(ended: subprocess.Popen[bytes], status: int, told: str) -> None:
     """It ends by itself, while its standard input is open."""
-    assert ended.wait(30) == 2
+    assert ended.wait(30) == status
     assert ended.stderr is not None
     assert ended.stderr.read().decode() == told

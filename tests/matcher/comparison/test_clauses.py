@@ -16,10 +16,10 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from matcher.comparison import ClauseChange, Said
+from matcher.comparison import ClauseChange, ClauseText
 from matcher.comparison.clauses import changed_clauses
-from matcher.comparison.rule_wording import Speakers, told_apart
-from matcher.loading.decode import Document, Lowered, Reader
+from matcher.comparison.rule_wording import WordingPair, distinguishing_texts
+from matcher.loading.decode import Document, Lowered, PayloadReader
 from matcher.marketplaces import marketplaces
 from matcher.rules import And, Or, Rule, Simplifier, Wording, in_ranges, one_of
 from matcher.surveys import Group, Quota, Regime, Survey
@@ -58,7 +58,7 @@ class Version:
 
 def version(marketplace: str, raw: Json, mapping: PanelMapping) -> Version:
     """Gives up the example where the survey is set aside."""
-    reader = Reader(mapping, marketplaces()[marketplace])
+    reader = PayloadReader(mapping, marketplaces()[marketplace])
     (found,) = reader.read(raw, Document(raw, suspicious=False), "")
     assert isinstance(found, Lowered)
     if found.survey is None:
@@ -235,7 +235,7 @@ def test_whatever_means_something_else_is_told(
 @given(before=rules, after=rules)
 def test_rules_that_are_not_the_same_are_told_apart(before: Rule, after: Rule) -> None:
     words = Wording()
-    told = told_apart(before, after, Speakers(words, words))
+    told = distinguishing_texts(before, after, WordingPair(words, words))
     assert (told[0] == told[1]) == (before is after)
 
 
@@ -374,7 +374,7 @@ SAID: dict[str, tuple[str, Json, list[tuple[str, str | None, str | None]]]] = {
 
 
 def spoken(found: Sequence[ClauseChange]) -> list[tuple[str, str | None, str | None]]:
-    def told(side: Said | None) -> str | None:
+    def told(side: ClauseText | None) -> str | None:
         return f"{side.pointer} {side.text}" if side else None
 
     return [
@@ -439,7 +439,7 @@ def test_the_same_payload_under_another_mapping(tmp_path: Path) -> None:
 def test_words_alike_come_with_what_they_leave_out() -> None:
     words = Wording()
     code, number = one_of("floor", ["2"]), in_ranges("floor", [(2, 2)])
-    assert told_apart(code, number, Speakers(words, words)) == (
+    assert distinguishing_texts(code, number, WordingPair(words, words)) == (
         'floor is 2 (in the panel: floor is 2) (["one of", "floor", ["2"]])',
         'floor is 2 (in the panel: floor is 2) (["in ranges", "floor", [[2.0, 2.0]]])',
     )

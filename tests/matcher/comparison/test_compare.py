@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.comparison import Change, Comparison, Difference, Fate, Tally, compare
+from matcher.comparison import Change, ChangeTally, Comparison, Difference, Fate, compare
 from matcher.comparison.rows import MemberChange
 from matcher.plan import Plan
-from matcher.surveys import How, Survey, Verdict, judge
+from matcher.surveys import ChoiceStrategy, Survey, Verdict, judge
 from profiles.panel import Panel
 from profiles.schema.panel_file import parse_panel
 from profiles.schema.participation import read_participation
@@ -57,7 +57,7 @@ def _small() -> Iterator[None]:
 class Way:
     """How members are matched."""
 
-    how: How
+    how: ChoiceStrategy
     seed: int
     uncertain: bool
     workers: int
@@ -83,7 +83,7 @@ class Way:
 
 
 ways = st.builds(
-    Way, st.sampled_from(How), st.integers(0, 3), st.booleans(), st.sampled_from([1, 2])
+    Way, st.sampled_from(ChoiceStrategy), st.integers(0, 3), st.booleans(), st.sampled_from([1, 2])
 )
 
 
@@ -136,12 +136,12 @@ def tally(
     after: Pairs,
     doubts: tuple[set[str], set[str]],
     rows: list[MemberChange],
-) -> Tally:
+) -> ChangeTally:
     """What is counted of one survey."""
     old, new = ({id_ for id_, survey in pairs if survey == name} for pairs in (before, after))
     moved = sum(row.survey == name and row.change is Change.MOVED for row in rows)
     was, is_now = doubts
-    return Tally(
+    return ChangeTally(
         len(old),
         len(new),
         len(was),
@@ -253,7 +253,7 @@ def test_changes_applied_to_the_old_result_give_the_new_one(
 @given(
     seed=st.integers(0, 3),
     uncertain=st.booleans(),
-    how=st.sampled_from([How.FIRST, How.MOST_OPEN, How.SCARCEST]),
+    how=st.sampled_from([ChoiceStrategy.FIRST, ChoiceStrategy.MOST_OPEN, ChoiceStrategy.SCARCEST]),
     variation=variations,
     surveys=payload(),
     people=members_with_history(),
@@ -263,7 +263,7 @@ def test_what_only_has_another_order_or_name_is_never_matched(
     folder: Path,
     seed: int,
     uncertain: bool,
-    how: How,
+    how: ChoiceStrategy,
     variation: Variation,
     surveys: Json,
     people: tuple[Members, Members],

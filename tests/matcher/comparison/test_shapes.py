@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from matcher.comparison import Difference
 from matcher.rules import FALSE, TRUE, UNKNOWN, Not, Rule, one_of
-from matcher.surveys import Clause, Group, How, Quota, Reason, Regime, Survey
+from matcher.surveys import ChoiceStrategy, Clause, Group, Quota, Reason, Regime, Survey
 from profiles.panel import Panel, open_panel
 from tests.matcher.comparison.test_compare import Way, check, ways
 from tests.support.commandline import put
@@ -137,7 +137,7 @@ def changes_of(way: Way, old: Survey, new: Survey, panel: Panel) -> Difference:
     return check(way, way.compare([old], [new], panel), side(old, panel), side(new, panel))
 
 
-FIRST = Way(How.FIRST, 0, False, 1)
+FIRST = Way(ChoiceStrategy.FIRST, 0, False, 1)
 
 
 def test_of_two_quotas_of_one_id_one_is_given_no_more(panel: Panel) -> None:

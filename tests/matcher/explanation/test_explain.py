@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import matcher
-from matcher.explanation import Change, Condition, Explanation, Opening, explain
+from matcher.explanation import AnswerChange, Condition, Explanation, Opening, explain
 from matcher.explanation.explanation import conditions, quotas
 from matcher.marketplaces import marketplaces
 from matcher.rules import (
@@ -23,10 +23,10 @@ from matcher.rules import (
     UNKNOWN,
     And,
     Answered,
-    Leaf,
     Member,
     Not,
     Or,
+    Predicate,
     Rule,
     Truth,
     Unusable,
@@ -146,7 +146,7 @@ def key_of(survey: Survey, rule: Rule, at: str) -> Hashable:
     return frozenset(known)
 
 
-def key_of_change(survey: Survey, change: Change) -> Hashable:
+def key_of_change(survey: Survey, change: AnswerChange) -> Hashable:
     if isinstance(change, Opening):
         return "open" if change.quota_id is None else ("open", change.pointer)
     return key_of(survey, change.rule, change.pointers[0])
@@ -155,7 +155,7 @@ def key_of_change(survey: Survey, change: Change) -> Hashable:
 def all_changes(survey: Survey, found: Explanation) -> set[Hashable]:
     """Everything that might change."""
     parts = [clause.part for clause in found.gate] + [each.part for each in quotas(found.groups)]
-    changes: list[Change] = [each for part in parts for each in conditions(part)]
+    changes: list[AnswerChange] = [each for part in parts for each in conditions(part)]
     changes = [each for each in changes if isinstance(each, Condition) and each.truth < Truth.TRUE]
     changes += [Opening(each.pointer, each.id) for each in quotas(found.groups) if not each.open]
     changes += [] if survey.open else [Opening("")]
@@ -255,7 +255,7 @@ def _groups(draw: st.DrawFn, pool: list[Rule], at: str, depth: int) -> tuple[Gro
 
 
 @st.composite
-def surveys(draw: st.DrawFn, of: SearchStrategy[Leaf] = leaves) -> Survey:
+def surveys(draw: st.DrawFn, of: SearchStrategy[Predicate] = leaves) -> Survey:
     pool: list[Rule] = draw(st.lists(of, min_size=1, max_size=5, unique=True))
     pool += draw(st.sampled_from([[], [UNKNOWN]]))
     named = draw(st.sampled_from([pool, pool, pool[1:]]))
@@ -391,7 +391,7 @@ OUTCOMES: dict[str, dict[Reason, str]] = {
 @pytest.mark.parametrize("marketplace", OUTCOMES)
 def test_outcome_codes_are_the_marketplaces(marketplace: str) -> None:
     """Semantics: Dynata 2/7 and 2/8 are deprecated and never predicted."""
-    table = marketplaces()[marketplace].outcomes
+    table = marketplaces()[marketplace].rejection_codes
     assert {reason: each.code for reason, each in table.items()} == OUTCOMES[marketplace]
     assert all(each.text for each in table.values())
 

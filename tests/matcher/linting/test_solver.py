@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from matcher.linting.solver import (
     UNDECIDED,
     Answer,
-    Demand,
+    Required,
+    RequiredRule,
     Solver,
-    Wanted,
     Witness,
     satisfiable,
 )
@@ -40,8 +40,8 @@ from matcher.rules import (
     Unusable,
     evaluate,
     in_ranges,
-    leaves_of,
     one_of,
+    predicates_of,
 )
 from profiles.schema import Answers, Attribute, Kind, Participation, Schema
 
@@ -64,21 +64,21 @@ M, F = one_of("gender", ["M"]), one_of("gender", ["F"])
 READS, COOKS = one_of("hobbies", ["books"]), one_of("hobbies", ["cooking"])
 
 
-def ask(*demands: Demand) -> Answer:
+def ask(*demands: RequiredRule) -> Answer:
     return satisfiable(demands, SCHEMA, SEVERAL)
 
 
 def both(first: Rule, second: Rule) -> Answer:
-    return ask((first, Wanted.TRUE), (second, Wanted.TRUE))
+    return ask((first, Required.TRUE), (second, Required.TRUE))
 
 
 def test_a_single_answer_is_one_answer() -> None:
     assert both(M, F) is None
-    assert isinstance(ask((M, Wanted.NOT_FALSE), (F, Wanted.NOT_FALSE)), Witness)
+    assert isinstance(ask((M, Required.NOT_FALSE), (F, Required.NOT_FALSE)), Witness)
 
 
 def test_a_member_without_an_answer_makes_both_unknown() -> None:
-    found = ask((M, Wanted.NOT_FALSE), (F, Wanted.NOT_FALSE))
+    found = ask((M, Required.NOT_FALSE), (F, Required.NOT_FALSE))
     assert isinstance(found, Witness)
     assert found.answers == {"country": ("US",)}
 
@@ -101,19 +101,19 @@ def test_there_is_always_a_value_that_no_rule_mentions() -> None:
 
 def test_ages_are_whole_years_and_numbers_are_not() -> None:
     between = And((in_ranges("age", [(0, 130)]), Not(in_ranges("age", [(0, 24), (25, 130)]))))
-    assert ask((between, Wanted.TRUE)) is None
+    assert ask((between, Required.TRUE)) is None
     between = And((in_ranges("income", [(0, 99)]), Not(in_ranges("income", [(0, 24), (25, 99)]))))
-    assert isinstance(ask((between, Wanted.TRUE)), Witness)
+    assert isinstance(ask((between, Required.TRUE)), Witness)
 
 
 def test_nobody_is_older_than_130() -> None:
-    assert ask((in_ranges("age", [(131, INFINITY)]), Wanted.TRUE)) is None
+    assert ask((in_ranges("age", [(131, INFINITY)]), Required.TRUE)) is None
 
 
 def test_a_constant_is_the_only_answer() -> None:
-    assert ask((one_of("country", ["GB"]), Wanted.NOT_FALSE)) is None
-    assert ask((Answered("country"), Wanted.FALSE)) is None
-    assert isinstance(ask((one_of("country", ["US"]), Wanted.TRUE)), Witness)
+    assert ask((one_of("country", ["GB"]), Required.NOT_FALSE)) is None
+    assert ask((Answered("country"), Required.FALSE)) is None
+    assert isinstance(ask((one_of("country", ["US"]), Required.TRUE)), Witness)
 
 
 def test_one_child_holds_gender_and_age_together() -> None:
@@ -125,9 +125,9 @@ def test_one_child_holds_gender_and_age_together() -> None:
 
 
 def test_a_blank_value_is_held_by_nobody() -> None:
-    assert ask((one_of("gender", [""]), Wanted.TRUE)) is None
-    assert ask((one_of("postal_code", ["sw1a 1aa"]), Wanted.TRUE)) is None
-    assert isinstance(ask((one_of("postal_code", ["SW1A1AA"]), Wanted.TRUE)), Witness)
+    assert ask((one_of("gender", [""]), Required.TRUE)) is None
+    assert ask((one_of("postal_code", ["sw1a 1aa"]), Required.TRUE)) is None
+    assert isinstance(ask((one_of("postal_code", ["SW1A1AA"]), Required.TRUE)), Witness)
 
 
 def test_prefixes_nest() -> None:
@@ -160,7 +160,9 @@ def test_unusable_answers_are_all_negative() -> None:
 def test_a_choice_within_a_choice() -> None:
     inner = And((Or((M, READS)), Or((F, COOKS))))
     for other in (And((M, F)), And((READS, in_ranges("age", [(18, 24)])))):
-        found = ask((Or((inner, other)), Wanted.TRUE), (in_ranges("age", [(0, 9)]), Wanted.TRUE))
+        found = ask(
+            (Or((inner, other)), Required.TRUE), (in_ranges("age", [(0, 9)]), Required.TRUE)
+        )
         assert isinstance(found, Witness)
 
 
@@ -178,17 +180,17 @@ def test_what_cannot_be_told_apart_is_undecided() -> None:
 
 def test_steps_run_out() -> None:
     pairs = [Or((one_of(name, ["a"]), one_of(name, ["b"]))) for name in ("gender", "hobbies")]
-    demands = [(Or((And((M, READS)), And((F, COOKS)))), Wanted.TRUE)]
+    demands = [(Or((And((M, READS)), And((F, COOKS)))), Required.TRUE)]
     assert isinstance(satisfiable(demands, SCHEMA), Witness)
     assert satisfiable(demands, SCHEMA, steps=1) is UNDECIDED
     solver = Solver([M, F, *pairs], SCHEMA, total=1)
-    assert isinstance(solver.satisfiable([(M, Wanted.TRUE)]), Witness)
-    assert solver.satisfiable([(M, Wanted.TRUE)]) is UNDECIDED
+    assert isinstance(solver.satisfiable([(M, Required.TRUE)]), Witness)
+    assert solver.satisfiable([(M, Required.TRUE)]) is UNDECIDED
 
 
 def test_an_unknown_attribute_is_refused() -> None:
     with pytest.raises(KeyError):
-        ask((one_of("nothing", ["x"]), Wanted.TRUE))
+        ask((one_of("nothing", ["x"]), Required.TRUE))
 
 
 def subsets(values: Sequence[str], most: int) -> Iterator[tuple[str, ...]]:
@@ -295,7 +297,7 @@ def grow(inner: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
 
 
 rules = st.recursive(leaves, grow, max_leaves=8)
-wanted = st.sampled_from(list(Wanted))
+wanted = st.sampled_from(list(Required))
 demand_lists = st.lists(st.tuples(rules, wanted), min_size=1, max_size=4)
 one_attribute = st.one_of(code_leaves, number_leaves, other_leaves).flatmap(
     lambda first: st.lists(
@@ -316,17 +318,17 @@ one_attribute = st.one_of(code_leaves, number_leaves, other_leaves).flatmap(
 
 def attributes(asked: Sequence[Rule]) -> set[str]:
     others = InIds | TookPart
-    return {leaf.attribute for leaf in leaves_of(asked) if not isinstance(leaf, others)}
+    return {leaf.attribute for leaf in predicates_of(asked) if not isinstance(leaf, others)}
 
 
-def meets(demands: Sequence[Demand], member: Member) -> bool:
+def meets(demands: Sequence[RequiredRule], member: Member) -> bool:
     return all(truths.allows(evaluate(rule, member)) for rule, truths in demands)
 
 
 def members(asked: Sequence[Rule]) -> Iterator[Member]:
     """All that the rules can tell apart, of the attributes and lists that they ask about."""
     names = sorted(attributes(asked))
-    listed = sorted({leaf.name for leaf in leaves_of(asked) if isinstance(leaf, InIds)})
+    listed = sorted({leaf.name for leaf in predicates_of(asked) if isinstance(leaf, InIds)})
     for values in product(*(DOMAINS[name] for name in names)):
         answers = {n: each for n, each in zip(names, values, strict=True) if each is not None}
         for known in product((True, False, None), repeat=len(listed)):
@@ -341,7 +343,7 @@ def histories(asked: Sequence[Rule]) -> Iterator[tuple[Participation, ...]]:
     found = sorted(
         {
             (leaf.marketplace, leaf.scope, id_, outcome)
-            for leaf in leaves_of(asked)
+            for leaf in predicates_of(asked)
             if isinstance(leaf, TookPart)
             for id_ in leaf.ids
             for outcome in leaf.outcomes
@@ -360,7 +362,7 @@ def size(asked: Sequence[Rule]) -> int:
 
 
 @given(demand_lists)
-def test_a_witness_meets_the_demands(demands: list[Demand]) -> None:
+def test_a_witness_meets_the_demands(demands: list[RequiredRule]) -> None:
     found = ask(*demands)
     assert found is not UNDECIDED
     if isinstance(found, Witness):
@@ -368,7 +370,7 @@ def test_a_witness_meets_the_demands(demands: list[Demand]) -> None:
 
 
 @given(st.one_of(demand_lists, one_attribute).filter(lambda d: size([r for r, _ in d]) <= 20_000))
-def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[Demand]) -> None:
+def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[RequiredRule]) -> None:
     found = ask(*demands)
     there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
     assert isinstance(found, Witness) == there_is
@@ -377,7 +379,7 @@ def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[Demand
 
 @given(st.lists(st.tuples(st.recursive(st.sampled_from(ENTANGLED), grow), wanted), min_size=1))
 def test_of_leaves_about_the_same_participations_nothing_wrong_is_said(
-    demands: list[Demand],
+    demands: list[RequiredRule],
 ) -> None:
     found = ask(*demands)
     there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
@@ -385,7 +387,9 @@ def test_of_leaves_about_the_same_participations_nothing_wrong_is_said(
 
 
 @given(demand_lists, demand_lists)
-def test_questions_build_on_what_is_given(first: list[Demand], second: list[Demand]) -> None:
+def test_questions_build_on_what_is_given(
+    first: list[RequiredRule], second: list[RequiredRule]
+) -> None:
     solver = Solver([rule for rule, _ in first + second], SCHEMA, SEVERAL)
     prepared = solver.given(first)
     together = ask(*first, *second)
@@ -397,20 +401,20 @@ def test_questions_build_on_what_is_given(first: list[Demand], second: list[Dema
 
 @given(rules)
 def test_a_rule_is_always_something(rule: Rule) -> None:
-    at_all = [ask((rule, Wanted.TRUE)), ask((rule, Wanted.NOT_TRUE))]
+    at_all = [ask((rule, Required.TRUE)), ask((rule, Required.NOT_TRUE))]
     assert any(isinstance(found, Witness) for found in at_all)
-    assert ask((rule, Wanted.TRUE), (rule, Wanted.NOT_TRUE)) is None
-    assert ask((rule, Wanted.FALSE), (rule, Wanted.NOT_FALSE)) is None
+    assert ask((rule, Required.TRUE), (rule, Required.NOT_TRUE)) is None
+    assert ask((rule, Required.FALSE), (rule, Required.NOT_FALSE)) is None
 
 
 def test_constants() -> None:
-    assert ask((UNKNOWN, Wanted.TRUE)) is None
-    assert ask((UNKNOWN, Wanted.FALSE)) is None
-    assert isinstance(ask((UNKNOWN, Wanted.NOT_TRUE), (UNKNOWN, Wanted.NOT_FALSE)), Witness)
-    assert ask((And((TRUE, UNKNOWN)), Wanted.TRUE)) is None
-    assert ask((Or((FALSE, UNKNOWN)), Wanted.FALSE)) is None
+    assert ask((UNKNOWN, Required.TRUE)) is None
+    assert ask((UNKNOWN, Required.FALSE)) is None
+    assert isinstance(ask((UNKNOWN, Required.NOT_TRUE), (UNKNOWN, Required.NOT_FALSE)), Witness)
+    assert ask((And((TRUE, UNKNOWN)), Required.TRUE)) is None
+    assert ask((Or((FALSE, UNKNOWN)), Required.FALSE)) is None
 
 
 def test_a_range_of_no_numbers() -> None:
-    assert ask((InRanges("income", ()), Wanted.TRUE)) is None
-    assert isinstance(ask((OneOf("hobbies", ()), Wanted.NOT_FALSE)), Witness)
+    assert ask((InRanges("income", ()), Required.TRUE)) is None
+    assert isinstance(ask((OneOf("hobbies", ()), Required.NOT_FALSE)), Witness)

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from matcher.loading import ChangeReader, Changes, load_surveys
 from matcher.marketplaces import Lowering, marketplaces
-from matcher.surveys import Diagnostic, Level, QuotaTold, SetAside, Survey, SurveySeats, SurveyTold
+from matcher.surveys import (
+    Diagnostic,
+    Level,
+    QuotaUpdate,
+    Rejected,
+    SeatUpdate,
+    Survey,
+    SurveyUpdate,
+)
 from profiles import InputError, PanelMapping
 from profiles.panel import open_panel
 from profiles.schema.panel_file import parse_panel
@@ -62,7 +70,7 @@ def mapping(tmp_path_factory: pytest.TempPathFactory) -> PanelMapping:
 
 
 def surveys_of(changes: Changes) -> list[Survey]:
-    return [said.survey for said in changes.said if isinstance(said, SurveyTold)]
+    return [said.survey for said in changes.said if isinstance(said, SurveyUpdate)]
 
 
 def faulty(found: Sequence[Diagnostic]) -> bool:
@@ -219,7 +227,7 @@ def test_any_json_is_read_or_set_aside(mapping: PanelMapping, changes: Json) -> 
     parts = [ChangeReader(mapping).read([one]) for one in objects]
     assert found.said == tuple(said for part in parts for said in part.said)
     assert found.unread == sum(part.unread for part in parts)
-    aside = [said for said in found.said if isinstance(said, SetAside)]
+    aside = [said for said in found.said if isinstance(said, Rejected)]
     assert faulty(found.diagnostics) == bool(aside or found.unread)
     for part, one in zip(parts, objects, strict=True):
         if not isinstance(one, dict) or "Surveys" not in one:
@@ -231,7 +239,12 @@ def test_any_part_may_be_anything(what: str, mapping: PanelMapping) -> None:
     """One malformed change is set aside, and never disturbs those beside it."""
     good = [named("dynata", 8), NOTICE, SEATS, named("rfg", 9)]
     alone = ChangeReader(mapping).read(good)
-    assert [type(said) for said in alone.said] == [SurveyTold, QuotaTold, QuotaTold, SurveyTold]
+    assert [type(said) for said in alone.said] == [
+        SurveyUpdate,
+        QuotaUpdate,
+        QuotaUpdate,
+        SurveyUpdate,
+    ]
     reader = ChangeReader(mapping)
     wrong = []
     for path in places(SAID[what]):
@@ -240,7 +253,7 @@ def test_any_part_may_be_anything(what: str, mapping: PanelMapping) -> None:
             found = reader.read([*good[:2], document, *good[2:]])
             mine = [each for each in found.diagnostics if each.at == "/2"]
             said = found.said[2:-2]
-            aside = all(isinstance(each, SetAside) for each in said)
+            aside = all(isinstance(each, Rejected) for each in said)
             if (
                 found.said[:2] + found.said[-2:] != alone.said
                 or len(said) + found.unread != 1
@@ -273,7 +286,7 @@ def test_a_repeated_key_sets_only_its_survey_aside(mapping: PanelMapping) -> Non
     text = json.dumps(NOTICE)
     twice = text.replace('"IsLive"', '"IsLive": true, "IsLive"')
     changes = ChangeReader(mapping).read(f"[{twice}, {text}]".encode())
-    assert [type(said) for said in changes.said] == [SetAside, QuotaTold]
+    assert [type(said) for said in changes.said] == [Rejected, QuotaUpdate]
     (found,) = changes.diagnostics
     assert (found.code, found.at, found.pointer) == ("repeated-key", "/0", "/IsLive")
 
@@ -281,7 +294,7 @@ def test_a_repeated_key_sets_only_its_survey_aside(mapping: PanelMapping) -> Non
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"\ud800": 1}])
 def test_parsed_json_is_looked_through_as_bytes_are(mapping: PanelMapping, value: Json) -> None:
     changes = ChangeReader(mapping).read([{**PAYLOADS["dynata"], "created": value}, NOTICE])
-    assert changes.said == (SetAside("dynata:1"), *ChangeReader(mapping).read(NOTICE).said)
+    assert changes.said == (Rejected("dynata:1"), *ChangeReader(mapping).read(NOTICE).said)
 
 
 def test_a_marketplace_that_is_not_known(mapping: PanelMapping) -> None:
@@ -303,19 +316,19 @@ def told_of(mapping: PanelMapping, change: Json) -> Any:
 
 def test_a_toluna_notice(mapping: PanelMapping) -> None:
     """The documentation's example; `UpdateDateTimeUTC`: "the date/time of the status change"."""
-    assert told_of(mapping, NOTICE) == QuotaTold(
+    assert told_of(mapping, NOTICE) == QuotaUpdate(
         "toluna", "45367678/7", ("3445365",), False, None, 1540238322.99
     )
     for written in ("2018-10-22T19:58:42.99Z", "2018-10-22T19:58:42.99", "2018-10-22 19:58:42.99Z"):
         assert told_of(mapping, NOTICE | {"UpdateDateTimeUTC": written}).at == 1540238322.99
     without = {key: NOTICE[key] for key in ("QuotaID", "IsLive")}
-    assert told_of(mapping, without) == QuotaTold("toluna", None, ("3445365",), False, None, None)
+    assert told_of(mapping, without) == QuotaUpdate("toluna", None, ("3445365",), False, None, None)
 
 
 def test_a_malformed_notice_names_its_survey(mapping: PanelMapping) -> None:
     notice = NOTICE | {"UpdateDateTimeUTC": "yesterday", "IsLive": 7}
     changes = ChangeReader(mapping).read([notice, {"QuotaID": 1}])
-    assert changes.said == (SetAside("toluna:45367678/7"),)
+    assert changes.said == (Rejected("toluna:45367678/7"),)
     assert changes.unread == 1
     assert [(each.at, each.pointer, each.message) for each in changes.diagnostics] == [
         ("/0", "/IsLive", "must be true or false"),
@@ -327,23 +340,23 @@ def test_a_malformed_notice_names_its_survey(mapping: PanelMapping) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (SEATS, QuotaTold("toluna", "1/2", ("3", "5"), True, 12, AT)),
+        (SEATS, QuotaUpdate("toluna", "1/2", ("3", "5"), True, 12, AT)),
         (
             {"survey": "dynata:13231", "remaining": 5},
-            SurveySeats("dynata:13231", None, 5, None),
+            SeatUpdate("dynata:13231", None, 5, None),
         ),
         (
             {"survey": "rfg: 7 ", "status": "closed", "quota_ids": []},
-            SurveySeats("rfg:7", False, None, None),
+            SeatUpdate("rfg:7", False, None, None),
         ),
         (
             {"survey": "rfg:7", "remaining": -3, "quota_ids": [" q1 "]},
-            QuotaTold("rfg", "7", ("q1",), None, 0, None),
+            QuotaUpdate("rfg", "7", ("q1",), None, 0, None),
         ),
     ],
 )
 def test_seats_of_our_own_form(
-    change: Json, said: QuotaTold | SurveySeats, mapping: PanelMapping
+    change: Json, said: QuotaUpdate | SeatUpdate, mapping: PanelMapping
 ) -> None:
     assert told_of(mapping, change) == said
 
@@ -386,7 +399,7 @@ def test_malformed_seats_are_told_in_words(
 ) -> None:
     changes = ChangeReader(mapping).read([change])
     named = str(change["survey"]).startswith("rfg:")
-    assert changes.said == ((SetAside("rfg:1"),) if named else ())
+    assert changes.said == ((Rejected("rfg:1"),) if named else ())
     assert changes.unread == (not named)
     assert [(each.at, each.pointer, each.message, each.hint) for each in changes.diagnostics] == [
         ("/0", pointer, message, hint)
@@ -395,7 +408,7 @@ def test_malformed_seats_are_told_in_words(
 
 def test_a_key_that_seats_do_not_have_is_told(mapping: PanelMapping) -> None:
     changes = ChangeReader(mapping).read({"survey": "rfg:1", "remaining": 1, "quota_id": "q"})
-    assert changes.said == (SurveySeats("rfg:1", None, 1, None),)
+    assert changes.said == (SeatUpdate("rfg:1", None, 1, None),)
     (found,) = changes.diagnostics
     assert (found.code, found.pointer, found.hint) == (
         "unknown-key",
@@ -423,7 +436,7 @@ def test_linking_again_is_linking_for_the_first_time(
     tables = variation.tables() | {"history": {"source": "history.parquet"}}
     mapping = parse_panel(tables, folder / "panel.toml").mapping
     plain = surveys_of(ChangeReader(mapping).read(projects))
-    link, shares = marketplaces()["rfg"].link, marketplaces()["rfg"].shares
+    link, shares = marketplaces()["rfg"].link, marketplaces()["rfg"].link_keys
     linked = dict(zip(before, link([plain[place] for place in before]), strict=True))
     again = link([linked.get(place, plain[place]) for place in after])
     expected = link([plain[place] for place in after])
@@ -437,5 +450,5 @@ def test_linking_again_is_linking_for_the_first_time(
 
 def test_other_marketplaces_share_nothing(mapping: PanelMapping) -> None:
     found = surveys_of(ChangeReader(mapping).read(list(PAYLOADS.values())))
-    shared = {each.marketplace: marketplaces()[each.marketplace].shares(each) for each in found}
+    shared = {each.marketplace: marketplaces()[each.marketplace].link_keys(each) for each in found}
     assert shared == {"dynata": frozenset(), "toluna": frozenset(), "rfg": {"K"}}

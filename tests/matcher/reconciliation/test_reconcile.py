@@ -20,7 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import matcher
-from matcher.marketplaces import Marketplace, Meaning, marketplaces
+from matcher.marketplaces import Disposition, Marketplace, marketplaces
 from matcher.reconciliation import reconcile
 from matcher.reconciliation.reconcile import Reconciled
 from matcher.reconciliation.suspects import LEAST
@@ -67,7 +67,7 @@ def log_of(random: Random, ids: Sequence[Any], surveys: Surveys) -> list[Row]:
     rows = []
     for _ in range(random.randint(1, 60)):
         survey = random.choice(surveys.surveys)
-        codes = [*marketplaces()[survey.marketplace].results, "999"]
+        codes = [*marketplaces()[survey.marketplace].dispositions, "999"]
         day = random.choice([None, AS_OF - timedelta(days=1), AS_OF, AS_OF + timedelta(days=400)])
         row = {"member_id": str(random.choice(ids)), "survey": survey.name, "at": day}
         if random.random() < 0.3:
@@ -111,11 +111,11 @@ def check_rows(folder: Path, panel: Panel, surveys: Surveys, of: Members, seed: 
         marketplace, _, _ = row["survey"].partition(":")
         code = row["code"] or row["outcome"]
         expected[marketplace, code, verdict_of(found.verdict, found.reason)] += 1
-        result = marketplaces()[marketplace].results.get(row["code"])
-        own = {"complete": Meaning.COMPLETE, "not_targeted": Meaning.NOT_TARGETED}
+        result = marketplaces()[marketplace].dispositions.get(row["code"])
+        own = {"complete": Disposition.COMPLETE, "not_targeted": Disposition.NOT_TARGETED}
         meaning = result.meaning if result else own.get(row["outcome"])
-        turned_away = meaning is Meaning.NOT_TARGETED
-        taken = meaning in (Meaning.COMPLETE, Meaning.ENTERED)
+        turned_away = meaning is Disposition.NOT_TARGETED
+        taken = meaning in (Disposition.COMPLETE, Disposition.ENTERED)
         if (turned_away and found.verdict is Verdict.ELIGIBLE) or (
             taken and found.verdict is Verdict.INELIGIBLE
         ):
@@ -447,11 +447,11 @@ def test_a_few_surprises_are_chance(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("marketplace", marketplaces().values(), ids=list(marketplaces()))
 def test_codes_that_are_predicted_have_a_meaning(marketplace: Marketplace) -> None:
-    for reason, outcome in marketplace.outcomes.items():
-        result = marketplace.results[outcome.code]
+    for reason, outcome in marketplace.rejection_codes.items():
+        result = marketplace.dispositions[outcome.code]
         assert result.text == outcome.text
         away = reason in ("country", "language", "device", "filter", "quota")
-        assert (result.meaning is Meaning.NOT_TARGETED) == away
+        assert (result.meaning is Disposition.NOT_TARGETED) == away
 
 
 def put_log(folder: Path, text: str) -> Path:

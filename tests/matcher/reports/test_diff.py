@@ -25,12 +25,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from matcher.comparison import (
+    Assignment,
     Change,
     ClauseChange,
+    ClauseText,
     Difference,
     Flow,
-    Said,
-    Standing,
     Status,
     SurveyDifference,
 )
@@ -87,7 +87,7 @@ sizes = st.integers(0, 3) | st.integers(0, 10**12)
 
 @st.composite
 def flows(draw_from: st.DrawFn) -> list[Flow]:
-    def is_same(before: Standing, after: Standing) -> bool:
+    def is_same(before: Assignment, after: Assignment) -> bool:
         named = not isinstance(before, Verdict) and not isinstance(after, Verdict)
         return named and draw_from(st.booleans())
 
@@ -99,7 +99,7 @@ def flows(draw_from: st.DrawFn) -> list[Flow]:
     ]
 
 
-said = st.none() | st.builds(Said, texts, texts)
+said = st.none() | st.builds(ClauseText, texts, texts)
 numbers = st.floats(allow_nan=False)
 values = texts | st.none() | st.tuples(numbers, numbers)
 found_in = st.dictionaries(
@@ -228,9 +228,9 @@ def test_a_concentration_in_one_line() -> None:
 # --- the picture
 
 
-def members_by(flows: list[Flow], side: str) -> Counter[Standing]:
+def members_by(flows: list[Flow], side: str) -> Counter[Assignment]:
     """How many members there are of each standing, before or after."""
-    members = Counter[Standing]()
+    members = Counter[Assignment]()
     for each in flows:
         members[getattr(each, side)] += each.members
     return members
@@ -481,7 +481,7 @@ def test_the_page_of_many_surveys_is_bounded() -> None:
 def test_the_size_of_one_survey_is_bounded() -> None:
     """However long its texts are, and however many quotas and clauses it has."""
     long = "long " * 100_000
-    said = Said("/filters/0", long)
+    said = ClauseText("/filters/0", long)
     flows = [flow(f"{index}{HASH}", OUT, 1) for index in range(3_000)]
     changes = [ClauseChange("filter", (long,), said, None) for _ in range(3_000)]
     found = difference([survey(long, flows, [quota((long,), [], 1, 2)] * 3_000, clauses=changes)])

@@ -26,15 +26,15 @@ from matcher.rules import (
     Rule,
     Unusable,
     in_ranges,
-    leaves_of,
     one_of,
+    predicates_of,
 )
 from matcher.rules.evaluate import read_member
 from matcher.surveys import (
     Choice,
+    ChoiceStrategy,
     Clause,
     Group,
-    How,
     Quota,
     Reason,
     Survey,
@@ -71,7 +71,7 @@ def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Blocks of a way or two, surveys judged whole beyond three ways, no room for rows."""
     ways, block, rows = SIZES[request.param]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.routing.disjuncts.MOST_WAYS", ways)
+        patch.setattr("matcher.routing.disjuncts.MAX_DISJUNCTS", ways)
         patch.setattr("matcher.routing.segment._FIRST_BLOCK", block)
         patch.setattr("matcher.routing.segment._LARGEST_BLOCK", 2 * block)
         patch.setattr("matcher.routing.attribute_rows._FEWEST", rows)
@@ -89,7 +89,7 @@ class Loaded:
     members: list[tuple[Mapping[str, object], Member]]
     history: list[Participation] | None
 
-    def router(self, how: How = How.FIRST, seed: int = 0) -> Router:
+    def router(self, how: ChoiceStrategy = ChoiceStrategy.FIRST, seed: int = 0) -> Router:
         history = None if self.history is None else partial(of_member, self.history)
         return Router(self.plan, choose=how, seed=seed, as_of=AS_OF, history=history)
 
@@ -128,7 +128,14 @@ def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list
 
 
 @given(
-    how=st.sampled_from([How.FIRST, How.FIRST, How.MOST_OPEN, How.BALANCED]),
+    how=st.sampled_from(
+        [
+            ChoiceStrategy.FIRST,
+            ChoiceStrategy.FIRST,
+            ChoiceStrategy.MOST_OPEN,
+            ChoiceStrategy.BALANCED,
+        ]
+    ),
     variation=variations,
     surveys=payload(),
     people=members_with_history(),
@@ -137,7 +144,7 @@ def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list
 )
 def test_every_member_is_routed_as_the_reference_has_it(
     folder: Path,
-    how: How,
+    how: ChoiceStrategy,
     variation: Variation,
     surveys: Json,
     people: tuple[Members, Members],
@@ -169,7 +176,7 @@ def test_what_is_asked_is_what_the_verdict_depends_on(
     for survey in loaded.plan.surveys:
         rules = [clause.rule for clause in survey.gate]
         rules += [quota.rule for quota in walk(survey.groups)]
-        counts = {leaf.attribute for leaf in leaves_of(rules) if isinstance(leaf, WHETHER)}
+        counts = {leaf.attribute for leaf in predicates_of(rules) if isinstance(leaf, WHETHER)}
         for _, member in loaded.members[:4]:
             if judge(survey, member).verdict is not Verdict.UNCERTAIN:
                 continue

@@ -27,7 +27,17 @@ from matcher.marketplaces import marketplaces
 from matcher.routing import Reservation, Router
 from matcher.rules import Member
 from matcher.rules.evaluate import read_member
-from matcher.surveys import Choice, Group, How, Quota, Regime, Survey, Verdict, judge, make_choice
+from matcher.surveys import (
+    Choice,
+    ChoiceStrategy,
+    Group,
+    Quota,
+    Regime,
+    Survey,
+    Verdict,
+    judge,
+    make_choice,
+)
 from profiles.schema import PanelMapping, Participation
 from profiles.schema.panel_file import parse_panel
 from profiles.schema.participation import read_participation
@@ -127,7 +137,7 @@ def seats_in(survey: Survey) -> dict[Key, int]:
 
 def timeless(survey: Survey) -> Survey:
     """What was told, without when."""
-    return replace(survey, told_at=None)
+    return replace(survey, updated_at=None)
 
 
 @dataclass
@@ -200,13 +210,13 @@ class Model:
     def hear(self, survey: Survey, at: float, counts: Counts) -> None:
         """A survey is told anew."""
         self.place += 1
-        survey = replace(survey, told_at=at if survey.told_at is None else survey.told_at)
-        assert survey.told_at is not None
-        stamp = survey.told_at, self.place
+        survey = replace(survey, updated_at=at if survey.updated_at is None else survey.updated_at)
+        assert survey.updated_at is not None
+        stamp = survey.updated_at, self.place
         name = survey.name
         if name in self.whole:
-            known = self.whole[name][0].told_at
-            if known is not None and survey.told_at < known:
+            known = self.whole[name][0].updated_at
+            if known is not None and survey.updated_at < known:
                 counts.stale += 1
                 return
             before = timeless(self.told(name))
@@ -282,7 +292,14 @@ class Routing(RuleBasedStateMachine):
         surveys=payload(),
         people=members_with_history(),
         sizes=st.sampled_from(SIZES),
-        how=st.sampled_from([How.FIRST, How.FIRST, How.MOST_OPEN, How.BALANCED]),
+        how=st.sampled_from(
+            [
+                ChoiceStrategy.FIRST,
+                ChoiceStrategy.FIRST,
+                ChoiceStrategy.MOST_OPEN,
+                ChoiceStrategy.BALANCED,
+            ]
+        ),
     )
     def start(
         self,
@@ -290,7 +307,7 @@ class Routing(RuleBasedStateMachine):
         surveys: list[Json],
         people: tuple[Members, Members],
         sizes: tuple[int, int, int],
-        how: How,
+        how: ChoiceStrategy,
     ) -> None:
         ratio, page, block = sizes
         self.patch.setattr("matcher.routing.inventory._RATIO", ratio)

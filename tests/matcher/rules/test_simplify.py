@@ -16,11 +16,11 @@ from matcher.rules import (
     Const,
     InIds,
     InRanges,
-    Leaf,
     Member,
     Not,
     OneOf,
     Or,
+    Predicate,
     Rule,
     Simplifier,
     StartsWith,
@@ -189,7 +189,7 @@ def test_a_simplified_rule_keeps_all_three_truth_values(rule: Rule, of: list[Mem
 
 @given(rule=rules)
 def test_negations_of_a_simplified_rule_stand_only_on_leaves(rule: Rule) -> None:
-    leaves = Leaf.__args__
+    leaves = Predicate.__args__
     negated = [node.rule for node in nodes(Simplifier().simplify(rule)) if isinstance(node, Not)]
     assert all(isinstance(inner, leaves) for inner in negated)
 

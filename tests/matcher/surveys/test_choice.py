@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from matcher.engine.draws import draw_all
 from matcher.rules import TRUE
-from matcher.surveys import Balanced, Choice, First, Group, How, Quota, Survey, make_choice
+from matcher.surveys import (
+    Balanced,
+    Choice,
+    ChoiceStrategy,
+    First,
+    Group,
+    Quota,
+    Survey,
+    make_choice,
+)
 from matcher.surveys.choice import MostOpen, Scarcest
 from profiles.hashing import hash_id
 
@@ -120,13 +129,13 @@ def test_draws_all_at_once_are_those_one_by_one(
 @pytest.mark.parametrize(
     ("how", "kind"),
     [
-        (How.FIRST, First),
-        (How.MOST_OPEN, MostOpen),
-        (How.SCARCEST, Scarcest),
-        (How.BALANCED, Balanced),
+        (ChoiceStrategy.FIRST, First),
+        (ChoiceStrategy.MOST_OPEN, MostOpen),
+        (ChoiceStrategy.SCARCEST, Scarcest),
+        (ChoiceStrategy.BALANCED, Balanced),
     ],
 )
-def test_every_way_has_a_name(how: How, kind: type) -> None:
+def test_every_way_has_a_name(how: ChoiceStrategy, kind: type) -> None:
     assert isinstance(make_choice(how, 0), kind)
 
 

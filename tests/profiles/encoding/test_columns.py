@@ -192,7 +192,7 @@ def holders(read: Sequence[Answers | None], wanted: set[Any]) -> list[int]:
 
 def held(column: Column, wanted: set[Any]) -> list[int]:
     mask = np.array([value in wanted for value in column.vocabulary], np.bool_)
-    row = column.holding(mask)
+    row = column.row_for(mask)
     assert row.dtype == np.uint64
     return [int(place) for place in positions(row)]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from profiles.errors import InputError
-from profiles.history import Participants
+from profiles.history import MemberHistory
 from profiles.schema import Location, Participation
 from profiles.schema.participation import read_participation
 from tests.profiles.history.test_history import (
@@ -26,11 +26,11 @@ from tests.support.stores import put_duckdb
 from tests.support.strategies import Members, members_with_history
 
 
-def participants(path: Path) -> Participants:
-    return Participants(Location(path.name), path.parent)
+def participants(path: Path) -> MemberHistory:
+    return MemberHistory(Location(path.name), path.parent)
 
 
-def assert_said(found: Participants, rows: Sequence[Participation]) -> None:
+def assert_said(found: MemberHistory, rows: Sequence[Participation]) -> None:
     """What each member took part in, in order; and nothing of others."""
     for member_id in {row.member_id for row in rows}:
         mine = [row for row in rows if row.member_id == member_id]
@@ -83,7 +83,7 @@ def test_a_history_in_a_database_or_a_folder(tmp_path: Path) -> None:
     expected = [read_participation(row) for row in rows]
     assert expected[3].category_ids == ("a", "3")
     for location in (Location("duckdb:///history.duckdb", "history"), Location("folder")):
-        assert_said(Participants(location, tmp_path), expected)
+        assert_said(MemberHistory(location, tmp_path), expected)
     without = participants(tmp_path / "other.parquet")
     assert [row.category_ids for row in without.of("m1")] == [(), (), ()]
 

@@ -23,7 +23,7 @@ from profiles.panel import Panel, open_panel
 from profiles.schema import (
     OUTCOMES,
     SCOPES,
-    Asked,
+    AskedParticipation,
     Location,
     Participation,
     UnreadableError,
@@ -87,11 +87,11 @@ def open_history(path: Path) -> History:
     return History(Location(path.name), path.parent)
 
 
-def participants(history: History, asked: Asked) -> set[str]:
+def participants(history: History, asked: AskedParticipation) -> set[str]:
     return {history.participants[number].as_py() for number in history.who(*asked)}
 
 
-def expected(rows: Sequence[Participation], asked: Asked) -> set[str]:
+def expected(rows: Sequence[Participation], asked: AskedParticipation) -> set[str]:
     return {row.member_id for row in rows if took_part_in([row], *asked)}
 
 
@@ -110,14 +110,14 @@ asked_of = st.sampled_from(SCOPES).flatmap(
 def test_what_is_read_is_what_the_rows_say(
     kind: str,
     people: tuple[Members, Members],
-    plans: list[list[Asked]],
+    plans: list[list[AskedParticipation]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Plan after plan: what an earlier one asked for is still known."""
     table = people[1].table()
     history = open_history(FILES[kind](table, tmp_path_factory.getbasetemp()))
     rows = [read_participation(row) for row in people[1].rows]
-    so_far: list[Asked] = []
+    so_far: list[AskedParticipation] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("profiles.history.history._WAITING", 4)
         for plan in plans:

@@ -73,7 +73,7 @@ def holdings(column: Column, size: int) -> list[tuple[Any, ...] | None]:
     for place, value in enumerate(column.vocabulary):
         wanted = np.zeros(len(column.vocabulary), np.bool_)
         wanted[place] = True
-        for member in positions(column.holding(wanted)).tolist():
+        for member in positions(column.row_for(wanted)).tolist():
             found[member].append(value)
     answered = set(positions(column.answered).tolist())
     return [tuple(values) if member in answered else None for member, values in enumerate(found)]

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import matcher
-from matcher.surveys import How, Verdict
+from matcher.surveys import ChoiceStrategy, Verdict
 from profiles.index import Indexed
 from profiles.panel import Panel, open_panel
 from profiles.schema.panel_file import parse_panel
@@ -295,8 +295,14 @@ class Indexing(RuleBasedStateMachine):
 
     # --- what must hold
 
-    @rule(how=st.sampled_from(How), as_of=st.sampled_from(DAYS), workers=st.sampled_from([1, 1, 2]))
-    def matches_are_those_of_the_reference(self, how: How, as_of: date, workers: int) -> None:
+    @rule(
+        how=st.sampled_from(ChoiceStrategy),
+        as_of=st.sampled_from(DAYS),
+        workers=st.sampled_from([1, 1, 2]),
+    )
+    def matches_are_those_of_the_reference(
+        self, how: ChoiceStrategy, as_of: date, workers: int
+    ) -> None:
         rows = [row for _, row in self.members.values()]
         reference = Reference(self.surveys.surveys, self.file.mapping, rows, as_of)
         choice = reference.choice(how, 1)

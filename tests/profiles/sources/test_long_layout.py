@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 import matcher
-from matcher.surveys import How
+from matcher.surveys import ChoiceStrategy
 from profiles.errors import InputError
 from profiles.panel import Panel, open_panel
 from profiles.schema.panel_file import parse_panel
@@ -55,7 +55,7 @@ def read(panel: Panel, *columns: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("rows", [1, 2, 3, 100])
 def test_rows_become_members(rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the rows are cut into batches."""
-    monkeypatch.setattr("profiles.sources.source.BATCH_ROWS", rows)
+    monkeypatch.setattr("profiles.sources.files.BATCH_ROWS", rows)
     panel = open_answers(
         tmp_path,
         [
@@ -163,7 +163,7 @@ def test_members_stored_otherwise_are_given_what_the_reference_gives(
     source = store(name, {"drawn": (file, ordered.table())}, folder, postgres)["drawn"]
     reference = Reference(lowered, file.mapping, ordered.rows, AS_OF)
     found = matcher.compile(lowered).match(Panel(file, source, AS_OF), uncertain=True)
-    choice = reference.choice(How.FIRST, 0)
+    choice = reference.choice(ChoiceStrategy.FIRST, 0)
     assert [(str(row.member_id), row.survey, row.quota_ids, row.verdict) for row in found] == [
         (str(row.member_id), row.survey, row.quota_ids, row.verdict)
         for row in reference.rows(choice, uncertain=True)
