@@ -36,7 +36,7 @@ from matcher.engine import Progress, check_asked
 from matcher.output import write_parquet
 from matcher.plan import Plan
 from matcher.rules import TookPart, Wording, attributes_of, predicates_of
-from matcher.surveys import ChoiceStrategy, Surveys, rules_of
+from matcher.surveys import ChoiceStrategy, Surveys, all_rules
 from profiles.panel import Panel
 
 MOST_EXAMINED = 50
@@ -189,7 +189,7 @@ class Comparison:
 
 def _check_plan(plan: Plan, panel: Panel) -> None:
     """Refuse a plan that asks for what the panel lacks, in a survey that is not matched, too."""
-    rules = [rule for survey in plan.surveys for rule in rules_of(survey)]
+    rules = [rule for survey in plan.surveys for rule in all_rules(survey)]
     history = any(isinstance(leaf, TookPart) for leaf in predicates_of(rules))
     check_asked(attributes_of(rules), history, panel)
 

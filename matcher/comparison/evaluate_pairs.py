@@ -25,7 +25,7 @@ from matcher.engine import Progress, shard_members
 from matcher.plan import Plan
 from matcher.rules import attributes_of
 from matcher.support import in_order
-from matcher.surveys import Choice, ChoiceStrategy, First, rules_of
+from matcher.surveys import Choice, ChoiceStrategy, First, all_rules
 from profiles.encoding import words
 from profiles.panel import Panel, Shard
 
@@ -214,6 +214,6 @@ def _overall(block: MemberBlock, rows: Sequence[Rowset], so_far: Rowset | None =
 def _asked(pair: SurveyPair) -> frozenset[str]:
     """The attributes that rules ask for which only one version has; where there are none, all."""
     olds, news = (
-        set(rules_of(survey)) if survey else set() for survey in (pair.before, pair.after)
+        set(all_rules(survey)) if survey else set() for survey in (pair.before, pair.after)
     )
     return frozenset(attributes_of(olds ^ news) or attributes_of(olds | news))

@@ -7,7 +7,6 @@ respondent, who answers from what decides: nothing is evaluated here a second ti
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 
 from matcher.explanation.explanation import (
     Combination,
@@ -22,14 +21,11 @@ from matcher.explanation.nearest_miss import nearest_miss
 from matcher.marketplaces import RejectionCode, marketplaces
 from matcher.rules import (
     And,
-    Const,
-    InIds,
     MemberView,
-    Not,
     Or,
     Rule,
-    TookPart,
     Wording,
+    attributes_of,
     why_unknown,
 )
 from matcher.surveys import (
@@ -87,19 +83,6 @@ def explain(
 def _outcome(survey: Survey, reason: Reason) -> RejectionCode | None:
     marketplace = marketplaces().get(survey.marketplace)
     return marketplace.rejection_codes.get(reason) if marketplace else None
-
-
-def _attributes(rule: Rule) -> Iterator[str]:
-    match rule:
-        case And(rules) | Or(rules):
-            for part in rules:
-                yield from _attributes(part)
-        case Not(inner):
-            yield from _attributes(inner)
-        case InIds() | TookPart() | Const():
-            return
-        case _:
-            yield rule.attribute
 
 
 class _Explainer:
@@ -169,7 +152,7 @@ class _Explainer:
         return isinstance(rule, And | Or) and any(map(self._is_made_up, rule.rules))
 
     def _condition(self, rule: Rule, pointers: tuple[str, ...], words: Wording) -> Condition:
-        asked = dict.fromkeys(_attributes(rule))
+        asked = attributes_of((rule,))
         unknown = dict.fromkeys(map(why_unknown, unknown_predicates(rule, self._respondent)))
         return Condition(
             rule,

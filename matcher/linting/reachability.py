@@ -31,6 +31,7 @@ from matcher.surveys import (
     Regime,
     Survey,
     admits_rule,
+    all_quotas,
     matches_rule,
     takes_rule,
 )
@@ -73,7 +74,7 @@ class ReachabilityCheck:
     ) -> None:
         self._survey = survey
         rules = [clause.rule for clause in survey.gate]
-        rules += [quota.rule for quota in _all_quotas(survey.groups)]
+        rules += [quota.rule for quota in all_quotas(survey.groups)]
         self._solver = Solver(rules, schema, several, total=STEPS_A_SURVEY)
         self._sure = self._solver
         if guessed:
@@ -284,13 +285,6 @@ def _one_answer(schema: Schema) -> Schema:
         for name, each in schema.attributes.items()
     }
     return replace(schema, attributes=attributes)
-
-
-def _all_quotas(groups: Iterable[Group]) -> Iterator[Quota]:
-    for group in groups:
-        for quota in group.quotas:
-            yield quota
-            yield from _all_quotas(quota.groups)
 
 
 def _id_lists(quota: Quota) -> frozenset[str]:

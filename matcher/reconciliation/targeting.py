@@ -76,7 +76,7 @@ class Targeting:
             for part in mine
         )
         self.plan = Plan(tuple(alone))
-        asked = [attributes_of(part.rule for part in mine) for mine in parts]
+        asked = [set(attributes_of(part.rule for part in mine)) for mine in parts]
         self.asking: dict[str, NDArray[np.bool_]] = {
             name: np.array([name in each for each in asked], np.bool_)
             for name in sorted(self.plan.attributes)

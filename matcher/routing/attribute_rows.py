@@ -35,6 +35,7 @@ from matcher.rules import (
     Truth,
     Unusable,
     evaluate,
+    predicates_of,
 )
 from profiles.schema import Answers
 
@@ -252,15 +253,10 @@ _Lists: TypeAlias = "defaultdict[Any, array[int]]"
 
 
 def predicates_asked(rules: Iterable[Rule]) -> Iterator[AnswerPredicate]:
-    """The leaves of rules on one attribute that an answer may decide."""
-    for rule in rules:
-        match rule:
-            case And(parts) | Or(parts):
-                yield from predicates_asked(parts)
-            case Not(inner):
-                yield from predicates_asked((inner,))
-            case OneOf() | StartsWith() | InRanges() | Unusable():
-                yield rule
+    """The predicates of rules on one attribute that an answer may decide."""
+    for predicate in predicates_of(rules):
+        if isinstance(predicate, OneOf | StartsWith | InRanges | Unusable):
+            yield predicate
 
 
 def _listed() -> _Lists:

@@ -16,8 +16,18 @@ from itertools import count, product
 from math import prod
 from typing import TypeAlias
 
-from matcher.rules import FALSE, TRUE, And, Const, InIds, Not, Or, Rule, Simplifier, TookPart
-from matcher.surveys import Group, Quota, Regime, Survey
+from matcher.rules import (
+    FALSE,
+    TRUE,
+    And,
+    InIds,
+    Or,
+    Rule,
+    Simplifier,
+    TookPart,
+    predicates_of,
+)
+from matcher.surveys import Group, Regime, Survey
 
 MAX_DISJUNCTS = 512
 """A survey with more ways than this is judged whole."""
@@ -61,14 +71,6 @@ class SurveyDisjuncts:
     whole: bool
 
 
-def walk(groups: Iterable[Group]) -> Iterator[Quota]:
-    """Every quota of some groups, each before those nested in it."""
-    for group in groups:
-        for quota in group.quotas:
-            yield quota
-            yield from walk(quota.groups)
-
-
 @dataclass(frozen=True, slots=True)
 class _Path:
     """A choice of one quota for each of some groups."""
@@ -87,7 +89,6 @@ class DisjunctCompiler:
     def __init__(self) -> None:
         self._simplifier = Simplifier()
         self._parts: dict[Rule, tuple[Rule, ...]] = {}
-        self._asked: dict[Rule, frozenset[str | None]] = {}
         self._attributes: dict[Rule, str | None] = {}
 
     def compile(self, survey: Survey) -> SurveyDisjuncts:
@@ -145,29 +146,12 @@ class DisjunctCompiler:
         try:
             return self._attributes[rule]
         except KeyError:
-            asked = self._all_asked(rule)
-            name = self._attributes[rule] = next(iter(asked)) if len(asked) == 1 else None
+            asked = {
+                None if isinstance(predicate, InIds | TookPart) else predicate.attribute
+                for predicate in predicates_of((rule,))
+            }
+            name = self._attributes[rule] = asked.pop() if len(asked) == 1 else None
             return name
-
-    def _all_asked(self, rule: Rule) -> frozenset[str | None]:
-        """The attributes that a rule asks; None stands for what is no attribute."""
-        found = self._asked.get(rule)
-        if found is None:
-            found = self._asked[rule] = self._look(rule)
-        return found
-
-    def _look(self, rule: Rule) -> frozenset[str | None]:
-        match rule:
-            case And(rules) | Or(rules):
-                return frozenset(name for part in rules for name in self._all_asked(part))
-            case Not(inner):
-                return self._all_asked(inner)
-            case Const():
-                return frozenset()
-            case InIds() | TookPart():
-                return frozenset((None,))
-            case _:
-                return frozenset((rule.attribute,))
 
 
 def _paths(groups: Iterable[Group], numbers: Iterator[int]) -> list[_Path]:

@@ -13,10 +13,10 @@ from itertools import product
 from typing import TypeAlias, cast
 
 from matcher.routing.attribute_rows import BitSet, ConditionClassifier
-from matcher.routing.disjuncts import DisjunctCompiler, SurveyDisjuncts, walk
+from matcher.routing.disjuncts import DisjunctCompiler, SurveyDisjuncts
 from matcher.routing.segment import Names, Segment
 from matcher.rules import OneOf
-from matcher.surveys import Group, Reason, Survey
+from matcher.surveys import Group, Reason, Survey, all_quotas
 from profiles.schema import Answers
 
 Rank: TypeAlias = tuple[bool, float, int]
@@ -102,7 +102,7 @@ def _write_live(
     """Set the bits of a survey's ways, in the row of a block that begins with way `first`."""
     closed: frozenset[int] | None = None
     if survey is not None and survey.open:
-        quotas = enumerate(walk(survey.groups))
+        quotas = enumerate(all_quotas(survey.groups))
         closed = frozenset(number for number, quota in quotas if not quota.open)
     for way in range(segment.firsts[number], segment.firsts[number + 1]):
         at, bit = (way - first) >> 3, 1 << ((way - first) & 7)

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from matcher.rules.rule import (
-    And,
-    Const,
-    InIds,
-    Not,
-    Or,
-    Predicate,
-    Rule,
-    TookPart,
-)
-
-
-def attributes_of(rules: Iterable[Rule]) -> set[str]:
-    """The attributes that rules ask for."""
-    leaves = predicates_of(rules)
-    return {leaf.attribute for leaf in leaves if not isinstance(leaf, InIds | TookPart)}
+from matcher.rules.rule import And, Const, InIds, Not, Or, Predicate, Rule, TookPart
 
 
 def predicates_of(rules: Iterable[Rule]) -> Iterator[Predicate]:
-    """The distinct leaves of rules."""
+    """The distinct predicates in rules, as they stand from left to right."""
     seen: set[Rule] = set()
-    stack = list(rules)
+    stack = list(rules)[::-1]
     while stack:
         rule = stack.pop()
         if rule in seen:
@@ -33,10 +18,19 @@ def predicates_of(rules: Iterable[Rule]) -> Iterator[Predicate]:
         seen.add(rule)
         match rule:
             case And(parts) | Or(parts):
-                stack.extend(parts)
+                stack.extend(reversed(parts))
             case Not(inner):
                 stack.append(inner)
             case Const():
                 pass
             case _:
                 yield rule
+
+
+def attributes_of(rules: Iterable[Rule]) -> dict[str, None]:
+    """The distinct attributes that rules ask for, as they stand from left to right."""
+    return dict.fromkeys(
+        predicate.attribute
+        for predicate in predicates_of(rules)
+        if not isinstance(predicate, InIds | TookPart)
+    )

@@ -5,7 +5,17 @@ from matcher.surveys.diagnostic import Diagnostic, Findings, Level
 from matcher.surveys.judge import Judgement, Verdict, admits, judge, matches, takes
 from matcher.surveys.quota_rules import admits_rule, matches_rule, takes_rule
 from matcher.surveys.serialize import is_plan, read_plan, write_plan
-from matcher.surveys.survey import Clause, Group, Quota, Reason, Regime, Survey, Surveys, rules_of
+from matcher.surveys.survey import (
+    Clause,
+    Group,
+    Quota,
+    Reason,
+    Regime,
+    Survey,
+    Surveys,
+    all_quotas,
+    all_rules,
+)
 from matcher.surveys.unanswered import unanswered, unknown_predicates
 from matcher.surveys.updates import QuotaUpdate, Rejected, SeatUpdate, SurveyUpdate, Update
 
@@ -34,13 +44,14 @@ __all__ = [
     "Verdict",
     "admits",
     "admits_rule",
+    "all_quotas",
+    "all_rules",
     "is_plan",
     "judge",
     "make_choice",
     "matches",
     "matches_rule",
     "read_plan",
-    "rules_of",
     "takes",
     "takes_rule",
     "unanswered",

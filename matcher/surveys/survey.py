@@ -10,7 +10,7 @@ survey's own object.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -113,14 +113,18 @@ class Survey:
         return f"{self.marketplace}:{self.id}"
 
 
-def rules_of(survey: Survey) -> Iterator[Rule]:
+def all_quotas(groups: Iterable[Group]) -> Iterator[Quota]:
+    """Every quota of some groups, each before those nested in it."""
+    for group in groups:
+        for quota in group.quotas:
+            yield quota
+            yield from all_quotas(quota.groups)
+
+
+def all_rules(survey: Survey) -> Iterator[Rule]:
     """All rules of a survey: of its gate, and of its quotas at every depth."""
     yield from (clause.rule for clause in survey.gate)
-    groups = [*survey.groups]
-    while groups:
-        for quota in groups.pop().quotas:
-            yield quota.rule
-            groups += quota.groups
+    yield from (quota.rule for quota in all_quotas(survey.groups))
 
 
 @dataclass(frozen=True, slots=True)

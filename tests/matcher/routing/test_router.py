@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import matcher
 from matcher.routing import Question, Router
-from matcher.routing.disjuncts import walk
 from matcher.rules import (
     TRUE,
     UNKNOWN,
@@ -39,6 +38,7 @@ from matcher.surveys import (
     Reason,
     Survey,
     Verdict,
+    all_quotas,
     judge,
     make_choice,
     unanswered,
@@ -175,7 +175,7 @@ def test_what_is_asked_is_what_the_verdict_depends_on(
     loaded = load(folder, variation, surveys, people)
     for survey in loaded.plan.surveys:
         rules = [clause.rule for clause in survey.gate]
-        rules += [quota.rule for quota in walk(survey.groups)]
+        rules += [quota.rule for quota in all_quotas(survey.groups)]
         counts = {leaf.attribute for leaf in predicates_of(rules) if isinstance(leaf, WHETHER)}
         for _, member in loaded.members[:4]:
             if judge(survey, member).verdict is not Verdict.UNCERTAIN:
