@@ -14,7 +14,7 @@ from tests.support.corpus import ROOT
 from tests.support.interpreter import loaded_by
 
 ORDER = """
-    profiles.errors profiles.finding profiles.hashing
+    profiles.errors profiles.as_of profiles.finding profiles.hashing
     profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
     profiles.panel profiles.check profiles.synthetic profiles
     matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys

@@ -12,7 +12,7 @@ from importlib import import_module
 import pytest
 
 from matcher.cli.app import COMMANDS
-from matcher.version import VERSION
+from matcher.version import __version__
 from tests.support.commandline import INTERRUPTED, finish, process
 from tests.support.corpus import ROOT
 from tests.support.interpreter import interpret, loaded_by
@@ -62,7 +62,7 @@ def test_help_is_what_the_command_says_of_itself(name: str) -> None:
 def test_the_package_is_a_command() -> None:
     line = [sys.executable, "-m", "matcher", "--version"]
     done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == VERSION
+    assert done.stdout.strip() == __version__
 
 
 DEMO = ROOT / "fixtures" / "demo"
