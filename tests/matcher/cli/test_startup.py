@@ -66,6 +66,11 @@ def test_the_package_is_a_command() -> None:
 
 
 DEMO = ROOT / "fixtures" / "demo"
+BEGUN = (
+    "import warnings, matcher.cli; "
+    "warnings.simplefilter('ignore', ResourceWarning); "  # an import that is cut off leaves a file
+    "print(flush=True); "
+)
 LISTENING = "import matcher.cli.interrupts as i; i.listen(); "
 
 
@@ -74,7 +79,7 @@ LISTENING = "import matcher.cli.interrupts as i; i.listen(); "
 def test_an_interrupt_at_any_moment(number: signal.Signals, milliseconds: int) -> None:
     """From the first import on: while modules are loaded, while it works, after it is done."""
     line = f"count {DEMO}/payloads --panel {DEMO}/panel.toml --as-of 2026-11-21"
-    started = process(*line.split(), beginning="import matcher.cli; print(flush=True); ")
+    started = process(*line.split(), beginning=BEGUN)
     assert started.stdout is not None
     started.stdout.readline()
     time.sleep(milliseconds / 1000)
