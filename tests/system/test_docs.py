@@ -18,9 +18,8 @@ import profiles
 from tests.support.corpus import ROOT
 from tests.test_layout import ORDER
 
-README, CHANGELOG = ROOT / "README.md", ROOT / "CHANGELOG.md"
-OWN = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-DOCUMENTS = [README, *OWN]
+CHANGELOG = ROOT / "CHANGELOG.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 API = ROOT / "docs" / "reference" / "api.md"
 DIAGNOSTICS = ROOT / "docs" / "reference" / "diagnostics.md"
 LAYOUT = ROOT / "docs" / "development" / "layout.md"
@@ -105,7 +104,7 @@ def test_names_of_modules_are_right(document: Path) -> None:
     assert not {name for name in named if not resolves(name)}
 
 
-@pytest.mark.parametrize("document", OWN, ids=lambda path: path.name)
+@each_document
 def test_members_are_they(document: Path) -> None:
     words = re.findall(r"\b(he|him|his|himself)\b", document.read_text("utf-8"), re.IGNORECASE)
     assert not words
