@@ -22,9 +22,6 @@ from profiles.schema import AskedParticipation, Location, PanelMapping, Schema
 from profiles.schema.panel_file import PanelFile, read_panel_file
 from profiles.sources import ShardReader, Source, UniqueIds, open_location, open_long
 
-RESIDENT_MEMBERS = 1 << 22
-
-
 _NAMED = 5
 
 
@@ -32,12 +29,21 @@ class Panel:
     """Members and what they have answered, as a panel file describes them.
 
     `as_of` is the day on which ages count and invitations have or have not expired. With `keep` a
-    panel that is not too large stays in memory once it has been read, for the next plan.
+    panel of at most `resident_members` stays in memory once it has been read, for the next plan.
     """
 
-    def __init__(self, file: PanelFile, source: Source, as_of: date, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        file: PanelFile,
+        source: Source,
+        as_of: date,
+        *,
+        keep: bool = True,
+        resident_members: int = 1 << 22,
+    ) -> None:
         self.file = file
         self._keep = keep
+        self._resident_members = resident_members
         self.source = source
         self.as_of = as_of
         self.history = History(file.history, file.path.parent) if file.history else None
@@ -70,7 +76,7 @@ class Panel:
     @property
     def resident(self) -> bool:
         """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
-        return self._keep and (self.known_members or 0) <= RESIDENT_MEMBERS
+        return self._keep and (self.known_members or 0) <= self._resident_members
 
     @property
     def is_index(self) -> bool:
@@ -89,21 +95,37 @@ class Panel:
         """
         return find_member(self.source, self.mapping, member_id)
 
-    def write_index(self, folder: str | Path) -> Indexed:
+    def write_index(self, folder: str | Path, *, shard_members: int = SHARD_MEMBERS) -> Indexed:
         """Write the panel as an index, in place of the one that may stand in the folder.
 
-        Raises InputError where that cannot be; the folder is then as it was.
+        A shard of it has at most `shard_members`. Raises InputError where that cannot be; the
+        folder is then as it was.
         """
-        return build_index(self.file, self.source, self.as_of, Path(folder))
+        return build_index(
+            self.file, self.source, self.as_of, Path(folder), shard_members=shard_members
+        )
 
     def update_index(
-        self, folder: str | Path, changes: Source | None = None, deleted: Source | None = None
+        self,
+        folder: str | Path,
+        changes: Source | None = None,
+        deleted: Source | None = None,
+        *,
+        shard_members: int = SHARD_MEMBERS,
     ) -> Indexed:
         """Take changed, new and deleted members into an index; where there is none, write it.
 
-        As `profiles.index.index.update_index` has it, of this panel's file, source and day.
+        As `profiles.index.update_index` has it, of this panel's file, source and day.
         """
-        return update_index(self.file, self.source, self.as_of, Path(folder), changes, deleted)
+        return update_index(
+            self.file,
+            self.source,
+            self.as_of,
+            Path(folder),
+            changes,
+            deleted,
+            shard_members=shard_members,
+        )
 
     def shards(
         self,
@@ -132,7 +154,7 @@ class Panel:
                 unique.add(shard.member_ids)
             if kept is not None:
                 kept.append(shard)
-                if shard.first + shard.size > RESIDENT_MEMBERS:
+                if shard.first + shard.size > self._resident_members:
                     kept = None
             yield shard
         unique.check()
