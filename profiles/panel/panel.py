@@ -11,7 +11,11 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from profiles.encoding import SHARD_MEMBERS, popcount
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap
+
+from profiles.encoding import SHARD_MEMBERS, id_type, popcount, positions
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
 from profiles.history import History
@@ -94,6 +98,30 @@ class Panel:
         Raises InputError where they cannot be.
         """
         return find_member(self.source, self.mapping, member_id)
+
+    def ids(self, places: BitMap) -> pa.Array:
+        """The ids of the members at positions in the panel, as `Matches.eligible` gives them.
+
+        They come in the order of the panel, in the type of its ids. Raises InputError where the
+        panel has no such position, or cannot be read.
+        """
+        wanted = np.frombuffer(places.to_array(), np.uint32).astype(np.int64)
+        found = [pa.array([], id_type(self.source.schema().field(self.schema.member_id).type))]
+        shards = iter(self._shards or self._read([], SHARD_MEMBERS, with_ids=True))
+        members = done = 0
+        while done < len(wanted):
+            shard = next(shards, None)
+            if shard is None:
+                raise InputError(
+                    f"{self.source.name}: no member at position {wanted[-1]}, counted from 0: "
+                    f"there are {members}"
+                )
+            members = shard.first + shard.members
+            stop = int(np.searchsorted(wanted, members))
+            rows = positions(shard.everyone)[wanted[done:stop] - shard.first]
+            found.append(shard.member_ids.take(pa.array(rows)))
+            done = stop
+        return pa.concat_arrays(found)
 
     def write_index(self, folder: str | Path, *, shard_members: int = SHARD_MEMBERS) -> Indexed:
         """Write the panel as an index, in place of the one that may stand in the folder.
