@@ -14,7 +14,7 @@ from tests.support.corpus import ROOT
 from tests.support.interpreter import loaded_by
 
 ORDER = """
-    profiles.errors profiles.finding profiles.hashing
+    profiles.errors profiles.envelope profiles.finding profiles.hashing
     profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
     profiles.panel profiles.check profiles.synthetic profiles
     matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys
@@ -192,6 +192,7 @@ LIGHT = (
     "matcher.surveys",
     "matcher.version",
     "profiles",
+    "profiles.envelope",
     "profiles.errors",
     "profiles.hashing",
     "profiles.schema",
