@@ -15,7 +15,7 @@ from tests.support.corpus import ROOT
 from tests.support.interpreter import loaded_by
 
 ORDER = """
-    profiles.errors profiles.as_of profiles.finding profiles.hashing
+    profiles.errors profiles.as_of profiles.envelope profiles.finding profiles.hashing
     profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
     profiles.panel profiles.check profiles.synthetic profiles
     matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys
@@ -225,6 +225,7 @@ LIGHT = (
     "matcher.surveys",
     "matcher.version",
     "profiles",
+    "profiles.envelope",
     "profiles.errors",
     "profiles.hashing",
     "profiles.schema",

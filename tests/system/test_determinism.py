@@ -18,6 +18,7 @@ from matcher.plan import Plan
 from matcher.surveys import ChoiceStrategy
 from profiles.panel import Panel
 from profiles.schema.panel_file import PanelFile, parse_panel, read_panel_file
+from profiles.sources import open_source
 from profiles.synthetic import AS_OF
 from tests.support.corpus import ROOT
 from tests.support.panels import open_members
@@ -149,8 +150,7 @@ def test_a_panel_too_large_to_keep_is_read_again_and_gives_the_same(
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose="scarcest")
     monkeypatch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", 256)
-    monkeypatch.setattr("profiles.panel.panel.RESIDENT_MEMBERS", 300)
-    panel = open_members(file, members, AS_OF)
+    panel = Panel(file, open_source(members), AS_OF, resident_members=300)
     assert result_of(plan, panel, tmp_path, choose="scarcest") == expected
     assert result_of(plan, panel, tmp_path, choose="scarcest") == expected
 

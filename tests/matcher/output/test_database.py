@@ -18,7 +18,7 @@ import matcher
 from matcher.engine import Matches
 from profiles.errors import InputError
 from profiles.panel import open_panel
-from profiles.sources.duckdb import _READING, _WRITING, _connect
+from profiles.sources.duckdb import connect
 from tests.support.commandline import (
     ADULT_MEN,
     AS_OF,
@@ -52,7 +52,8 @@ class Output:
     def run(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements; the rows of the last."""
         if self.is_file:
-            with _connect(self.path, {}, *_READING, *_WRITING) as connection:
+            reads = statements[-1].startswith("SELECT")
+            with connect(self.path, read_only=reads) as connection:
                 for statement in statements:
                     connection.execute(statement)
                 return list(connection.fetchall())

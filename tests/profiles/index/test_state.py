@@ -43,6 +43,7 @@ Types: TypeAlias = tuple[tuple[str, pa.DataType], ...]
 Member: TypeAlias = tuple[Types, Row]
 """A row, and the Arrow types of the file that it stands in."""
 
+SHARD_MEMBERS = 128
 DAYS = [date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1), date(2027, 7, 4)]
 _START = date(2026, 1, 1)
 TIMES: dict[str, tuple[pa.DataType, Any]] = {
@@ -94,7 +95,6 @@ class Indexing(RuleBasedStateMachine):
         self.index = self.folder / "index"
         self.patch = pytest.MonkeyPatch()
         for name, value in {
-            "profiles.index.build.SHARD_MEMBERS": 128,
             "matcher.engine.shard_size.SHARD_MEMBERS": 64,
             "matcher.engine.shard_size._SMALLEST": 64,
             "matcher.marketplaces.toluna.CUT_OFF": 4,
@@ -198,7 +198,7 @@ class Indexing(RuleBasedStateMachine):
 
     @rule()
     def build(self) -> None:
-        done = self.panel().write_index(self.index)
+        done = self.panel().write_index(self.index, shard_members=SHARD_MEMBERS)
         assert (done.new, done.changed, done.deleted) == (len(self.members), 0, 0)
         self.watermark = latest(self.members, None)
 
@@ -223,6 +223,7 @@ class Indexing(RuleBasedStateMachine):
             self.index,
             changes,
             self.write_ids(deleted + unknown, ids_as_csv) if deleted or not touched else None,
+            shard_members=SHARD_MEMBERS,
         )
         self.take(changed, deleted, done)
 
@@ -271,7 +272,9 @@ class Indexing(RuleBasedStateMachine):
             if name not in self.members or self.may_be_newer(row["changed"])
         }
         source = self.write("members", list(there.values()))
-        done = Panel(self.file, source, DAYS[0]).update_index(self.index)
+        done = Panel(self.file, source, DAYS[0]).update_index(
+            self.index, shard_members=SHARD_MEMBERS
+        )
         self.take(taken, deleted, done)
         times = [row["changed"] for _, row in taken.values() if row["changed"] is not None]
         self.watermark = max(
