@@ -21,9 +21,9 @@ Conjunction: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A leaf, or its negation; the constant UNKNOWN is a leaf here too."""
+    """A predicate, or its negation; the constant UNKNOWN counts as a predicate here."""
 
-    leaf: Predicate | Const
+    predicate: Predicate | Const
     negated: bool = False
 
 
@@ -52,7 +52,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One group whose quotas divide some members among them, each the first that takes him.
+    """One group whose quotas divide some members among them, each the first that takes the member.
 
     `source` is the slot whose members are divided, None: all whom the survey admits.
     """
@@ -90,17 +90,20 @@ class Program:
     def attributes(self) -> frozenset[str]:
         """The panel attributes that the program asks for."""
         return frozenset(
-            leaf.attribute
-            for leaf in self._leaves
-            if not isinstance(leaf, InIds | TookPart | Const)
+            predicate.attribute
+            for predicate in self._predicates
+            if not isinstance(predicate, InIds | TookPart | Const)
         )
 
     @cached_property
     def history(self) -> frozenset[AskedParticipation]:
         """What the program asks of participation history."""
-        found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
-        return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
+        return frozenset(
+            (predicate.marketplace, predicate.scope, predicate.ids, predicate.outcomes)
+            for predicate in self._predicates
+            if isinstance(predicate, TookPart)
+        )
 
     @property
-    def _leaves(self) -> Iterator[Predicate | Const]:
-        return (each.leaf for each in self.registers if isinstance(each, Literal))
+    def _predicates(self) -> Iterator[Predicate | Const]:
+        return (register.predicate for register in self.registers if isinstance(register, Literal))
