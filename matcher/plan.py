@@ -15,7 +15,7 @@ from matcher.surveys import Survey, Surveys, read_plan, write_plan
 from profiles.schema import AskedParticipation, PanelMapping
 
 if TYPE_CHECKING:
-    from matcher.engine import Matches, Progress
+    from matcher.engine import Limits, Matches, Progress
     from matcher.surveys import ChoiceStrategy
     from profiles.encoding import Engine
     from profiles.panel import Panel
@@ -58,29 +58,32 @@ class Plan:
         workers: int = 1,
         engine: Engine = "auto",
         progress: Progress | None = None,
+        limits: Limits | None = None,
     ) -> Matches:
         """Match a panel: which members each survey admits, each to which quota.
 
         Nothing is evaluated until the result is asked for something. `choose` and `seed` say
         which quota a member is given, `uncertain` gives out uncertain members too, `max_surveys`
         gives each member at most so many surveys, those that pay best. `workers` is the number of
-        threads, `engine` numpy, numba or whichever is quicker; none of these two changes a result.
-        Raises InputError where the panel lacks an attribute, or history.
+        threads, `engine` numpy, numba or auto, whichever is quicker; `progress` is called after
+        every shard; `limits` is for tests and unusual machines. None of these four changes a
+        result. Raises InputError for a setting that there is not, and where an attribute, or the
+        history, is missing in the panel.
         """
         # Imported here so that a plan can be compiled, and routed on, without pyarrow.
-        from matcher.engine import Matches
-        from matcher.surveys import ChoiceStrategy
+        from matcher.engine import Limits, Matches
 
         return Matches(
             self.program,
             panel,
-            ChoiceStrategy(choose),
+            choose,
             seed,
             uncertain=uncertain,
             max_surveys=max_surveys,
             workers=workers,
             engine=engine,
             progress=progress,
+            limits=limits or Limits(),
         )
 
     def to_bytes(self) -> bytes:

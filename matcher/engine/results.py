@@ -9,7 +9,7 @@ from typing import TypeAlias
 from matcher.surveys import Verdict
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Told after every shard how many members are done, and how many there are where that is known."""
+"""Called after every shard: members done, and how many there are, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
