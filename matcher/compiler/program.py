@@ -26,6 +26,9 @@ class Literal:
     predicate: Predicate | Const
     negated: bool = False
 
+    def __repr__(self) -> str:
+        return f"Literal({'not ' if self.negated else ''}{self.predicate!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Compound:
@@ -33,6 +36,9 @@ class Compound:
 
     any_of: bool
     registers: Conjunction
+
+    def __repr__(self) -> str:
+        return f"Compound({'any' if self.any_of else 'all'} of {len(self.registers)} registers)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,9 @@ class Slot:
     matches: Conjunction | None
     takes: Conjunction | None
 
+    def __repr__(self) -> str:
+        return f"Slot({self.number}, {'/'.join(self.ids)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -60,6 +69,10 @@ class Step:
     group: Group
     source: int | None
     slots: tuple[Slot, ...]
+
+    def __repr__(self) -> str:
+        source = "" if self.source is None else f", within slot {self.source}"
+        return f"Step({self.group.pointer}{source}, {len(self.slots)} slots)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,9 @@ class Compiled:
     sole: bool
     steps: tuple[Step, ...]
 
+    def __repr__(self) -> str:
+        return f"Compiled({self.survey.name}, {len(self.steps)} steps)"
+
 
 @dataclass(frozen=True)
 class Program:
@@ -85,6 +101,10 @@ class Program:
     registers: tuple[Literal | Compound, ...]
     surveys: tuple[Compiled, ...]
     slots: tuple[Slot, ...]
+
+    def __repr__(self) -> str:
+        surveys, registers, slots = len(self.surveys), len(self.registers), len(self.slots)
+        return f"Program({surveys:,} surveys, {registers:,} registers, {slots:,} slots)"
 
     @cached_property
     def attributes(self) -> frozenset[str]:

@@ -28,6 +28,12 @@ def check_asked(attributes: Iterable[str], history: bool, panel: Panel) -> None:
         )
 
 
+def no_survey(name: str, known: Iterable[str]) -> InputError:
+    """The error that a plan has no survey of that name."""
+    hint = did_you_mean(name, list(known))
+    return InputError(f"the plan has no survey `{name}`" + (f"; {hint}" if hint else ""))
+
+
 def check_settings(engine: str, workers: int, max_surveys: int | None) -> None:
     """Refuse an engine that there is not, and numbers below one; raises InputError."""
     known = get_args(Engine)

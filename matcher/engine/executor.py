@@ -45,6 +45,10 @@ class Assigned:
     taken: BitRows
     admitted: BitRows
 
+    def __repr__(self) -> str:
+        slots, span = self.taken.shape
+        return f"Assigned({slots:,} slots, room for {span * WORD:,} members)"
+
     @classmethod
     def empty(cls, program: Program, members: int) -> Assigned:
         """Room for the results of a shard, to be filled again and again."""
@@ -99,6 +103,9 @@ class Executor:
             for compiled in program.surveys
             for step in compiled.steps
         }
+
+    def __repr__(self) -> str:
+        return f"Executor({self.program!r}, {self.choice!r}, {self.engine})"
 
     def room(self, members: int, *, kept: bool) -> Assigned:
         """Room for the results of a shard; of those that need not be kept, for a tile of them."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from matcher.compiler import Program, compile_surveys
-from matcher.engine.arguments import check_asked, check_settings
+from matcher.engine.arguments import check_asked, check_settings, no_survey
 from matcher.engine.bind import (
     Bound,
     bind,
@@ -48,7 +48,6 @@ from matcher.output import write_parquet, write_table
 from matcher.support import in_order
 from matcher.surveys import Choice, ChoiceStrategy, First, QuotaKey, Survey, Verdict, make_choice
 from profiles.encoding import WORD, BitRow, BitRows, Engine, load_kernels, positions
-from profiles.errors import InputError, did_you_mean
 from profiles.panel import Panel, Shard
 
 
@@ -56,6 +55,20 @@ class Matches:
     """Which members each survey admits, each to which quota; made by `Plan.match`.
 
     Iterate over it for `Match` rows, in member order and then survey order.
+
+    >>> from datetime import date
+    >>> import matcher, profiles
+    >>> panel = profiles.open_panel("fixtures/demo/panel.toml", date(2026, 11, 21))
+    >>> surveys = matcher.load_surveys(["fixtures/demo/payloads/toluna.json"], panel.mapping)
+    >>> matches = matcher.compile(surveys).match(panel)
+    >>> next(iter(matches))
+    Match('m0000001', toluna:2510014/791014, ('1200141', '10514100'), eligible)
+    >>> matches.counts()
+    PanelCounts(20,000 members, 17 surveys)
+    >>> matches.counts()["toluna:2510014/791014"]
+    SurveyCounts(toluna:2510014/791014, open, 4,175 eligible, 15,353 uncertain, 4 quotas)
+    >>> len(matches.eligible("toluna:2510014/791014"))
+    4175
     """
 
     def __init__(
@@ -89,6 +102,10 @@ class Matches:
         self._counts: PanelCounts | None = None
         self._executor: Executor | None = None
         self._spare_rows: deque[tuple[BitRows, BitRows]] = deque()
+
+    def __repr__(self) -> str:
+        surveys, panel = len(self.program.surveys), self.panel.file.path
+        return f"Matches({surveys:,} surveys, {panel}, choose={self._choose})"
 
     @property
     def surveys(self) -> tuple[Survey, ...]:
@@ -160,8 +177,7 @@ class Matches:
     def _positions(self, name: str, *, uncertain: bool) -> BitMap:
         survey = next((survey for survey in self.surveys if survey.name == name), None)
         if survey is None:
-            hint = did_you_mean(name, [survey.name for survey in self.surveys])
-            raise InputError(f"the plan has no survey `{name}`" + (f"; {hint}" if hint else ""))
+            raise no_survey(name, (survey.name for survey in self.surveys))
         program = compile_surveys((survey,))
         executor = Executor(program, First(), self._engine, self._limits)
         members = BitMap()

@@ -80,6 +80,9 @@ class Scarcest:
 
     eligible: Mapping[QuotaKey, int]
 
+    def __repr__(self) -> str:
+        return f"Scarcest({len(self.eligible):,} quotas)"
+
     def order(self, survey: Survey, group: Group) -> Sequence[Quota]:
         """The quotas by rising number of eligible members per seat."""
         return sorted(group.quotas, key=lambda quota: self._per_seat(survey, quota))

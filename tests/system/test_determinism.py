@@ -29,7 +29,7 @@ MEMBERS = 1000
 
 
 class Run(NamedTuple):
-    """One way to match: members in a shard at most, and threads."""
+    """How a panel is cut: members in a shard at most, and threads."""
 
     shard: int
     workers: int
