@@ -52,7 +52,7 @@ def plan_work(plan: Plan) -> dict[str, int]:
     """
     program = plan.program
     literals = [each for each in program.registers if isinstance(each, Literal)]
-    leaves = {each.leaf for each in literals}
+    leaves = {each.predicate for each in literals}
     kinds: Counter[type] = Counter(map(type, leaves))
     return {
         "quotas": len(program.slots),
