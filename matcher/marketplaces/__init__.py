@@ -6,6 +6,7 @@ A package of your own adds one by an entry point in the group `matcher.marketpla
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -20,6 +21,7 @@ from matcher.marketplaces.dynata import DYNATA
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.rfg import RFG
 from matcher.marketplaces.toluna import TOLUNA
+from profiles.schema import Collections, IdList
 
 __all__ = [
     "Disposition",
@@ -29,6 +31,7 @@ __all__ = [
     "Marketplace",
     "RejectionCode",
     "marketplaces",
+    "read_id_list",
 ]
 
 _OWN = (DYNATA, TOLUNA, RFG)
@@ -42,3 +45,9 @@ def marketplaces() -> dict[str, Marketplace]:
         marketplace = entry.load()
         found.setdefault(marketplace.name, marketplace)
     return found
+
+
+def read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
+    """A list of ids, as the marketplace writes it that the first part of its name names."""
+    marketplace = marketplaces().get(name.partition("/")[0])
+    return None if marketplace is None else marketplace.read_id_list(collections, name, as_of)

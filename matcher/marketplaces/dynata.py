@@ -7,11 +7,15 @@ seats and a status.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import repeat
+from pathlib import Path
 from sys import intern
 
 import orjson
@@ -24,6 +28,7 @@ from matcher.marketplaces.adapter import (
     Marketplace,
     RejectionCode,
 )
+from matcher.marketplaces.downloads import downloaded
 from matcher.marketplaces.lowering import DEVICES, Lowering
 from matcher.marketplaces.payload import (
     AnswersOrNone,
@@ -40,7 +45,16 @@ from matcher.marketplaces.payload import (
 from matcher.marketplaces.price import pay_per_minute
 from matcher.rules import INFINITY, TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, one_of
 from matcher.surveys import Clause, Group, Level, Quota, Reason, Survey
-from profiles.schema import AttributeMapping, Kind, as_code, as_moment, is_negative_code
+from profiles.errors import InputError
+from profiles.schema import (
+    AttributeMapping,
+    Collections,
+    IdList,
+    Kind,
+    as_code,
+    as_moment,
+    is_negative_code,
+)
 
 _STATUSES = ("OPEN", "PAUSED", "CLOSED")
 _INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})
@@ -339,7 +353,7 @@ def _lower_collection(
     cell: Cell, mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
     name = f"dynata/collection/{cell.collection}"
-    values = lowering.panel.collections.values(name)
+    values = lowering.panel.collections.values(name, _read_values)
     if values is None:
         lowering.findings.warning(
             "collection-missing",
@@ -365,8 +379,10 @@ def _lower_invites(cell: Cell, pointer: str, lowering: Lowering) -> Rule:
             "empty-list", f"{pointer}/invite_collections", "an empty list of collections"
         )
     rules = tuple(
-        lowering.id_list(f"dynata/invite/{as_code(each)}", f"{pointer}/invite_collections/{number}")
-        for number, each in enumerate(lists)
+        lowering.id_list(
+            f"dynata/invite/{as_code(name)}", ".csv", f"{pointer}/invite_collections/{number}"
+        )
+        for number, name in enumerate(lists)
     )
     return And(rules) if all_ else Or(rules)
 
@@ -599,6 +615,50 @@ def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
             yield as_code(cell.attribute_id), kinds.get(cell.kind, Kind.MULTI)
 
 
+def _read_values(collections: Collections, name: str) -> tuple[str, ...] | None:
+    """A collection such as `dynata/collection/2169971`: one value a line."""
+    text = downloaded(collections, name, ".txt")
+    if text is None:
+        return None
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line)
+
+
+def _read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
+    """An invite collection such as `dynata/invite/621079`: the ids that have not expired."""
+    text = downloaded(collections, name, ".csv")
+    if text is None:
+        return None
+    path = collections.path(name, ".csv")
+    rows = csv.DictReader(io.StringIO(text))
+    if text.strip() and "respondent_id" not in (rows.fieldnames or ()):
+        raise InputError(f"{path}: no column `respondent_id`")
+    start_of_day = datetime.combine(as_of, time(), UTC)
+    try:
+        return IdList(
+            frozenset(
+                row["respondent_id"].strip()
+                for row in rows
+                if row["respondent_id"] and not _has_expired(row, start_of_day, path)
+            )
+        )
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def _has_expired(row: dict[str, str], start_of_day: datetime, path: Path | None) -> bool:
+    written = (row.get("expiration") or "").strip()
+    if not written:
+        return False
+    try:
+        expiration = datetime.fromisoformat(written)
+    except ValueError:
+        raise InputError(f"{path}: expiration `{written}` is not a date and time") from None
+    if expiration.tzinfo is None:
+        expiration = expiration.replace(tzinfo=UTC)
+    return expiration < start_of_day
+
+
 _REJECTION_CODES = {
     Reason.STATUS: RejectionCode("3/10", "group not open"),
     Reason.COUNTRY: RejectionCode("2/3", "country"),
@@ -643,6 +703,7 @@ DYNATA = Marketplace(
     name_of=_name_of,
     lower=_lower,
     questions=_questions,
+    read_id_list=_read_id_list,
     rejection_codes=_REJECTION_CODES,
     dispositions=_DISPOSITIONS,
 )

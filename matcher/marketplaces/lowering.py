@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from sys import intern
 from typing import Any, TypeAlias
 
+from matcher.marketplaces.downloads import is_downloaded
 from matcher.rules import (
     UNKNOWN,
     And,
@@ -155,9 +156,9 @@ class Lowering:
         texts = {mapped.attribute.fold(as_text(raw)) for raw in raws} - {""}
         return StartsWith(mapped.attribute.name, tuple(sorted(texts)))
 
-    def id_list(self, name: str, pointer: str) -> Rule:
-        """Is on a list of ids; a finding where it has not been downloaded."""
-        if not self.panel.collections.has(name):
+    def id_list(self, name: str, suffix: str, pointer: str) -> Rule:
+        """Is on a list of ids; a finding where its file has not been downloaded."""
+        if not is_downloaded(self.panel.collections, name, suffix):
             self.findings.warning(
                 "collection-missing",
                 pointer,

@@ -4,7 +4,7 @@ Light: whoever routes one member at a time loads this. `panel_file`, which reads
 one heavy module, and is imported by its own name.
 """
 
-from profiles.schema.id_collections import Collections
+from profiles.schema.id_collections import Collections, IdList, IdListReader, ValuesReader
 from profiles.schema.location import Location
 from profiles.schema.mapping import (
     AttributeMapping,
@@ -53,6 +53,8 @@ __all__ = [
     "Attribute",
     "AttributeMapping",
     "Collections",
+    "IdList",
+    "IdListReader",
     "Kind",
     "Location",
     "MarketplaceMapping",
@@ -62,6 +64,7 @@ __all__ = [
     "Schema",
     "Target",
     "UnreadableError",
+    "ValuesReader",
     "as_code",
     "as_moment",
     "as_number",

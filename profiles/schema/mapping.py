@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeAlias
 
-from profiles.schema.id_collections import Collections
+from profiles.schema.id_collections import Collections, IdListReader
 from profiles.schema.schema import Attribute, Schema
 from profiles.schema.values import (
     UnreadableError,
@@ -126,14 +126,20 @@ class PanelMapping:
         return self.marketplaces.get(name) or MarketplaceMapping(name)
 
     def is_listed(
-        self, row: Mapping[str, object], member_id: str, marketplace: str, name: str, as_of: date
+        self,
+        row: Mapping[str, object],
+        member_id: str,
+        marketplace: str,
+        name: str,
+        as_of: date,
+        read: IdListReader,
     ) -> bool | None:
         """Whether a member, given by panel columns, is on a marketplace's list of ids.
 
-        None: the list has not been downloaded, ends before he was found, or the marketplace's id
-        of him is not known.
+        None: the list has not been downloaded, ends before the member was found, or the
+        marketplace's id of the member is not known.
         """
-        listed = self.collections.ids(name, as_of)
+        listed = self.collections.ids(name, as_of, read)
         column = self.marketplace(marketplace).respondent_id
         known = row.get(column) if column else member_id
         if listed is None or is_missing(known):
