@@ -193,7 +193,7 @@ def _read_seats(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | SeatU
             "invalid-payload",
             "/survey",
             f"`{change.survey}` is not the name of a survey",
-            did_you_mean(change.survey.partition(":")[0], known) or "such as `dynata:13231`",
+            did_you_mean(change.survey.partition(":")[0], known) or f"such as `{known[0]}:13231`",
         )
         return None
     if change.remaining is None and change.live is None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.options import Options
 from matcher.surveys import Findings, QuotaUpdate, Reason, Survey
 from profiles.schema import Collections, IdList, IdListReader, Kind
 
@@ -74,7 +75,8 @@ class Marketplace:
     `read_notification` reads it, or notes why not in the findings and gives None; `name_of` gives
     the id of its survey, too.
 
-    `read_id_list` reads a list of ids that the marketplace publishes, by its name.
+    `read_id_list` reads a list of ids that the marketplace publishes, by its name. `options` has
+    the keys that its table of the panel file may have beside those of every marketplace.
 
     `rejection_codes` has the code that it answers with, by what decided that a member is out;
     `dispositions` what it means, by code.
@@ -93,5 +95,6 @@ class Marketplace:
         None
     )
     read_id_list: IdListReader = _no_lists
+    options: type[Options] = Options
     rejection_codes: Mapping[Reason, RejectionCode] = field(default_factory=dict)
     dispositions: Mapping[str, DispositionCode] = field(default_factory=dict)

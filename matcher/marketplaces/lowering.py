@@ -11,6 +11,7 @@ from sys import intern
 from typing import Any, TypeAlias
 
 from matcher.marketplaces.downloads import is_downloaded
+from matcher.marketplaces.options import AnyOptions, Options, read_options
 from matcher.rules import (
     UNKNOWN,
     And,
@@ -62,6 +63,7 @@ class Lowering:
     def __init__(self, marketplace: str, mapping: PanelMapping) -> None:
         self.panel = mapping
         self.marketplace = mapping.marketplace(marketplace)
+        self._options: Options | None = None
         self.findings = Findings(None)
         self.origins: dict[tuple[Rule, str], None] = {}
         self.notices: dict[str, Diagnostic] = {}
@@ -69,6 +71,12 @@ class Lowering:
         self.surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = {}
         self._rules: dict[Hashable, Rule] = {}
         self._targets: dict[int, dict[object, Target | None]] = {}
+
+    def options(self, kind: type[AnyOptions]) -> AnyOptions:
+        """What the panel file says of the marketplace in keys that it declares; read once."""
+        if not isinstance(self._options, kind):
+            self._options = read_options(kind, self.marketplace, self.panel.file)
+        return self._options
 
     def start(self, survey: str | None) -> Findings:
         """Begin a new survey; its findings are collected in what is given back."""

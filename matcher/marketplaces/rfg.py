@@ -15,6 +15,7 @@ from pydantic import Field
 
 from matcher.marketplaces.adapter import Json, Marketplace
 from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.options import Options
 from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
@@ -93,6 +94,20 @@ class Project(Payload):
     cpi: Json = None
     ir: Json = None
     lengthOfInterview: Json = None
+
+
+class DeviceSupport(Options):
+    """How `phoneSupported` and `tabletSupported` number their answers."""
+
+    unknown: int = 0
+    yes: int = 1
+    no: int = 2
+
+
+class RfgOptions(Options):
+    """What the panel file may say of RFG."""
+
+    device_support: DeviceSupport = DeviceSupport()
 
 
 def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> Rule:
@@ -229,7 +244,7 @@ def _lower_quota(
 
 
 def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:
-    no = lowering.marketplace.device_support["no"]
+    no = lowering.options(RfgOptions).device_support.no
     for device, support, key in (
         ("mobile", project.phoneSupported, "phoneSupported"),
         ("tablet", project.tabletSupported, "tabletSupported"),
@@ -388,4 +403,5 @@ RFG = Marketplace(
     questions=_questions,
     link=_link,
     link_keys=_link_keys,
+    options=RfgOptions,
 )

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from sys import intern
+from typing import Annotated
 
 import orjson
+from pydantic import Field
 
 from matcher.marketplaces.adapter import (
     Disposition,
@@ -24,6 +26,7 @@ from matcher.marketplaces.adapter import (
 )
 from matcher.marketplaces.downloads import downloaded
 from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.options import Options
 from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
@@ -49,9 +52,6 @@ from profiles.schema import (
     as_code,
     parse_range,
 )
-
-CUT_OFF = 1000
-"""Toluna sends no more postal values than this: a list as long was cut off."""
 
 _POSTAL = "1001042"
 _RANGE = re.compile(r"\s*\d*\s*[-+]\s*\d*\s*\Z", re.ASCII)
@@ -141,6 +141,14 @@ class QuotaStatus(Payload):
     UpdateDateTimeUTC: Moment | None = None
 
 
+class TolunaOptions(Options):
+    """What the panel file may say of Toluna."""
+
+    cut_off: Annotated[
+        int, Field(gt=0, description="A list of as many postal codes, or more, was cut off.")
+    ] = 1000
+
+
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
     unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
     mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
@@ -225,12 +233,13 @@ def _lower_postal(
             f"probably `0{texts[short[0]]}`, written as a number",
         )
     rule = lowering.prefixes(mapped, texts)
-    if len(texts) < CUT_OFF:
+    cut_off = lowering.options(TolunaOptions).cut_off
+    if len(texts) < cut_off:
         return rule
     lowering.findings.warning(
         "truncated-list",
         pointer,
-        f"{len(texts)} postal codes: Toluna cuts lists off at {CUT_OFF}; who matches none of them "
+        f"{len(texts)} postal codes: Toluna cuts lists off at {cut_off}; who matches none of them "
         "is uncertain",
     )
     return Or((rule, UNKNOWN))
@@ -500,6 +509,7 @@ TOLUNA = Marketplace(
     is_notification=_is_notification,
     read_notification=_read_notification,
     read_id_list=_read_id_list,
+    options=TolunaOptions,
     rejection_codes=_REJECTION_CODES,
     dispositions=_DISPOSITIONS,
 )

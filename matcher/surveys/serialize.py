@@ -39,7 +39,7 @@ from profiles.errors import InputError
 from profiles.schema import SCOPES, PanelMapping, read_mapping, write_mapping
 
 FORMAT = "quota-matcher plan"
-VERSION = 3
+VERSION = 4
 
 
 def is_plan(start: bytes) -> bool:

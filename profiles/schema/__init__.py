@@ -4,6 +4,7 @@ Light: whoever routes one member at a time loads this. `panel_file`, which reads
 one heavy module, and is imported by its own name.
 """
 
+from profiles.schema.fault_words import in_words, wanted
 from profiles.schema.id_collections import Collections, IdList, IdListReader, ValuesReader
 from profiles.schema.location import Location
 from profiles.schema.mapping import (
@@ -70,6 +71,7 @@ __all__ = [
     "as_number",
     "as_text",
     "id_columns",
+    "in_words",
     "is_missing",
     "is_negative_code",
     "number_in",
@@ -81,5 +83,6 @@ __all__ = [
     "read_outcome",
     "read_row",
     "took_part_in",
+    "wanted",
     "write_mapping",
 ]

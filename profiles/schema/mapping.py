@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from profiles.schema.id_collections import Collections, IdListReader
 from profiles.schema.schema import Attribute, Schema
@@ -98,28 +99,28 @@ class MarketplaceMapping:
     """All that the panel file says of one marketplace.
 
     `respondent_id` is the panel column that the marketplace knows members by (None: the member
-    id); `device_support` gives RFG's numbering of "yes", "no" and "unknown".
+    id); `options` are all other keys, as they are written: what they mean, the marketplace knows.
     """
 
     name: str
     attributes: Mapping[str, AttributeMapping] = field(default_factory=dict)
     respondent_id: str | None = None
-    device_support: Mapping[str, int] = field(
-        default_factory=lambda: {"unknown": 0, "yes": 1, "no": 2}
-    )
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelMapping:
     """What lowering needs of a panel: its schema, the marketplaces' names for it, collections.
 
-    `history`: whether it is known who took part in what.
+    `history`: whether it is known who took part in what. `file` is the panel file that says all
+    this, for messages; None: not known.
     """
 
     schema: Schema
     marketplaces: Mapping[str, MarketplaceMapping]
     collections: Collections
     history: bool = False
+    file: Path | None = field(default=None, compare=False)
 
     def marketplace(self, name: str) -> MarketplaceMapping:
         """The mapping of one marketplace; an empty one where the panel file is silent."""

@@ -35,12 +35,11 @@ from tests.support.strategies import (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_shards_and_lists() -> Iterator[None]:
-    """Shards of one word, and postal lists that count as cut off at four values."""
+def _small_shards() -> Iterator[None]:
+    """Shards of one word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("matcher.engine.shard_size._SMALLEST", 64)
         patch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", 128)
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
 
 

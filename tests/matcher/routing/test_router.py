@@ -77,7 +77,6 @@ def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr("matcher.routing.segment._LARGEST_BLOCK", 2 * block)
         patch.setattr("matcher.routing.attribute_rows._FEWEST", rows)
         patch.setattr("matcher.routing.attribute_rows._ROOM", 1 << 21 if rows > 1 else 0)
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
 
 

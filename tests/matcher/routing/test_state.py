@@ -276,7 +276,6 @@ class Routing(RuleBasedStateMachine):
         self.folder = Path(self.temporary.name)
         write_collections(self.folder / "collections")
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         self.now = START
         self.model = Model()
         self.raws: dict[str, dict[str, Json]] = {}

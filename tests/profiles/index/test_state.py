@@ -97,7 +97,6 @@ class Indexing(RuleBasedStateMachine):
             "profiles.index.build.SHARD_MEMBERS": 128,
             "matcher.engine.shard_size.SHARD_MEMBERS": 64,
             "matcher.engine.shard_size._SMALLEST": 64,
-            "matcher.marketplaces.toluna.CUT_OFF": 4,
         }.items():
             self.patch.setattr(name, value)
         write_collections(self.folder / "collections")
