@@ -20,9 +20,9 @@ from matcher.loading.decode import (
     named,
     recognise,
 )
-from matcher.marketplaces import Json, Marketplace, check_options, marketplaces
+from matcher.marketplaces import Marketplace, check_options, marketplaces
 from matcher.support import no_garbage_collection
-from matcher.support.json_text import NotJsonError, parse_json
+from matcher.support.json_text import Json, NotJsonError, parse_json
 from matcher.surveys import Diagnostic, Level, Survey, Surveys
 from profiles.errors import InputError, system_reason
 from profiles.schema import PanelMapping

@@ -13,7 +13,6 @@ from importlib.metadata import entry_points
 from matcher.marketplaces.adapter import (
     Disposition,
     DispositionCode,
-    Json,
     Marketplace,
     RejectionCode,
 )
@@ -28,7 +27,6 @@ from profiles.schema import Collections, IdList, PanelMapping
 __all__ = [
     "Disposition",
     "DispositionCode",
-    "Json",
     "Lowering",
     "Marketplace",
     "Options",

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, TypeAlias
 
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.options import Options
+from matcher.support.json_text import Json
 from matcher.surveys import Findings, QuotaUpdate, Reason, Survey
 from profiles.schema import Collections, IdList, IdListReader, Kind
-
-Json: TypeAlias = Any
 
 
 @dataclass(frozen=True, slots=True)

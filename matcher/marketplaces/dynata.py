@@ -24,7 +24,6 @@ from pydantic import Field
 from matcher.marketplaces.adapter import (
     Disposition,
     DispositionCode,
-    Json,
     Marketplace,
     RejectionCode,
 )
@@ -44,6 +43,7 @@ from matcher.marketplaces.payload import (
 )
 from matcher.marketplaces.price import pay_per_minute
 from matcher.rules import INFINITY, TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, one_of
+from matcher.support.json_text import Json
 from matcher.surveys import Clause, Group, Level, Quota, Reason, Survey
 from profiles.errors import InputError
 from profiles.schema import (

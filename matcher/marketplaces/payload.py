@@ -20,8 +20,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from matcher.marketplaces.adapter import Json
-from matcher.support.json_text import escape
+from matcher.support.json_text import Json, escape
 from matcher.surveys import Findings
 from profiles.errors import did_you_mean
 from profiles.schema import as_moment, in_words, wanted

@@ -13,7 +13,7 @@ from math import ceil, floor
 
 from pydantic import Field
 
-from matcher.marketplaces.adapter import Json, Marketplace
+from matcher.marketplaces.adapter import Marketplace
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.options import Options
 from matcher.marketplaces.payload import (
@@ -30,6 +30,7 @@ from matcher.marketplaces.payload import (
 )
 from matcher.marketplaces.price import pay_per_minute
 from matcher.rules import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
+from matcher.support.json_text import Json
 from matcher.surveys import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code
 

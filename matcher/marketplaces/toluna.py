@@ -20,7 +20,6 @@ from pydantic import Field
 from matcher.marketplaces.adapter import (
     Disposition,
     DispositionCode,
-    Json,
     Marketplace,
     RejectionCode,
 )
@@ -41,6 +40,7 @@ from matcher.marketplaces.payload import (
 )
 from matcher.marketplaces.price import PriceFactor, pay_per_minute
 from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
+from matcher.support.json_text import Json
 from matcher.surveys import Clause, Findings, Group, Quota, QuotaUpdate, Reason, Survey
 from profiles.errors import InputError
 from profiles.schema import (

@@ -8,6 +8,7 @@ from profiles.schema.fault_words import in_words, wanted
 from profiles.schema.id_collections import Collections, IdList, IdListReader, ValuesReader
 from profiles.schema.location import Location
 from profiles.schema.mapping import (
+    INFINITY,
     AttributeMapping,
     MarketplaceMapping,
     PanelMapping,
@@ -46,6 +47,7 @@ from profiles.schema.values import (
 
 __all__ = [
     "ANY_CHILD",
+    "INFINITY",
     "OUTCOMES",
     "SCOPES",
     "SEPARATOR",
