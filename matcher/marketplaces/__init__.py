@@ -17,7 +17,7 @@ from matcher.marketplaces.adapter import (
     RejectionCode,
 )
 from matcher.marketplaces.dynata import DYNATA
-from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.lowering import DEFAULT_SIZES, Lowering, LoweringSizes, Memo
 from matcher.marketplaces.options import Options, place_of, read_options
 from matcher.marketplaces.rfg import RFG
 from matcher.marketplaces.toluna import TOLUNA
@@ -25,10 +25,13 @@ from profiles.errors import InputError, did_you_mean
 from profiles.schema import Collections, IdList, PanelMapping
 
 __all__ = [
+    "DEFAULT_SIZES",
     "Disposition",
     "DispositionCode",
     "Lowering",
+    "LoweringSizes",
     "Marketplace",
+    "Memo",
     "Options",
     "RejectionCode",
     "check_options",

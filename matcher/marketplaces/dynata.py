@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from hashlib import blake2b
@@ -28,7 +28,7 @@ from matcher.marketplaces.adapter import (
     RejectionCode,
 )
 from matcher.marketplaces.downloads import downloaded
-from matcher.marketplaces.lowering import DEVICES, Lowering
+from matcher.marketplaces.lowering import DEVICES, Lowering, Memo
 from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
@@ -44,7 +44,7 @@ from matcher.marketplaces.payload import (
 from matcher.marketplaces.price import pay_per_minute
 from matcher.rules import INFINITY, TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, one_of
 from matcher.support.json_text import Json
-from matcher.surveys import Clause, Group, Level, Quota, Reason, Survey
+from matcher.surveys import Clause, Diagnostic, Group, Level, Quota, Reason, Survey
 from profiles.errors import InputError
 from profiles.schema import (
     AttributeMapping,
@@ -142,6 +142,14 @@ class Opportunity(Payload):
     incidence_rate: Json = None
     length_of_interview: Json = None
     notified: Json = None
+
+
+@dataclass
+class _Memo(Memo):
+    """Cells by what they say but for their tag, and surveys by all that they say but for seats."""
+
+    cells: dict[bytes | None, Cell] = field(default_factory=dict)
+    surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,15 +492,16 @@ def _read(
     if not isinstance(cells, list):
         cells = []
     alike = list(map(_alike, cells))
+    known = lowering.memo(_Memo).cells
     if cells:
-        raw = {**raw, "cells": list(map(lowering.known.get, alike, cells))}
+        raw = {**raw, "cells": list(map(known.get, alike, cells))}
     opportunity = validate(Opportunity, raw, lowering.findings)
     if opportunity is None:
         return None, None
     read = opportunity.cells
     for key, cell in zip(alike, read, strict=True):
         if key is not None:
-            lowering.known.setdefault(key, cell)
+            known.setdefault(key, cell)
     tags = [
         cell.tag if key is None else each["tag"]
         for each, cell, key in zip(cells, read, alike, strict=True)
@@ -553,14 +562,15 @@ def _with_seats_of(survey: Survey, raw: dict[str, Json]) -> Survey:
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     """Lower an opportunity; of one that differs in its seats alone, only these are read."""
     digest = _but_for_seats(raw)
-    before = None if digest is None else lowering.surveys.get(digest)
+    known = lowering.memo(_Memo).surveys
+    before = None if digest is None else known.get(digest)
     if before is not None:
         survey, findings = before
         lowering.findings.all += findings
         return _with_seats_of(survey, raw)
     found = _lower_whole(raw, lowering)
     if found is not None and digest is not None and not lowering.findings.fatal:
-        lowering.surveys[digest] = found, tuple(lowering.findings.all)
+        known[digest] = found, tuple(lowering.findings.all)
     return found
 
 
