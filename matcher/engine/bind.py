@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.compiler import Compound, Conjunction, Literal, Program
+from matcher.marketplaces import read_id_list
 from matcher.rules import (
     Answered,
     Const,
@@ -143,7 +144,7 @@ def _write_predicate(
         case Const():
             out[:] = 0
         case InIds(marketplace, name):
-            listed = shard.on_list(marketplace, name)
+            listed = shard.on_list(marketplace, name, read_id_list)
             row_of(np.array(listed[0] if listed else [], np.int64), shard.size, out)
         case TookPart(marketplace, scope, ids, outcomes):
             row_of(shard.took_part(marketplace, scope, ids, outcomes), shard.size, out)
@@ -164,7 +165,7 @@ def _known_row(predicate: Predicate | Const, shard: Shard) -> BitRow:
         case Const():
             return np.zeros_like(shard.everyone)
         case InIds(marketplace, name):
-            listed = shard.on_list(marketplace, name)
+            listed = shard.on_list(marketplace, name, read_id_list)
             if listed is None:
                 return np.zeros_like(shard.everyone)
             if not listed[1]:

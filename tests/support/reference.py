@@ -9,6 +9,7 @@ from datetime import date
 from typing import cast
 
 from matcher.engine import Match, PanelCounts, QuotaCounts, SurveyCounts
+from matcher.marketplaces import read_id_list
 from matcher.rules import Member, Truth, evaluate
 from matcher.rules.evaluate import read_member
 from matcher.surveys import (
@@ -59,7 +60,7 @@ class Reference:
     ) -> None:
         self.surveys = surveys
         self.ids = [row[mapping.schema.member_id] for row in rows]
-        self.members = [read_member(mapping, row, as_of, history) for row in rows]
+        self.members = [read_member(mapping, row, as_of, history, read_id_list) for row in rows]
 
     def choice(self, how: ChoiceStrategy, seed: int) -> Choice:
         """A choice of quotas; the eligible members that `scarcest` needs are counted here."""

@@ -6,12 +6,10 @@ are written to Parquet and read as the program reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,14 +34,6 @@ from tests.support.strategies import (
 
 SMALL = Limits(most_members=128, least_members=64, kernel_words=1)
 """Shards of two words, which a kernel works on one by one."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_lists() -> Iterator[None]:
-    """Postal lists count as cut off at four values."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
-        yield
 
 
 def load(

@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -94,11 +93,6 @@ class Indexing(RuleBasedStateMachine):
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name)
         self.index = self.folder / "index"
-        self.patch = pytest.MonkeyPatch()
-        for name, value in {
-            "matcher.marketplaces.toluna.CUT_OFF": 4,
-        }.items():
-            self.patch.setattr(name, value)
         write_collections(self.folder / "collections")
         self.members: dict[Any, Member] = {}
         self.written = 0
@@ -106,7 +100,6 @@ class Indexing(RuleBasedStateMachine):
         self.now = 0
 
     def teardown(self) -> None:
-        self.patch.undo()
         self.temporary.cleanup()
 
     @initialize(
