@@ -59,7 +59,6 @@ from matcher.plan import Plan
 from matcher.plan import compile as compile_plan
 from matcher.routing import MemberRow, Router
 from profiles.errors import InputError
-from profiles.history import MemberHistory
 from profiles.panel import Panel, draw_members
 
 SAMPLE = 300
@@ -171,11 +170,11 @@ class _Routed:
 def _route(plan: Plan, panel: Panel, settings: BenchmarkSettings) -> _Routed:
     """Route some members of the panel through a router of its own."""
     choice = settings.match(plan, panel).choice()
-    named = panel.file.history
-    history = MemberHistory(named, panel.file.path.parent).of if named else None
+    history = panel.member_history()
+    history_of = history.of if history else None
 
     def make() -> Router:
-        return Router(plan, choose=choice, as_of=panel.as_of, history=history)
+        return Router(plan, choose=choice, as_of=panel.as_of, history=history_of)
 
     build = measure(make, object_work, rounds=settings.rounds)
     router = make()

@@ -41,7 +41,7 @@ class Router:
     >>> import matcher, profiles
     >>> panel = profiles.open_panel("fixtures/demo/panel.toml", "2026-11-21")
     >>> surveys = matcher.load_surveys(["fixtures/demo/payloads"], panel.mapping)
-    >>> history = profiles.MemberHistory(panel.file.history, panel.file.path.parent)
+    >>> history = panel.member_history()
     >>> plan = matcher.compile(surveys)
     >>> router = matcher.Router(plan, as_of="2026-11-21", history=history.of)
     >>> router
