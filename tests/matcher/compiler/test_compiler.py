@@ -55,7 +55,7 @@ def test_what_holds_for_everyone_and_for_nobody_needs_no_register() -> None:
         [survey(1), survey(2, live=False), survey(3, gate=(Clause(FALSE, Reason.FILTER, ""),))]
     )
     assert program.registers == ()
-    assert [(each.gate, each.admits) for each in program.surveys] == [
+    assert [(compiled.gate, compiled.admits) for compiled in program.surveys] == [
         ((), ()),
         ((), None),
         (None, None),
