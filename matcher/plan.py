@@ -87,8 +87,8 @@ class Plan:
         gives each member at most so many surveys, those that pay best. `workers` is the number of
         threads, `engine` numpy, numba or auto, whichever is quicker; `progress` is called after
         every shard; `limits` is for tests and unusual machines. None of these four changes a
-        result. Raises InputError for a setting that there is not, and where an attribute, or the
-        history, is missing in the panel.
+        result. Raises InputError for an unknown setting, and where an attribute, or the history, is
+        missing in the panel.
 
         >>> from datetime import date
         >>> import matcher, profiles

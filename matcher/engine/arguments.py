@@ -35,7 +35,7 @@ def no_survey(name: str, known: Iterable[str]) -> InputError:
 
 
 def check_settings(engine: str, workers: int, max_surveys: int | None) -> None:
-    """Refuse an engine that there is not, and numbers below one; raises InputError."""
+    """Refuse an unknown engine, and numbers below one; raises InputError."""
     known = get_args(Engine)
     if engine not in known:
         hint = did_you_mean(engine, known)

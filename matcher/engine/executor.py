@@ -1,7 +1,7 @@
 """The batch executor: who is admitted and to which quota, for all members of a shard at once.
 
 For every group `left` starts as the members to divide, and each quota takes its own out of it:
-`taken = left & predicates; left ^= taken`. Where the `fast` extra is there and the choice is an
+`taken = left & predicates; left ^= taken`. Where the `fast` extra is installed and the choice is an
 order, one compiled kernel does the same (`matcher.engine.kernels`), equal bit for bit.
 """
 
@@ -83,7 +83,7 @@ def union(taken: BitRows, step: Step) -> BitRow:
 class Executor:
     """Runs a program on bound shards, with one choice of quotas.
 
-    `engine`: `numpy`, `numba` (the `fast` extra), or `auto`: numba where it is there and pays.
+    `engine`: `numpy`, `numba` (the `fast` extra), or `auto`: numba where it is installed and pays.
     """
 
     def __init__(

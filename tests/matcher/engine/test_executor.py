@@ -84,7 +84,7 @@ SURVEYS = (
 
 @pytest.fixture(scope="module")
 def sample() -> list[Row]:
-    """Members of whom each answer is missing of some."""
+    """Members, some of whom miss an answer."""
     rng = np.random.default_rng(5)
     genders, regions, hobbies = (
         ["M", "F", None],
@@ -132,8 +132,8 @@ def expected(file: PanelFile, sample: list[Row]) -> Callable[[str], PanelCounts]
                 uncertain=counts.uncertain * TIMES,
                 given=counts.given * TIMES,
                 quotas=tuple(
-                    replace(each, matched=each.matched * TIMES, assigned=each.assigned * TIMES)
-                    for each in counts
+                    replace(quota, matched=quota.matched * TIMES, assigned=quota.assigned * TIMES)
+                    for quota in counts
                 ),
             )
             for counts in once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from matcher.surveys import (
     make_choice,
 )
 from matcher.surveys.choice import MostOpen, Scarcest
-from profiles.hashing import hash_id
+from profiles.errors import InputError
+from profiles.hashing import hash_id, mix
 
 
 def group_of(*remaining: int) -> Group:
@@ -124,6 +126,82 @@ def test_draws_all_at_once_are_those_one_by_one(
     table = np.array(some, np.bool_).reshape(len(some), len(seats)).T
     given_ = draw_all(choice, survey, group, table, hashes)
     assert [group.quotas[place] for place in given_] == one_by_one
+
+
+SEATS = [
+    (1, 1),
+    (1, 2, 3, 0),
+    (1 << 32,),
+    (1 << 32, 1 << 32),
+    ((1 << 32) - 1, 1, (1 << 32) - 1),
+    (5, 1 << 40, 1 << 33),
+    (1 << 63, 1 << 64, 1 << 70, 7),
+    (1 << 31, 1 << 31),
+]
+
+
+@pytest.mark.parametrize("seats", SEATS)
+def test_draws_fall_on_seats_however_many_there_are(seats: tuple[int, ...]) -> None:
+    """One by one and all at once a draw falls on the quota that its share of all seats is in."""
+    group = group_of(*seats)
+    survey, choice = survey_of(group), Balanced(3)
+    ids = [f"m{number}" for number in range(500)]
+    most = ((1 << 32) - 1) // len(seats)
+    ends = list(accumulate(min(number, most) for number in seats))
+    expected = []
+    for member in ids:
+        drawn = mix(hash_id(member) ^ choice.salt(survey, group)) >> 32
+        expected.append(
+            next(place for place, end in enumerate(ends) if drawn * ends[-1] < end << 32)
+        )
+    one_by_one = [
+        group.quotas.index(choice.pick(survey, group, group.quotas, member)) for member in ids
+    ]
+    hashes = np.array([hash_id(member) for member in ids], np.uint64)
+    everyone = np.ones((len(seats), len(ids)), np.bool_)
+    all_at_once = draw_all(choice, survey, group, everyone, hashes).tolist()
+    assert one_by_one == all_at_once == expected
+    assert set(expected) >= {place for place, number in enumerate(seats) if number > sum(seats) / 8}
+
+
+@pytest.mark.parametrize("seats", SEATS)
+def test_seats_weigh_what_they_are_as_far_as_all_fit_a_draw(seats: tuple[int, ...]) -> None:
+    weights = Balanced().weights(group_of(*seats))
+    assert sum(weights) < 1 << 32
+    if sum(seats) < 1 << 32:
+        assert tuple(weights) == seats
+    for weight, number in zip(weights, seats, strict=True):
+        assert weight == number or weight == ((1 << 32) - 1) // len(seats) < number
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("rarest", "; did you mean `scarcest`?"),
+        ("most_open", "; did you mean `most-open`?"),
+        ("x", ""),
+        ("", ""),
+    ],
+)
+def test_a_choice_that_there_is_not_is_refused_with_those_there_are(text: str, hint: str) -> None:
+    with pytest.raises(InputError) as refused:
+        ChoiceStrategy.parse(text)
+    known = "first, most-open, scarcest, balanced"
+    assert str(refused.value) == f"`choose`: `{text}` is none of {known}{hint}"
+
+
+@pytest.mark.parametrize("strategy", ChoiceStrategy)
+def test_a_choice_is_read_from_its_text(strategy: ChoiceStrategy) -> None:
+    assert ChoiceStrategy.parse(str(strategy)) is ChoiceStrategy.parse(strategy) is strategy
+
+
+def test_choices_show_what_they_rest_on() -> None:
+    assert [repr(choice) for choice in (First(), MostOpen(), Balanced(3))] == [
+        "First()",
+        "MostOpen()",
+        "Balanced(seed=3)",
+    ]
+    assert repr(Scarcest({("rfg:1", f"/{n}"): n for n in range(1203)})) == "Scarcest(1,203 quotas)"
 
 
 @pytest.mark.parametrize(
