@@ -83,7 +83,7 @@ class Updater:
         for name in refreshed:
             named(name)
         batch = _Batch(inventory, ledger, notes, at)
-        for said in changes.said:
+        for said in changes.updates:
             match said:
                 case SurveyUpdate(survey):
                     batch.survey(survey)
@@ -197,7 +197,7 @@ class _Batch:
         """Close the surveys of some marketplaces that the batch says nothing of."""
         if not refreshed:
             return
-        spoken = {said.survey.name for said in changes.said if isinstance(said, SurveyUpdate)}
+        spoken = {said.survey.name for said in changes.updates if isinstance(said, SurveyUpdate)}
         spoken |= self.set_aside.keys()
         for survey in self._all():
             if survey.marketplace in refreshed and survey.live and survey.name not in spoken:

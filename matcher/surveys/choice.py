@@ -1,6 +1,6 @@
-"""Which of the quotas that would take a member he is given, one per group.
+"""Which quota a member is given, of those of a group that would take the member.
 
-Every way is a total order or a seeded draw of member and survey alone, so the same input gives
+Every choice is a total order or a seeded draw of member and survey alone, so the same input gives
 the same choice whatever the shards or the number of workers. The scalar `pick` is the definition;
 the batch engine uses `order` and `matcher.engine.draws`, which must agree with it.
 """
@@ -21,7 +21,7 @@ QuotaKey = tuple[str, str]
 
 
 class ChoiceStrategy(StrEnum):
-    """The ways to choose, as `--choose` spells them."""
+    """How to choose, as `--choose` spells it."""
 
     FIRST = "first"
     MOST_OPEN = "most-open"
@@ -69,6 +69,9 @@ class Scarcest:
 
     eligible: Mapping[QuotaKey, int]
 
+    def __repr__(self) -> str:
+        return f"Scarcest({len(self.eligible):,} quotas)"
+
     def order(self, survey: Survey, group: Group) -> Sequence[Quota]:
         """The quotas by rising number of eligible members per seat."""
         return sorted(group.quotas, key=lambda quota: self._per_seat(survey, quota))
@@ -111,13 +114,13 @@ class Balanced:
 
 
 Choice: TypeAlias = First | MostOpen | Scarcest | Balanced
-"""A way to choose one quota of a group; all but `Balanced` order the quotas alike for everyone."""
+"""Chooses one quota of a group; all but `Balanced` order the quotas alike for everyone."""
 
 
 def make_choice(
     how: ChoiceStrategy, seed: int, eligible: Mapping[QuotaKey, int] | None = None
 ) -> Choice:
-    """The way to choose of that name; `scarcest` needs the panel's eligible members by quota."""
+    """The choice of that name; `scarcest` needs the panel's eligible members by quota."""
     match how:
         case ChoiceStrategy.FIRST:
             return First()

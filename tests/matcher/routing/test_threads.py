@@ -109,7 +109,7 @@ def member(number: int) -> dict[str, Any]:
 
 def router_of(mapping: PanelMapping, clock: Callable[[], float] = time.time) -> Router:
     read = ChangeReader(mapping).read(batch(0) + [seated(id_) for id_ in range(SEATED)])
-    told = [each.survey for each in read.said if hasattr(each, "survey")]
+    told = [each.survey for each in read.updates if hasattr(each, "survey")]
     plan = matcher.compile(matcher.Surveys(tuple(told), (), (), mapping))
     return Router(plan, as_of=AS_OF, clock=clock)
 

@@ -1,4 +1,4 @@
-"""Which quota a member is given: what each way to choose prefers, and how draws fall."""
+"""Which quota a member is given: what each choice prefers, and how draws fall."""
 
 from __future__ import annotations
 
