@@ -7,7 +7,7 @@ reader, so that a survey means the same wherever it comes from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import orjson
 from pydantic_core import PydanticSerializationError, to_json
@@ -26,7 +26,7 @@ class Document:
     `suspicious`: `matcher.support.json_text.faults` may find something in it.
     """
 
-    value: Json
+    value: Json = field(repr=False)
     suspicious: bool
     file: str = ""
     at: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from os import PathLike, fsdecode
 from pathlib import Path
@@ -64,7 +64,7 @@ def load_surveys(
     ('payload 2', 'not the payload of a known marketplace')
     """
     if not isinstance(mapping, PanelMapping):
-        raise InputError("the mapping must be that of a panel: `panel.mapping`")
+        raise InputError("the mapping must be a panel's: `panel.mapping`")
     check_options(mapping)
     loader = _Loader(mapping, named(marketplace))
     given = _as_list(payloads)
@@ -175,7 +175,7 @@ class Content:
     """What a payload file holds; `lines`: one document a line, None: not known."""
 
     file: str
-    data: bytes
+    data: bytes = field(repr=False)
     lines: bool | None
 
 

@@ -59,6 +59,12 @@ class Changes:
     diagnostics: tuple[Diagnostic, ...]
     unread: int
 
+    def __repr__(self) -> str:
+        return (
+            f"Changes({len(self.updates):,} updates, {len(self.diagnostics):,} diagnostics, "
+            f"{self.unread:,} unread)"
+        )
+
 
 def _as_live(raw: Json) -> Json:
     if raw in (None, "open", "closed"):

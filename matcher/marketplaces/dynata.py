@@ -274,7 +274,7 @@ def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) ->
         lowering.findings.warning(
             "unknown-kind",
             f"{pointer}/kind",
-            f"the kind `{cell.kind}` is not known; everyone is uncertain of this cell",
+            f"the kind `{cell.kind}` is not known; whom this cell concerns is uncertain",
         )
         return UNKNOWN
     mapped = lowering.attribute(as_code(cell.attribute_id or ""), f"{pointer}/attribute_id")
@@ -472,7 +472,7 @@ def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -
 def _check_status(status: str, pointer: str, lowering: Lowering) -> None:
     if status not in _STATUSES:
         lowering.findings.warning(
-            "unknown-status", pointer, f"the status `{status}` is not known and does not admit"
+            "unknown-status", pointer, f"the status `{status}` is not known; it counts as not open"
         )
 
 

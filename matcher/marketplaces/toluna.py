@@ -239,8 +239,8 @@ def _lower_postal(
     lowering.findings.warning(
         "truncated-list",
         pointer,
-        f"{len(texts)} postal codes: Toluna cuts lists off at {cut_off}; who matches none of them "
-        "is uncertain",
+        f"{len(texts)} postal codes: Toluna cuts lists off at {cut_off}; members who match "
+        "none of them are uncertain",
     )
     return Or((rule, UNKNOWN))
 

@@ -864,5 +864,5 @@ def test_a_marketplace_or_a_mapping_that_is_none(mapping: PanelMapping) -> None:
         with pytest.raises(InputError) as raised:
             load_surveys(ADULT_MEN, mapping, name)  # type: ignore[arg-type]
         assert str(raised.value) == why
-    with pytest.raises(InputError, match=r"must be that of a panel: `panel\.mapping`"):
+    with pytest.raises(InputError, match=r"must be a panel's: `panel\.mapping`"):
         load_surveys(ADULT_MEN, None)  # type: ignore[arg-type]
