@@ -7,7 +7,10 @@ reader, so that a survey means the same wherever it comes from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+import orjson
+from pydantic_core import PydanticSerializationError, to_json
 
 from matcher.marketplaces import DEFAULT_SIZES, Lowering, LoweringSizes, Marketplace, marketplaces
 from matcher.support.json_text import Json, RepeatedKeys, escape, faults, without_surrogates
@@ -18,12 +21,12 @@ from profiles.schema import PanelMapping
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One JSON document, and where it stands: `at` is empty, or a line of JSON lines.
+    """One JSON document, and where it is: `at` is empty, or a line of JSON lines.
 
     `suspicious`: `matcher.support.json_text.faults` may find something in it.
     """
 
-    value: Json
+    value: Json = field(repr=False)
     suspicious: bool
     file: str = ""
     at: str = ""
@@ -37,7 +40,7 @@ class Document:
             yield "", self.value
 
     def place(self, pointer: str) -> str:
-        """Where something in the document stands in its file."""
+        """Where something in the document is in its file."""
         return " ".join(filter(None, (self.at, pointer)))
 
 
@@ -52,6 +55,16 @@ class Lowered:
     survey: Survey | None
     diagnostics: list[Diagnostic]
     at: str
+
+
+def document_of(value: Json, file: str = "") -> Document:
+    """A document that is parsed already; what no marketplace means to send may be in it."""
+    try:
+        orjson.dumps(value)
+        written = to_json(value)
+    except (TypeError, PydanticSerializationError, ValueError, RecursionError):
+        return Document(value, suspicious=True, file=file)
+    return Document(value, b"NaN" in written or b"Infinity" in written, file)
 
 
 class PayloadReader:
@@ -91,14 +104,14 @@ class PayloadReader:
         for pointer, raw in found:
             yield self._lower(marketplace, raw, document, at + pointer)
 
-    def once(self) -> list[Diagnostic]:
-        """What is said once, however many surveys it concerns; the gravest of each sort."""
+    def notices(self) -> list[Diagnostic]:
+        """What is reported once, however many surveys it concerns; the gravest of each sort."""
         unique: dict[str, Diagnostic] = {}
         for lowering in self._lowerings.values():
-            for note in lowering.notices.values():
-                key = note.code + note.message.partition(" (")[0]
-                if key not in unique or note.level > unique[key].level:
-                    unique[key] = note
+            for notice in lowering.notices.values():
+                key = notice.code + notice.message.partition(" (")[0]
+                if key not in unique or notice.level > unique[key].level:
+                    unique[key] = notice
         return list(unique.values())
 
     def _lower(
@@ -150,7 +163,7 @@ def recognise(part: Json, given: Marketplace | None) -> Marketplace | None:
     if not isinstance(part, dict):
         return None
     known = marketplaces().values()
-    return given or next((each for each in known if each.recognises(part)), None)
+    return given or next((found for found in known if found.recognises(part)), None)
 
 
 def named(marketplace: str | None) -> Marketplace | None:
@@ -158,10 +171,11 @@ def named(marketplace: str | None) -> Marketplace | None:
     if marketplace is None:
         return None
     known = marketplaces()
-    if marketplace not in known:
-        hint = did_you_mean(marketplace, list(known)) or f"known: {', '.join(known)}"
+    found = known.get(str(marketplace))
+    if found is None:
+        hint = did_you_mean(str(marketplace), list(known)) or f"known: {', '.join(known)}"
         raise InputError(f"no marketplace `{marketplace}`; {hint}")
-    return known[marketplace]
+    return found
 
 
 def _repeated(part: RepeatedKeys, document: Document, at: str) -> Iterator[Diagnostic]:
@@ -169,7 +183,7 @@ def _repeated(part: RepeatedKeys, document: Document, at: str) -> Iterator[Diagn
         yield Diagnostic(
             Level.WARNING,
             "repeated-key",
-            f"the key `{key}` stands twice; the later one stands",
+            f"the key `{key}` appears twice; the later one counts",
             pointer=f"/{escape(key)}",
             file=document.file,
             at=document.place(at),

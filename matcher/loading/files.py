@@ -7,9 +7,10 @@ be read at all ends the work.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from os import PathLike, fsdecode
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -17,6 +18,7 @@ from matcher.loading.decode import (
     Document,
     Lowered,
     PayloadReader,
+    document_of,
     named,
     recognise,
 )
@@ -33,36 +35,88 @@ STDIN = "-"
 _SUFFIXES = (".json", ".jsonl")
 
 
+Payload: TypeAlias = (
+    str | PathLike[str] | bytes | bytearray | memoryview | dict[str, Json] | list[Json]
+)
+"""A path, the content of a payload, or what it was parsed to."""
+
 DecodedFile: TypeAlias = Document | Diagnostic
 
 
 def load_surveys(
-    paths: Iterable[str | Path], mapping: PanelMapping, marketplace: str | None = None
+    payloads: Payload | Iterable[Payload], mapping: PanelMapping, marketplace: str | None = None
 ) -> Surveys:
-    """Read payload files, folders of them or `-`, and lower every survey in them.
+    """Lower every survey in payloads: one, or several.
 
-    `marketplace` overrides recognition by shape. Raises InputError where a file cannot be read,
-    is not JSON, or no survey is found at all.
+    A payload is a path (of a file, a folder of files, or `-`, standard input), its content as
+    bytes (JSON, or one document a line), or what such content was parsed to. Diagnostics call what
+    has no path `payload 1`, `payload 2`, by its place among the payloads. `marketplace` overrides
+    recognition by shape. Raises InputError where a payload cannot be read or is not JSON, where no
+    survey is found at all, and for a marketplace that is not known.
+
+    >>> from profiles.schema import Collections, PanelMapping, Schema
+    >>> mapping = PanelMapping(Schema({}, {}), {}, Collections())
+    >>> survey = {"id": 7, "status": "OPEN", "cells": [], "filters": [], "quotas": []}
+    >>> surveys = load_surveys([survey, b'{"hello": 1}'], mapping)
+    >>> [survey.name for survey in surveys]
+    ['dynata:7']
+    >>> surveys.diagnostics[0].file, surveys.diagnostics[0].message
+    ('payload 2', 'not the payload of a known marketplace')
     """
+    if not isinstance(mapping, PanelMapping):
+        raise InputError("the mapping must be a panel's: `panel.mapping`")
     check_options(mapping)
     loader = _Loader(mapping, named(marketplace))
-    paths = list(paths)
+    given = _as_list(payloads)
     with no_garbage_collection():
-        for path in paths:
-            for found in documents(path):
+        for number, payload in enumerate(given, start=1):
+            for found in _decoded(payload, f"payload {number}"):
                 if isinstance(found, Diagnostic):
                     loader.diagnostics.append(found)
                 else:
                     loader.add(found)
     if not loader.surveys:
-        raise InputError(_nothing_found(paths, loader.diagnostics))
+        raise InputError(_nothing_found(given, loader.diagnostics))
     return loader.result()
 
 
-def _nothing_found(paths: Iterable[str | Path], findings: list[Diagnostic]) -> str:
+def _as_list(payloads: Payload | Iterable[Payload]) -> list[Payload]:
+    if isinstance(payloads, str | PathLike | bytes | bytearray | memoryview | dict):
+        return [payloads]
+    if not isinstance(payloads, Iterable):
+        raise InputError(_no_payload("payloads", payloads))
+    given = list(payloads)
+    if not given:
+        raise InputError("no payload is given")
+    return given
+
+
+def _decoded(payload: Payload, name: str) -> Iterator[DecodedFile]:
+    if isinstance(payload, str | PathLike):
+        yield from documents(payload)
+    elif isinstance(payload, bytes | bytearray | memoryview):
+        yield from _parse(bytes(payload), name, lines=None)
+    elif isinstance(payload, dict | list):
+        yield document_of(payload, name)
+    else:
+        raise InputError(_no_payload(name, payload))
+
+
+def _no_payload(name: str, given: object) -> str:
+    return (
+        f"{name}: must be a path, bytes, or parsed JSON (a dict, or a list of them), "
+        f"not `{type(given).__name__}`"
+    )
+
+
+def _nothing_found(payloads: Sequence[Payload], findings: list[Diagnostic]) -> str:
     """Why there is nothing to work on: the first fault, and how many there are."""
     if not findings:
-        return f"{', '.join(map(str, paths))}: no survey found"
+        names = (
+            fsdecode(payload) if isinstance(payload, str | PathLike) else f"payload {number}"
+            for number, payload in enumerate(payloads, start=1)
+        )
+        return f"{', '.join(names)}: no survey found"
     first = min(findings, key=lambda finding: -finding.level)
     place = " ".join(part for part in (first.at, first.pointer) if part)
     at = f"at {place}: " if place else ""
@@ -91,7 +145,7 @@ class _Loader:
         self.diagnostics += lowered.diagnostics
         name = lowered.name
         if name in self.surveys:
-            why = "the survey comes twice; the later one stands"
+            why = "the survey appears twice; the later one counts"
             self.diagnostics.append(
                 Diagnostic(Level.INFO, "replaced-survey", why, name, file=file, at=lowered.at)
             )
@@ -99,12 +153,12 @@ class _Loader:
             self.surveys[name] = lowered.survey
 
     def result(self) -> Surveys:
-        """What has been loaded; what was said once comes last."""
+        """What has been loaded; notices come last."""
         self._link()
         return Surveys(
             tuple(survey for survey in self.surveys.values() if survey is not None),
             tuple(name for name, survey in self.surveys.items() if survey is None),
-            (*self.diagnostics, *self._reader.once()),
+            (*self.diagnostics, *self._reader.notices()),
             self._mapping,
         )
 
@@ -112,27 +166,28 @@ class _Loader:
         """Let each marketplace look at all of its surveys together."""
         loaded = [survey for survey in self.surveys.values() if survey is not None]
         for marketplace in marketplaces().values():
-            mine = [survey for survey in loaded if survey.marketplace == marketplace.name]
-            self.surveys.update((survey.name, survey) for survey in marketplace.link(mine))
+            own = [survey for survey in loaded if survey.marketplace == marketplace.name]
+            self.surveys.update((survey.name, survey) for survey in marketplace.link(own))
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a payload file holds, as it stands; `lines`: one document a line, None: not known."""
+    """What a payload file holds; `lines`: one document a line, None: not known."""
 
     file: str
-    data: bytes
+    data: bytes = field(repr=False)
     lines: bool | None
 
 
-def read_payload(path: str | Path) -> Iterator[Content]:
+def read_payload(path: str | PathLike[str]) -> Iterator[Content]:
     """A payload file, every one of a folder, or standard input; InputError: cannot be read."""
-    if str(path) == STDIN:
+    path = fsdecode(path)
+    if path == STDIN:
         if sys.stdin is None:
             raise InputError("standard input is closed")
         yield Content("standard input", _read_stream(sys.stdin.buffer), lines=None)
         return
-    if not str(path):
+    if not path:
         raise InputError("the name of a payload file is empty")
     for file in _files(Path(path)):
         try:
@@ -144,7 +199,7 @@ def read_payload(path: str | Path) -> Iterator[Content]:
         yield Content(str(file), data, lines=file.suffix.lower() == ".jsonl")
 
 
-def documents(path: str | Path) -> Iterator[DecodedFile]:
+def documents(path: str | PathLike[str]) -> Iterator[DecodedFile]:
     """Every JSON document of a payload file, a folder of them, or standard input."""
     for content in read_payload(path):
         yield from _parse(content.data, content.file, lines=content.lines)
@@ -161,10 +216,10 @@ def _files(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             return [path]
-    except OSError:  # a name too long: said when it is opened
+    except OSError:  # a name too long: reported when it is opened
         return [path]
     files = sorted(
-        each for each in path.rglob("*") if each.suffix.lower() in _SUFFIXES and not each.is_dir()
+        file for file in path.rglob("*") if file.suffix.lower() in _SUFFIXES and not file.is_dir()
     )
     if not files:
         raise InputError(f"{path}: no .json or .jsonl file in the folder")
@@ -212,9 +267,9 @@ def _looks_like_lines(data: bytes) -> bool:
 
 
 def raw_surveys(
-    paths: Iterable[str | Path], marketplace: str | None
+    paths: Iterable[str | PathLike[str]], marketplace: str | None
 ) -> Iterator[tuple[Marketplace, dict[str, Json]]]:
-    """The survey objects in payload files; what is none is for `load_surveys` to tell of."""
+    """The survey objects in payload files; what is none, `load_surveys` reports."""
     given = named(marketplace)
     for path in paths:
         for document in documents(path):

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError, PydanticSerializationError, to_json
+from pydantic_core import PydanticCustomError
 
 from matcher.loading.decode import (
     Document,
     PayloadReader,
+    document_of,
     is_sound,
     name_of,
     named,
@@ -52,11 +53,17 @@ _NO_KEYS: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one batch says, in its order. `unread`: how many things in it are of no one survey."""
+    """What one batch says, in its order. `unread`: how many parts of it are of no one survey."""
 
-    said: tuple[Update, ...]
+    updates: tuple[Update, ...]
     diagnostics: tuple[Diagnostic, ...]
     unread: int
+
+    def __repr__(self) -> str:
+        return (
+            f"Changes({len(self.updates):,} updates, {len(self.diagnostics):,} diagnostics, "
+            f"{self.unread:,} unread)"
+        )
 
 
 def _as_live(raw: Json) -> Json:
@@ -82,7 +89,7 @@ class ChangeReader:
         self._mapping = mapping
         self._sizes = sizes
         self._readers: dict[str | None, PayloadReader] = {}
-        self._told: set[Diagnostic] = set()
+        self._reported: set[Diagnostic] = set()
 
     def read(self, changes: Json | bytes | str, marketplace: str | None = None) -> Changes:
         """One change, a list of them, or an object as files hold it; JSON text or what it holds.
@@ -101,9 +108,9 @@ class ChangeReader:
         batch = _Batch(document)
         for at, part in document.parts():
             batch.add(at, part, reader, given)
-        news = [note for note in reader.once() if note not in self._told]
-        self._told.update(news)
-        return Changes(tuple(batch.said), (*batch.diagnostics, *news), batch.unread)
+        new = [notice for notice in reader.notices() if notice not in self._reported]
+        self._reported.update(new)
+        return Changes(tuple(batch.updates), (*batch.diagnostics, *new), batch.unread)
 
 
 class _Batch:
@@ -111,7 +118,7 @@ class _Batch:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.said: list[Update] = []
+        self.updates: list[Update] = []
         self.diagnostics: list[Diagnostic] = []
         self.unread = 0
 
@@ -121,8 +128,8 @@ class _Batch:
         if notifier is not None:
             findings = Findings(name_of(notifier, part))
             sound = is_sound(part, "a notice", self._document.suspicious, findings)
-            told = notifier.read_notification(part, findings) if sound else None
-            self._keep(findings.survey, told, placed(findings, self._document, at))
+            update = notifier.read_notification(part, findings) if sound else None
+            self._keep(findings.survey, update, placed(findings, self._document, at))
         elif isinstance(part, dict) and "survey" in part and recognise(part, None) is None:
             findings = Findings(_named_in(part))
             sound = is_sound(part, "a change", self._document.suspicious, findings)
@@ -137,12 +144,12 @@ class _Batch:
                     survey = None if read.survey is None else SurveyUpdate(read.survey)
                     self._keep(read.name, survey, read.diagnostics)
 
-    def _keep(self, name: str | None, told: Update | None, diagnostics: list[Diagnostic]) -> None:
+    def _keep(self, name: str | None, update: Update | None, diagnostics: list[Diagnostic]) -> None:
         self.diagnostics += diagnostics
-        if told is not None:
-            self.said.append(told)
+        if update is not None:
+            self.updates.append(update)
         elif name is not None:
-            self.said.append(Rejected(name))
+            self.updates.append(Rejected(name))
         else:
             self.unread += 1
 
@@ -156,11 +163,7 @@ def _document(changes: Json | bytes | str) -> Document:
         changes = changes.encode("utf-8", "surrogatepass")
     if isinstance(changes, bytes | bytearray | memoryview):
         return Document(*parse_json(bytes(changes)))
-    try:
-        written = to_json(changes)
-    except (PydanticSerializationError, ValueError, RecursionError):
-        return Document(changes, suspicious=True)
-    return Document(changes, suspicious=b"NaN" in written or b"Infinity" in written)
+    return document_of(changes)
 
 
 def _notifier(part: Json, given: Marketplace | None) -> Marketplace | None:
@@ -168,7 +171,7 @@ def _notifier(part: Json, given: Marketplace | None) -> Marketplace | None:
     if not isinstance(part, dict):
         return None
     known: Iterator[Marketplace] = iter((given,) if given else marketplaces().values())
-    return next((each for each in known if each.is_notification(part)), None)
+    return next((found for found in known if found.is_notification(part)), None)
 
 
 def _named_in(part: dict[str, Json]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a marketplace's file provides: a shape to know it by, a way to lower it, its codes."""
+"""What a marketplace's file provides: how its surveys are recognised and lowered, its codes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class RejectionCode:
 
 
 class Disposition(StrEnum):
-    """What it says of a member that a marketplace answered so when he was sent."""
+    """What an answer of a marketplace to a member who was sent says of the member."""
 
     COMPLETE = "complete"
     ENTERED = "entered"
-    """Let into the survey itself, whatever became of him there."""
+    """Let into the survey itself, however that ended."""
 
     NOT_TARGETED = "not-targeted"
-    """Turned away, because the survey is not for members like him."""
+    """Turned away, because the survey is not for such members."""
 
     QUOTA_FULL = "quota-full"
     TAKEN = "taken"
-    """Took part in this survey, or in one that excludes him."""
+    """Took part in this survey, or in one whose participants it excludes."""
 
     QUALITY = "quality"
     CLOSED = "closed"
@@ -96,3 +96,6 @@ class Marketplace:
     options: type[Options] = Options
     rejection_codes: Mapping[Reason, RejectionCode] = field(default_factory=dict)
     dispositions: Mapping[str, DispositionCode] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Marketplace({self.name})"

@@ -178,18 +178,18 @@ class _Cells:
                 unknown_keys(cell, _NO_KEYS, f"/cells/{number}", lowering.findings)
             first = self._by_tag.setdefault(tag, number)
             if first != number:
-                self._second(tag, first, number)
-        self._rules = {in_quota: self._recalled(in_quota) for in_quota in (False, True)}
+                self._report_duplicate(tag, first, number)
+        self._rules = {in_quota: self._cached(in_quota) for in_quota in (False, True)}
         self._used: dict[bool, list[str]] = {False: [], True: []}
 
-    def _recalled(self, in_quota: bool) -> dict[str, Rule | None]:
+    def _cached(self, in_quota: bool) -> dict[str, Rule | None]:
         """The rules, by tag, of cells that read like earlier ones; None for the others."""
         if len(self._by_tag) < len(self._cells):
             return {}
         found = self._lowering.cached_rules(zip(self._cells, repeat(in_quota)))
         return dict(zip(self._by_tag, found, strict=True))
 
-    def _second(self, tag: str, first: int, number: int) -> None:
+    def _report_duplicate(self, tag: str, first: int, number: int) -> None:
         same = _content(self._cells[first]) == _content(self._cells[number])
         if not same:
             self._ambiguous.add(tag)
@@ -249,8 +249,8 @@ class _Cells:
 
 def _content(cell: Cell) -> dict[str, Json]:
     """What a cell says; the two spellings of "not negated" and of "any of" are the same."""
-    said = {"negate": bool(cell.negate), "operator": cell.operator or "OR", "tag": None}
-    return cell.model_dump() | said
+    alike = {"negate": bool(cell.negate), "operator": cell.operator or "OR", "tag": None}
+    return cell.model_dump() | alike
 
 
 def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) -> Rule:
@@ -274,7 +274,7 @@ def _lower_cell(cell: Cell, pointer: str, lowering: Lowering, in_quota: bool) ->
         lowering.findings.warning(
             "unknown-kind",
             f"{pointer}/kind",
-            f"the kind `{cell.kind}` is not known; everyone is uncertain of this cell",
+            f"the kind `{cell.kind}` is not known; whom this cell concerns is uncertain",
         )
         return UNKNOWN
     mapped = lowering.attribute(as_code(cell.attribute_id or ""), f"{pointer}/attribute_id")
@@ -339,10 +339,10 @@ def _usable_list(
     nobody = one_of(mapped.attribute.name, ())
     if raws and not usable:
         return nobody
-    stands = places if in_list else [None] * len(places)
+    at = places if in_list else [None] * len(places)
     if not all_:
-        return lowering.any_of(mapped, usable, pointer, stands)
-    rule = lowering.all_of(mapped, usable, pointer, stands)
+        return lowering.any_of(mapped, usable, pointer, at)
+    rule = lowering.all_of(mapped, usable, pointer, at)
     return rule if len(usable) == len(raws) else And((rule, nobody))
 
 
@@ -431,8 +431,8 @@ def _lower_history(opportunity: Opportunity, lowering: Lowering) -> list[Clause]
     ):
         if ids:
             rule = lowering.took_part(scope, ids, _EXCLUDING)
-            asked = f"{what} are excluded"
-            clauses += lowering.excluded(rule, reason, f"/{scope}_exclusions", asked)
+            excludes = f"{what} are excluded"
+            clauses += lowering.excluded(rule, reason, f"/{scope}_exclusions", excludes)
     return clauses
 
 
@@ -440,7 +440,9 @@ def _lower_filters(opportunity: Opportunity, cells: _Cells, lowering: Lowering) 
     for number, group in enumerate(opportunity.filters):
         pointer = f"/filters/{number}"
         if not group:
-            lowering.findings.warning("empty-group", pointer, "a filter group that nobody can meet")
+            lowering.findings.warning(
+                "empty-group", pointer, "an empty filter group: nobody can meet it"
+            )
         rules = []
         for place, part in enumerate(group):
             unknown_keys(part, _NO_KEYS, f"{pointer}/{place}", lowering.findings)
@@ -453,7 +455,9 @@ def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -
     for number, group in enumerate(opportunity.quotas):
         pointer = f"/quotas/{number}"
         if not group:
-            lowering.findings.warning("empty-group", pointer, "a quota group that nobody can meet")
+            lowering.findings.warning(
+                "empty-group", pointer, "an empty quota group: nobody can meet it"
+            )
         quotas = []
         for place, part in enumerate(group):
             at = intern(f"{pointer}/{place}")
@@ -468,7 +472,7 @@ def _lower_quotas(opportunity: Opportunity, cells: _Cells, lowering: Lowering) -
 def _check_status(status: str, pointer: str, lowering: Lowering) -> None:
     if status not in _STATUSES:
         lowering.findings.warning(
-            "unknown-status", pointer, f"the status `{status}` is not known and does not admit"
+            "unknown-status", pointer, f"the status `{status}` is not known; it counts as not open"
         )
 
 
@@ -476,10 +480,10 @@ def _alike(cell: Json) -> bytes | None:
     """What a cell says but for its tag; None: what cannot be a cell, or cannot be written."""
     if not isinstance(cell, dict) or not isinstance(cell.get("tag"), str):
         return None
-    said = cell.copy()
-    del said["tag"]
+    untagged = cell.copy()
+    del untagged["tag"]
     try:
-        return orjson.dumps(said)
+        return orjson.dumps(untagged)
     except TypeError:  # an integer of more than 64 bits
         return None
 
@@ -503,8 +507,8 @@ def _read(
         if key is not None:
             known.setdefault(key, cell)
     tags = [
-        cell.tag if key is None else each["tag"]
-        for each, cell, key in zip(cells, read, alike, strict=True)
+        cell.tag if key is None else raw_cell["tag"]
+        for raw_cell, cell, key in zip(cells, read, alike, strict=True)
     ]
     return opportunity, _Tagged(tags, read, alike)
 
@@ -523,7 +527,7 @@ def _but_for_seats(raw: dict[str, Json]) -> bytes | None:
     quotas = raw.get("quotas")
     if raw.get("status") not in _STATUSES or not isinstance(quotas, list):
         return None
-    said = {key: value for key, value in raw.items() if key not in _OF_THE_MOMENT}
+    lasting = {key: value for key, value in raw.items() if key not in _OF_THE_MOMENT}
     parts = []
     for group in quotas:
         if not isinstance(group, list):
@@ -536,7 +540,7 @@ def _but_for_seats(raw: dict[str, Json]) -> bytes | None:
             parts.append({**quota, "count": 0, "status": ""})
         parts.append({})
     try:
-        written = orjson.dumps([said, parts])
+        written = orjson.dumps([lasting, parts])
     except TypeError:  # an integer of more than 64 bits
         return None
     return blake2b(written, digest_size=16).digest()
@@ -546,11 +550,11 @@ def _with_seats_of(survey: Survey, raw: dict[str, Json]) -> Survey:
     """An opportunity that was read before, with the status, the seats and the time of another."""
     groups = []
     for group, quotas in zip(survey.groups, raw["quotas"], strict=True):
-        told = [
+        updated = [
             Quota(old.id, old.rule, new["status"] == "OPEN", max(new["count"], 0), old.pointer)
             for old, new in zip(group.quotas, quotas, strict=True)
         ]
-        groups.append(Group(tuple(told), group.pointer))
+        groups.append(Group(tuple(updated), group.pointer))
     return replace(
         survey,
         live=raw["status"] == "OPEN",

@@ -1,7 +1,7 @@
 """What lowering does alike for every marketplace: the mapping's answers become rules.
 
-A marketplace's file calls these for one survey; each finding is told with its pointer. Whatever
-the mapping does not name is unknown, never silently true or false.
+A marketplace's file calls these for one survey; each finding has its pointer. Whatever the
+mapping does not name is unknown, never silently true or false.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _HISTORY = "history"
 
 
 Places: TypeAlias = Sequence[int | None] | None
-"""Where in the payload's list each answer stands; None: nowhere in a list. No list: in order."""
+"""Where in the payload's list each answer is; None: nowhere in a list. No list: in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,9 @@ class Lowering:
         self._rules: dict[Hashable, Rule] = {}
         self._targets: dict[int, dict[object, Target | None]] = {}
 
+    def __repr__(self) -> str:
+        return f"Lowering({self.marketplace.name}, {len(self._rules):,} rules remembered)"
+
     def options(self, kind: type[AnyOptions]) -> AnyOptions:
         """What the panel file says of the marketplace in keys that it declares; read once."""
         if not isinstance(self._options, kind):
@@ -124,19 +127,19 @@ class Lowering:
     def cached_rule(self, key: Hashable | None, lower: Callable[[], Rule]) -> Rule:
         """The rule of a condition that reads alike in many surveys, lowered once.
 
-        One that gave rise to a finding is lowered anew, so that every place is told; and one
+        One that gave rise to a finding is lowered anew, so that every place is reported; and one
         without a key, which reads like no other.
         """
         rule = None if key is None else self._rules.get(key)
         if rule is None:
-            told = len(self.findings.all)
+            before = len(self.findings.all)
             rule = lower()
-            if key is not None and len(self.findings.all) == told:
+            if key is not None and len(self.findings.all) == before:
                 self._rules[key] = rule
         return rule
 
     def cached_rules(self, keys: Iterable[Hashable | None]) -> Iterable[Rule | None]:
-        """The remembered rule of each key; None where there is none."""
+        """The remembered rule of each key; None: there is none."""
         return map(self._rules.get, keys)
 
     def attribute(self, attribute_id: str, pointer: str) -> AttributeMapping | None:
@@ -148,7 +151,7 @@ class Lowering:
                 "unmapped-attribute",
                 pointer,
                 f"the panel file maps no {self.marketplace.name} attribute `{attribute_id}`; "
-                "whoever it concerns is uncertain",
+                "members whom it concerns are uncertain",
                 did_you_mean(attribute_id, known) if not attribute_id.lstrip("-").isdigit() else "",
             )
         return mapped
@@ -164,7 +167,7 @@ class Lowering:
     def all_of(
         self, mapped: AttributeMapping, raws: Sequence[object], pointer: str, places: Places = None
     ) -> Rule:
-        """Holds all of the answers; an empty list asks only that he has answered."""
+        """Holds all of the answers; an empty list asks only for an answer."""
         targets, complete = self._read(mapped, raws, pointer, places)
         if not raws:
             return Or((Answered(mapped.attribute.name), UNKNOWN))
@@ -207,7 +210,7 @@ class Lowering:
     def gate(
         self, attribute: str, codes: Sequence[str], reason: Reason, pointer: str
     ) -> list[Clause]:
-        """A locale or device gate; none, said once, where the panel knows nothing of it."""
+        """A locale or device gate; none, and one notice, where the panel knows nothing of it."""
         if attribute not in self.panel.schema:
             self.notices.setdefault(
                 attribute,
@@ -245,20 +248,20 @@ class Lowering:
         """Has taken part in one of the ids, with one of the outcomes."""
         return took_part(self.marketplace.name, scope, map(as_code, ids), outcomes)
 
-    def excluded(self, rule: Rule, reason: Reason, pointer: str, asked: str = "") -> list[Clause]:
-        """The gate that keeps out who took part so; none, said once, without a history.
+    def excluded(
+        self, rule: Rule, reason: Reason, pointer: str, excludes: str = ""
+    ) -> list[Clause]:
+        """The gate that keeps out who took part so; none, and one notice, without a history.
 
-        `asked` says what the payload excludes; blank: what every survey does.
+        `excludes` says what the payload excludes; blank: what every survey does.
         """
         if self.panel.history:
             return [Clause(Not(rule), reason, pointer)]
-        told = self.notices.get(_HISTORY)
-        if told is None or (asked and told.level is Level.INFO):
-            message = (
-                "the panel file names no history, so nobody is kept out for what he took part in"
-            )
-            where = f" ({asked}, first in {self.findings.survey} {pointer})" if asked else ""
-            level = Level.WARNING if asked else Level.INFO
+        notice = self.notices.get(_HISTORY)
+        if notice is None or (excludes and notice.level is Level.INFO):
+            message = "the panel file names no history, so nobody is kept out for having taken part"
+            where = f" ({excludes}, first in {self.findings.survey} {pointer})" if excludes else ""
+            level = Level.WARNING if excludes else Level.INFO
             self.notices[_HISTORY] = Diagnostic(level, "history-not-applied", message + where)
         return []
 
@@ -284,10 +287,10 @@ class Lowering:
             number = unmapped[0][0]
             place = number if places is None else places[number]
             at = pointer if place is None else f"{pointer}/{place}"
-            self._tell_unmapped(mapped, unmapped, at)
+            self._report_unmapped(mapped, unmapped, at)
         return targets, not unmapped
 
-    def _tell_unmapped(
+    def _report_unmapped(
         self, mapped: AttributeMapping, unmapped: list[tuple[int, object]], pointer: str
     ) -> None:
         raw = unmapped[0][1]

@@ -1,4 +1,4 @@
-"""What a marketplace's file gives to the rest: a shape to know it by, and a way to lower it."""
+"""Building blocks of payloads: types of their values, models, and faults with their places."""
 
 from __future__ import annotations
 
@@ -112,11 +112,11 @@ ListOrNone: TypeAlias = Annotated[
 AnswersOrNone: TypeAlias = Annotated[
     list[Item], FailFast(), BeforeValidator(_none_is_empty), Field(default_factory=list)
 ]
-"""The same, of answers: only the first fault is told, because there may be thousands."""
+"""The same, of answers: only the first fault is reported, because there may be thousands."""
 
 
 def validate(model: type[Model], raw: dict[str, Json], findings: Findings) -> Model | None:
-    """Read an object as a model; None, and one finding for every fault, where it does not fit."""
+    """Read an object as a model; None, and one finding for every fault, where it is none."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -126,7 +126,7 @@ def validate(model: type[Model], raw: dict[str, Json], findings: Findings) -> Mo
 
 
 def read(model: type[Model], raw: dict[str, Json]) -> Model | None:
-    """Read an object as a model; None where it does not fit."""
+    """Read an object as a model; None where it is none."""
     return validate(model, raw, Findings(None))
 
 

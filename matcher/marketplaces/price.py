@@ -21,7 +21,7 @@ def pay_per_minute(
     """Cost of an interview by incidence over length, in the survey's own currency per minute.
 
     Incidence in percent, length in minutes; numbers, or text such as `$9.00`. None where one is
-    missing or not to be read (which is told), or the length is 0.
+    missing or cannot be read (which is reported), or the length is 0.
     """
     numbers = [_read(raw, pointer, findings) for raw, pointer in (cost, incidence, length)]
     price, percent, minutes = numbers
@@ -40,7 +40,7 @@ def _read(raw: Any, pointer: str, findings: Findings) -> float | None:
     except UnreadableError:
         number = -1.0
     if number < 0:
-        shown = f"`{raw}`" if isinstance(raw, str | int | float) else "what stands here"
+        shown = f"`{raw}`" if isinstance(raw, str | int | float) else "what is here"
         findings.info(
             "no-price", pointer, f"{shown} cannot be read; the survey counts as paying least"
         )

@@ -189,7 +189,7 @@ def _lower_children(
                 at,
                 "ages of children are known in whole years only"
                 if isinstance(value, Value)
-                else "a code where a child is asked for",
+                else "a code, where a child is expected",
             )
             continue
         genders = _genders(value, mapped, at, lowering)
@@ -275,8 +275,8 @@ def _lower_history(project: Project, lowering: Lowering) -> list[Clause]:
         )
     outcomes = ("complete",) if project.filterMode == _COMPLETED else OUTCOMES
     rule = lowering.took_part("project", keys, outcomes)
-    asked = "projects share their participants"
-    return clauses + lowering.excluded(rule, Reason.EXCLUDED_PROJECT, "/duplicationKey", asked)
+    excludes = "projects share their participants"
+    return clauses + lowering.excluded(rule, Reason.EXCLUDED_PROJECT, "/duplicationKey", excludes)
 
 
 def _link(surveys: Sequence[Survey]) -> list[Survey]:

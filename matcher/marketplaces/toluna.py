@@ -239,8 +239,8 @@ def _lower_postal(
     lowering.findings.warning(
         "truncated-list",
         pointer,
-        f"{len(texts)} postal codes: Toluna cuts lists off at {cut_off}; who matches none of them "
-        "is uncertain",
+        f"{len(texts)} postal codes: Toluna cuts lists off at {cut_off}; members who match "
+        "none of them are uncertain",
     )
     return Or((rule, UNKNOWN))
 
@@ -259,7 +259,7 @@ def _lower_subquota(subquota: SubQuota, pointer: str, lowering: Lowering) -> Quo
 def _lower_layer(layer: Layer, pointer: str, lowering: Lowering) -> Group:
     unknown_keys(layer, _NO_KEYS, pointer, lowering.findings)
     if not layer.SubQuotas:
-        lowering.findings.warning("empty-group", pointer, "a layer that nobody can meet")
+        lowering.findings.warning("empty-group", pointer, "an empty layer: nobody can meet it")
     quotas = tuple(
         _lower_subquota(subquota, intern(f"{pointer}/SubQuotas/{number}"), lowering)
         for number, subquota in enumerate(layer.SubQuotas)
@@ -293,8 +293,8 @@ def _lower_history(survey: TolunaSurvey, lowering: Lowering) -> list[Clause]:
         for rule in _lower_exclusion(exclusion, f"{at}/{number}", lowering)
     ]
     if rules:
-        asked = "earlier surveys are excluded"
-        clauses += lowering.excluded(Or(tuple(rules)), Reason.EXCLUDED_SURVEY, at, asked)
+        excludes = "earlier surveys are excluded"
+        clauses += lowering.excluded(Or(tuple(rules)), Reason.EXCLUDED_SURVEY, at, excludes)
     return clauses
 
 
@@ -333,7 +333,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     gate = []
     if survey.DeviceTypeIDs is not None:
         gate = lowering.devices(
-            [_DEVICES.get(each) for each in survey.DeviceTypeIDs], "/DeviceTypeIDs"
+            [_DEVICES.get(device) for device in survey.DeviceTypeIDs], "/DeviceTypeIDs"
         )
     gate += _lower_history(survey, lowering)
     if not survey.Quotas:
@@ -385,7 +385,7 @@ def _name_of(survey: dict[str, Json]) -> str | None:
 
 
 def _is_notification(document: dict[str, Json]) -> bool:
-    """A survey's quotas stand in it, and what was asked of one quota has layers."""
+    """A survey has quotas, and the answer to a question about one quota has layers."""
     return "QuotaID" in document and not document.keys() & {"Quotas", "Layers"}
 
 

@@ -95,7 +95,7 @@ class Updater:
         for name in refreshed:
             named(name)
         batch = _Batch(inventory, ledger, overlays, at)
-        for update in changes.said:
+        for update in changes.updates:
             match update:
                 case SurveyUpdate(survey):
                     batch.update_survey(survey)
@@ -216,7 +216,7 @@ class _Batch:
         """Close the surveys of some marketplaces that are not in the batch."""
         if not refreshed:
             return
-        updates = (update for update in changes.said if isinstance(update, SurveyUpdate))
+        updates = (update for update in changes.updates if isinstance(update, SurveyUpdate))
         reported = {update.survey.name for update in updates} | self.set_aside.keys()
         for survey in self._all():
             if survey.marketplace in refreshed and survey.live and survey.name not in reported:

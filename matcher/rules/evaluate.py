@@ -51,15 +51,15 @@ class MemberView(Protocol):
         """Answers by attribute; absent where none is given."""
 
     def on_list(self, marketplace: str, name: str, /) -> bool | None:
-        """Whether he is on a list of ids; None: not known."""
+        """Whether the member is on a list of ids; None: not known."""
 
     def took_part(
         self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...], /
     ) -> bool | None:
-        """Whether he took part so; None: not known."""
+        """Whether the member took part so; None: not known."""
 
     def truth(self, rule: Rule, /) -> Truth:
-        """The truth of a rule for him."""
+        """The truth of a rule for the member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ class Member:
     `on_list` takes a marketplace and a list's name; None: the list has not been downloaded, or
     the marketplace's id of the member is not known. `took_part` takes the fields of a `TookPart`;
     None: no history is known.
+
+    >>> from matcher.rules.rule import one_of
+    >>> member = Member("m1", {"gender": ("F",)})
+    >>> member.truth(one_of("gender", ["F"])), member.truth(one_of("pets", ["cat"]))
+    (<Truth.TRUE: 2>, <Truth.UNKNOWN: 1>)
     """
 
     id: str
@@ -78,8 +83,11 @@ class Member:
         default=lambda _marketplace, _scope, _ids, _outcomes: None
     )
 
+    def __repr__(self) -> str:
+        return f"Member({self.id}, {len(self.answers):,} answered)"
+
     def truth(self, rule: Rule) -> Truth:
-        """The truth of a rule for him."""
+        """The truth of a rule for the member."""
         return evaluate(rule, self)
 
 
@@ -90,7 +98,7 @@ def read_member(
     history: Iterable[Participation] | None = None,
     read_ids: IdListReader | None = None,
 ) -> Member:
-    """A member from panel columns; raises UnreadableError where a value does not fit its type.
+    """A member from panel columns; raises UnreadableError where a value is not of its type.
 
     `history`: what all members took part in; None: not known. `read_ids` reads lists of ids (as
     `matcher.marketplaces.read_id_list` does); None: who is on them is not known.
@@ -105,7 +113,7 @@ def read_member(
     answers = read_row(mapping.schema, row, as_of)
     if history is None:
         return Member(member_id, answers, on_list)
-    taken = [each for each in history if each.member_id == member_id.strip()]
+    taken = [part for part in history if part.member_id == member_id.strip()]
     return Member(member_id, answers, on_list, partial(took_part_in, taken))
 
 

@@ -4,14 +4,17 @@ A rule is a closed union of frozen nodes over the panel's own attributes and val
 behaviour: `matcher.rules.evaluate` defines what each means for a member, `matcher.rules.simplify`
 simplifies them, `matcher.engine.bind` turns them into rows of bits. Nodes are hash-consed: equal
 nodes are the same object, so comparing and hashing them costs nothing however deep they are. Where
-in a payload a rule came from stands beside it (`matcher.surveys.survey`), never in it.
+in a payload a rule came from is noted beside it (`matcher.surveys.survey`), never in it.
 
 Truth has three values (Kleene's strong logic): a rule is true, false or unknown for a member.
+
+>>> And((one_of("gender", ["F", "X"]), Not(in_ranges("age", [(18, 24)]))))
+And((OneOf('gender', ('F', 'X')), Not(InRanges('age', ((18.0, 24.0))))))
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -34,6 +37,8 @@ class _Reference(ref["_Node"]):
     __slots__ = ("key",)
     key: tuple[Any, ...]
 
+
+_LONGEST_REPR = 120
 
 _nodes: dict[tuple[Any, ...], _Reference] = {}
 _lock = RLock()  # not a Lock: a node may die, and be forgotten, while another is being made
@@ -68,25 +73,54 @@ class _HashConsed(type):
 class _Node(metaclass=_HashConsed):
     __slots__ = ("__weakref__",)
 
+    def __repr__(self) -> str:
+        text = ""
+        for piece in _pieces(self):
+            text += piece
+            if len(text) > _LONGEST_REPR:
+                return text[: _LONGEST_REPR - 1] + "…"
+        return text
+
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), tuple(getattr(self, name) for name in self.__slots__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _pieces(value: object) -> Iterator[str]:
+    """A repr bit by bit, so that of a large rule no more is made than is shown."""
+    if isinstance(value, Truth):
+        yield value.name
+        return
+    parts: tuple[object, ...]
+    if isinstance(value, _Node):
+        yield type(value).__name__
+        parts = tuple(getattr(value, name) for name in value.__slots__)
+    elif isinstance(value, tuple):
+        parts = value
+    else:
+        yield repr(value)
+        return
+    yield "("
+    for number, part in enumerate(parts):
+        yield ", " if number else ""
+        yield from _pieces(part)
+    yield ")"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Const(_Node):
     """The same truth for every member."""
 
     truth: Truth
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Answered(_Node):
     """Has any answer to the attribute, the empty list included. Never unknown."""
 
     attribute: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneOf(_Node):
     """Holds at least one of the values (panel codes, sorted, without repeats)."""
 
@@ -94,7 +128,7 @@ class OneOf(_Node):
     values: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StartsWith(_Node):
     """Holds a text that begins with one of the prefixes (sorted, upper case, no spaces)."""
 
@@ -102,7 +136,7 @@ class StartsWith(_Node):
     prefixes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InRanges(_Node):
     """Holds a number inside one of the closed ranges (sorted, disjoint, ends may be infinite).
 
@@ -113,7 +147,7 @@ class InRanges(_Node):
     ranges: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Unusable(_Node):
     """Has answered, but nothing usable: every answer is a negative code. Never unknown.
 
@@ -125,7 +159,7 @@ class Unusable(_Node):
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InIds(_Node):
     """The respondent id is on a list of ids; unknown where the list has not been downloaded.
 
@@ -137,7 +171,7 @@ class InIds(_Node):
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TookPart(_Node):
     """Has taken part, with one of the outcomes, in one of the ids; unknown where no history is.
 
@@ -151,21 +185,21 @@ class TookPart(_Node):
     outcomes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Not(_Node):
     """The opposite; the opposite of unknown is unknown."""
 
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class And(_Node):
     """The least true of the rules; true where there is none."""
 
     rules: tuple[Rule, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Or(_Node):
     """The most true of the rules; false where there is none."""
 

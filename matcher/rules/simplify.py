@@ -143,16 +143,16 @@ def _union(rules: list[Rule]) -> Rule:
     """Rules that are united, as one; a rule alone, or repeated, as it is."""
     match rules[0]:
         case OneOf(attribute):
-            values = (each.values for each in rules if isinstance(each, OneOf))
+            values = (rule.values for rule in rules if isinstance(rule, OneOf))
             return one_of(attribute, [*chain.from_iterable(values)])
         case StartsWith(attribute):
-            prefixes = (each.prefixes for each in rules if isinstance(each, StartsWith))
+            prefixes = (rule.prefixes for rule in rules if isinstance(rule, StartsWith))
             return StartsWith(attribute, tuple(sorted({*chain.from_iterable(prefixes)})))
         case InRanges(attribute):
-            ranges = (each.ranges for each in rules if isinstance(each, InRanges))
+            ranges = (rule.ranges for rule in rules if isinstance(rule, InRanges))
             return in_ranges(attribute, [*chain.from_iterable(ranges)])
         case TookPart(marketplace, scope, _, outcomes):
-            ids = (each.ids for each in rules if isinstance(each, TookPart))
+            ids = (rule.ids for rule in rules if isinstance(rule, TookPart))
             return took_part(marketplace, scope, chain.from_iterable(ids), outcomes)
     return rules[0]
 
@@ -188,13 +188,18 @@ REWRITES: tuple[Rewrite, ...] = (
 
 
 class Simplifier:
-    """Applies the rewrites, remembering what every rule became."""
+    """Applies the rewrites, remembering what every rule became.
+
+    >>> cats, dogs = one_of("pets", ["cat"]), one_of("pets", ["dog"])
+    >>> Simplifier().simplify(Not(And((Not(cats), Not(dogs)))))
+    OneOf('pets', ('cat', 'dog'))
+    """
 
     def __init__(self) -> None:
         self._done: dict[Rule, Rule] = {}
 
     def simplify(self, rule: Rule) -> Rule:
-        """The rule with negations only on leaves, and no rewrite left to apply."""
+        """The rule with negations only on predicates, and no rewrite left to apply."""
         found = self._done.get(rule)
         if found is None:
             found = self._done[rule] = self._rewrite(rule)

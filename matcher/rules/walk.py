@@ -8,7 +8,7 @@ from matcher.rules.rule import And, Const, InIds, Not, Or, Predicate, Rule, Took
 
 
 def predicates_of(rules: Iterable[Rule]) -> Iterator[Predicate]:
-    """The distinct predicates in rules, as they stand from left to right."""
+    """The distinct predicates in rules, from left to right."""
     seen: set[Rule] = set()
     stack = list(rules)[::-1]
     while stack:
@@ -28,7 +28,7 @@ def predicates_of(rules: Iterable[Rule]) -> Iterator[Predicate]:
 
 
 def attributes_of(rules: Iterable[Rule]) -> dict[str, None]:
-    """The distinct attributes that rules ask for, as they stand from left to right."""
+    """The distinct attributes that rules ask for, from left to right."""
     return dict.fromkeys(
         predicate.attribute
         for predicate in predicates_of(rules)

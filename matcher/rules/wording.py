@@ -1,6 +1,6 @@
 """What a rule asks, in words: the marketplace's attribute ids and answers, the panel's beside.
 
-A rule speaks in the panel's values; the mapping is read backwards to name what the marketplace
+A rule is over the panel's values; the mapping is read backwards to name what the marketplace
 calls them. Long lists are shortened.
 """
 
@@ -36,11 +36,15 @@ _NOT_KNOWN = "something not mapped or not known here"
 _PLURALS = {"category": "categories"}
 
 Phrase: TypeAlias = tuple[str, str]
-"""What is spoken of, and what is said of it."""
+"""A subject, and what is true of it."""
 
 
 class Wording:
-    """Puts rules in the words of one marketplace; without a mapping, in those of the panel."""
+    """Puts rules in the words of one marketplace; without a mapping, in those of the panel.
+
+    >>> Wording().of(InRanges("age", ((18.0, 24.0),)))
+    'age is between 18 and 24'
+    """
 
     def __init__(self, mapping: MarketplaceMapping | None = None) -> None:
         self._named: dict[str, list[tuple[str, AttributeMapping]]] = {}
@@ -51,9 +55,9 @@ class Wording:
         """What a rule asks: `attribute 80 (age) is between 18 and 24`."""
         return " ".join(filter(None, self._phrase(rule, negated=False)))
 
-    def values(self, leaf: Rule) -> list[str]:
+    def values(self, rule: Rule) -> list[str]:
         """Every value that a list names, or what was taken part in; none for other rules."""
-        match leaf:
+        match rule:
             case OneOf(attribute, values):
                 return self._codes(attribute, values)[1]
             case InRanges(attribute, ranges):
@@ -73,23 +77,23 @@ class Wording:
                     return "", _NOT_KNOWN
                 return "", "anyone" if (truth is Truth.TRUE) is not negated else "nobody"
             case _:
-                return self._leaf(rule, negated)
+                return self._predicate(rule, negated)
 
     def _joined(self, rules: Sequence[Rule], all_: bool, negated: bool) -> Phrase:
-        """Several rules of which all, or any, must hold; what all speak of is named once."""
+        """Several rules of which all, or any, must hold; a subject that all share is named once."""
         if not rules:
             return "", "anyone" if all_ else "nobody"
         phrases = [self._phrase(part, negated=negated) for part in rules]
         word = " and " if all_ else " or "
         subjects = {subject for subject, _ in phrases} - {""}
         if len(subjects) == 1:
-            told = (said if subject else f"is {said}" for subject, said in phrases)
-            return subjects.pop(), word.join(told)
+            texts = (text if subject else f"is {text}" for subject, text in phrases)
+            return subjects.pop(), word.join(texts)
         return "", word.join(" ".join(filter(None, phrase)) for phrase in phrases)
 
-    def _leaf(self, leaf: Predicate, negated: bool) -> Phrase:
+    def _predicate(self, predicate: Predicate, negated: bool) -> Phrase:
         not_ = "not " if negated else ""
-        match leaf:
+        match predicate:
             case OneOf(attribute, values):
                 subject, labels = self._codes(attribute, values)
                 return subject, f"is {_one_of(labels, negated)}"
@@ -100,29 +104,29 @@ class Wording:
             case Answered(attribute):
                 return self._subject(attribute), f"is {not_}answered"
             case Unusable(attribute, _):
-                told = "is a usable answer" if negated else "is no usable answer"
-                return self._subject(attribute), told
+                usable = "is a usable answer" if negated else "is no usable answer"
+                return self._subject(attribute), usable
             case InIds(_, name):
                 return _MEMBER, f"is {not_}on the list `{name}`"
             case TookPart(_, scope, ids, outcomes):
                 return _MEMBER, f"has {not_}taken part in {_parts(scope, ids, outcomes)}"
             case _:
-                assert_never(leaf)
+                assert_never(predicate)
 
     def _subject(self, attribute: str, attribute_id: str | None = None) -> str:
-        ids = [attribute_id] if attribute_id else [each for each, _ in self._of(attribute)]
+        ids = [attribute_id] if attribute_id else [id_ for id_, _ in self._of(attribute)]
         return f"attribute {' or '.join(ids)} ({attribute})" if ids else attribute
 
     def _of(self, attribute: str) -> list[tuple[str, AttributeMapping]]:
         return self._named.get(attribute, [])
 
     def _codes(self, attribute: str, values: Collection[str]) -> tuple[str, list[str]]:
-        """What is spoken of, and its values as answers of the marketplace that names most."""
+        """The subject, and its values as answers of the marketplace attribute that names most."""
         wanted = set(values)
         named = [(id_, *_answers(mapped, wanted)) for id_, mapped in self._of(attribute)]
         if not named:
             return attribute, list(values)
-        attribute_id, labels, covered = max(named, key=lambda each: len(each[2]))
+        attribute_id, labels, covered = max(named, key=lambda answers: len(answers[2]))
         left = [value for value in values if value not in covered]
         return self._subject(attribute, attribute_id if covered else None), labels + left
 
@@ -142,14 +146,14 @@ class Wording:
             labels, covered = _answers(mapped, wanted)
             if ranges and covered == wanted:
                 return attribute_id, labels
-        return None, [spelt_range(*each) for each in ranges]
+        return None, [spelt_range(*ends) for ends in ranges]
 
 
-def why_unknown(leaf: Predicate | Const) -> str:
-    """Why a leaf is unknown, where that is not for want of an answer; else blank."""
-    match leaf:
+def why_unknown(predicate: Predicate | Const) -> str:
+    """Why a predicate is unknown, where that is not for want of an answer; else blank."""
+    match predicate:
         case InIds(_, name):
-            return f"the list `{name}` has not been downloaded, or does not tell"
+            return f"the list `{name}` has not been downloaded, or does not say"
         case TookPart():
             return "no history is known"
         case Const():
@@ -161,7 +165,7 @@ def why_unknown(leaf: Predicate | Const) -> str:
 def _answers(
     mapped: AttributeMapping, wanted: set[str] | set[Range]
 ) -> tuple[list[str], set[str | Range]]:
-    """The marketplace's answers that stand for wanted values alone, and the values they cover.
+    """The marketplace's answers that stand for wanted values alone, and the values that they cover.
 
     An answer whose values a larger one covers is left out.
     """
@@ -177,7 +181,7 @@ def _answers(
 
 
 def _label(code: str, target: Iterable[str | Range]) -> str:
-    stands_for = ", ".join(each if isinstance(each, str) else spelt_range(*each) for each in target)
+    stands_for = ", ".join(part if isinstance(part, str) else spelt_range(*part) for part in target)
     return code if stands_for == code else f"{code} ({stands_for})"
 
 

@@ -2,9 +2,9 @@
 
 orjson is fast, but lets the last of two equal keys win and rounds integers past 64 bits. Where
 what it read does not write back to the same bytes but for white space, or at least to as many
-structural bytes as stood there, or it refuses the input, the standard library reads once more,
-slowly, keeping every repeated key, NaN, long integer and lone surrogate, so that just the survey it
-stands in can be set aside.
+structural bytes as there were, or it refuses the input, the standard library reads once more,
+slowly, keeping every repeated key, NaN, long integer and lone surrogate, so that only the survey
+that has them is set aside.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class NotJsonError(ValueError):
 
 
 class RepeatedKeys(dict[str, Json]):
-    """An object in which keys stood more than once: `repeated` lists them."""
+    """An object in which keys appear more than once: `repeated` lists them."""
 
     repeated: tuple[str, ...] = ()
 
@@ -85,7 +85,7 @@ def _differ_in_space_only(one: bytes, other: bytes) -> bool:
 
 
 def _structure(data: bytes) -> int:
-    """How many bytes stand outside strings, white space left out."""
+    """How many bytes are outside strings, white space left out."""
     if b"\\" in data:
         data = data.replace(b"\\\\", b"__").replace(b'\\"', b"__")
     text = np.frombuffer(data, np.uint8)
@@ -146,13 +146,14 @@ def faults(value: Json, pointer: str = "", depth: int = 0) -> Iterator[tuple[str
     if depth > _DEEPEST:
         yield "invalid-payload", pointer, f"nested more than {_DEEPEST} levels deep"
     elif isinstance(value, dict):
-        if isinstance(value, RepeatedKeys):
-            for name in value.repeated:
-                yield "repeated-key", f"{pointer}/{escape(name)}", f"the key `{name}` stands twice"
+        for name in value.repeated if isinstance(value, RepeatedKeys) else ():
+            yield "repeated-key", f"{pointer}/{escape(name)}", f"the key `{name}` appears twice"
         for name, part in value.items():
-            if not _writable(name):
+            if not isinstance(name, str):
+                yield "invalid-payload", pointer, f"the key `{name}` is not text"
+            elif not _writable(name):
                 yield "invalid-payload", pointer, "a key with half a surrogate pair"
-            yield from faults(part, f"{pointer}/{escape(name)}", depth + 1)
+            yield from faults(part, f"{pointer}/{escape(str(name))}", depth + 1)
     elif isinstance(value, list):
         for number, part in enumerate(value):
             yield from faults(part, f"{pointer}/{number}", depth + 1)

@@ -1,10 +1,12 @@
-"""What is wrong or suspicious in the input: found while loading and linting, told all at once."""
+"""What is wrong or suspicious in the input: found while loading and linting, all of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from profiles.finding import Level
+
+_LONGEST_REPR = 180
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +40,10 @@ class Diagnostic:
             "at": self.at,
         }
 
+    def __repr__(self) -> str:
+        text = str(self)
+        return f"Diagnostic({text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + '…'})"
+
     def __str__(self) -> str:
         place = " ".join(part for part in (self.file, self.at, self.survey, self.pointer) if part)
         hint = f" ({self.hint})" if self.hint else ""
@@ -47,10 +53,21 @@ class Diagnostic:
 
 @dataclass
 class Findings:
-    """Collects the diagnostics of one survey."""
+    """Collects the diagnostics of one survey.
+
+    >>> findings = Findings("dynata:7")
+    >>> findings.warning("empty-list", "/cells/0/list", "an empty list of answers")
+    >>> print(findings.all[0])
+    warning: dynata:7 /cells/0/list: an empty list of answers [empty-list]
+    >>> findings.fatal
+    False
+    """
 
     survey: str | None
     all: list[Diagnostic] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"Findings({self.survey}, {len(self.all):,})"
 
     def add(self, level: Level, code: str, pointer: str, message: str, hint: str = "") -> None:
         """Note one finding at a JSON pointer from the survey's own object."""

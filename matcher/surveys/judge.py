@@ -40,7 +40,7 @@ class Judgement:
 
 
 def matches(quota: Quota, member: MemberView) -> Truth:
-    """Whether a member fits a quota, open or not: its rule, and a quota of each nested group."""
+    """Whether a member matches a quota, open or not: its rule, and a quota of each nested group."""
     nested = (
         max((matches(inner, member) for inner in group.quotas), default=Truth.FALSE)
         for group in quota.groups
@@ -60,12 +60,12 @@ def admits(group: Group, member: MemberView) -> Truth:
         case Regime.ANY_OPEN:
             return max((takes(quota, member) for quota in group.quotas), default=Truth.FALSE)
         case Regime.ALL_OPEN:
-            fits = [matches(quota, member) for quota in group.quotas]
-            in_closed = [
-                fit for fit, quota in zip(fits, group.quotas, strict=True) if not quota.open
+            matched = [matches(quota, member) for quota in group.quotas]
+            of_closed = [
+                truth for truth, quota in zip(matched, group.quotas, strict=True) if not quota.open
             ]
-            clear = min((Truth(Truth.TRUE - fit) for fit in in_closed), default=Truth.TRUE)
-            return min(clear, max(fits, default=Truth.FALSE)) if group.required else clear
+            clear = min((Truth(Truth.TRUE - truth) for truth in of_closed), default=Truth.TRUE)
+            return min(clear, max(matched, default=Truth.FALSE)) if group.required else clear
         case _:
             assert_never(group.regime)
 
@@ -73,9 +73,9 @@ def admits(group: Group, member: MemberView) -> Truth:
 def judge(
     survey: Survey, member: MemberView, choice: Choice | None = None, *, uncertain: bool = False
 ) -> Judgement:
-    """The verdict on a member for a survey, its reason, and the quotas he is given.
+    """The verdict on a member for a survey, its reason, and the quotas that the member is given.
 
-    `uncertain`: choose quotas for an uncertain member too, from those he may match.
+    `uncertain`: choose quotas for an uncertain member too, from those that the member may match.
     """
     parts = [(truth_of(survey.open), Reason.STATUS)]
     parts += [(member.truth(clause.rule), clause.reason) for clause in survey.gate]
@@ -106,8 +106,8 @@ def _choose_all(
 ) -> tuple[str, ...]:
     """The chosen quota of each group, each followed by those chosen in its nested groups.
 
-    Quotas that definitely take the member come before those that only may; none that takes him
-    less than `least` is chosen.
+    Quotas that definitely take the member come before those that only may; none whose
+    truth is less than `least` is chosen.
     """
     chosen: tuple[str, ...] = ()
     for group in groups:

@@ -104,7 +104,7 @@ def write_plan(surveys: tuple[Survey, ...], mapping: PanelMapping | None) -> byt
 
 
 def _survey_line(survey: Survey, nodes: _Nodes) -> list[Any]:
-    gate = [[nodes.number(each.rule), each.reason, each.pointer] for each in survey.gate]
+    gate = [[nodes.number(clause.rule), clause.reason, clause.pointer] for clause in survey.gate]
     groups = [_group_line(group, nodes) for group in survey.groups]
     origins = [[nodes.number(rule), pointer] for rule, pointer in survey.origins]
     return [

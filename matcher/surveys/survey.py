@@ -4,7 +4,7 @@
     Group  = quotas judged together, under one regime
     Quota  = rule ∧ open ∧ every group nested in it admits
 
-Where in the payload a part came from stands here, beside its rule: a JSON pointer from the
+Where in the payload a part came from is noted here, beside its rule: a JSON pointer from the
 survey's own object.
 """
 
@@ -23,7 +23,7 @@ class Regime(StrEnum):
     """How the quotas of one group are judged together."""
 
     ANY_OPEN = "any-open"
-    """Admits who matches at least one open quota; a closed one that he matches is passed over."""
+    """Admits who matches at least one open quota; a matching one that is closed is passed over."""
 
     ALL_OPEN = "all-open"
     """Admits who matches no closed quota; and, where `required`, matches at least one."""
@@ -54,6 +54,9 @@ class Clause:
     reason: Reason
     pointer: str
 
+    def __repr__(self) -> str:
+        return f"Clause({self.reason}, {self.pointer}, {self.rule})"
+
 
 @dataclass(frozen=True, slots=True)
 class Quota:
@@ -65,6 +68,9 @@ class Quota:
     remaining: int
     pointer: str
     groups: tuple[Group, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Quota({self.id}, {_counted(self.remaining, 'seat')}, {_status(self.open)})"
 
     @property
     def open(self) -> bool:
@@ -81,15 +87,23 @@ class Group:
     regime: Regime = Regime.ANY_OPEN
     required: bool = False
 
+    def __repr__(self) -> str:
+        return f"Group({self.pointer}, {self.regime}, {_counted(len(self.quotas), 'quota')})"
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """One survey, lowered to rules over the panel's attributes and values.
 
     `live`: its status is open. `pay`: what it pays per expected minute, in its own currency.
-    `remaining`: seats left in the survey as a whole. `updated_at`: when the marketplace said all
+    `remaining`: seats left in the survey as a whole. `updated_at`: when the marketplace sent all
     this, in seconds since 1970. None: not known. `origins` says where in the payload the rules of
     single conditions come from: pairs of a rule and a JSON pointer.
+
+    >>> from matcher.rules import one_of
+    >>> women = Quota("w", one_of("gender", ["F"]), live=True, remaining=5, pointer="/quotas/0/0")
+    >>> Survey("dynata", "7", live=True, gate=(), groups=(Group((women,), "/quotas/0"),))
+    Survey(dynata:7, open, 0 gate clauses, 1 quota)
     """
 
     marketplace: str
@@ -101,6 +115,11 @@ class Survey:
     remaining: int | None = None
     updated_at: float | None = None
     origins: tuple[tuple[Rule, str], ...] = ()
+
+    def __repr__(self) -> str:
+        clauses = _counted(len(self.gate), "gate clause")
+        quotas = _counted(sum(1 for _ in all_quotas(self.groups)), "quota")
+        return f"Survey({self.name}, {_status(self.open)}, {clauses}, {quotas})"
 
     @property
     def open(self) -> bool:
@@ -129,12 +148,32 @@ def all_rules(survey: Survey) -> Iterator[Rule]:
 
 @dataclass(frozen=True, slots=True)
 class Surveys:
-    """What payloads held: surveys in payload order, the names of those set aside, findings.
+    """What payloads held: surveys in payload order, the names of those rejected, findings.
 
-    `mapping` is what they were lowered with.
+    `mapping` is what they were lowered with. Its length is the number of surveys, and iterating
+    gives these.
     """
 
     surveys: tuple[Survey, ...]
     rejected: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
     mapping: PanelMapping
+
+    def __len__(self) -> int:
+        return len(self.surveys)
+
+    def __iter__(self) -> Iterator[Survey]:
+        return iter(self.surveys)
+
+    def __repr__(self) -> str:
+        surveys = _counted(len(self.surveys), "survey")
+        findings = _counted(len(self.diagnostics), "diagnostic")
+        return f"Surveys({surveys}, {len(self.rejected):,} rejected, {findings})"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _status(is_open: bool) -> str:
+    return "open" if is_open else "closed"

@@ -15,16 +15,16 @@ from matcher.surveys.survey import (
 
 
 def unanswered(survey: Survey, respondent: MemberView) -> tuple[str, ...]:
-    """The attributes, not answered, on which it hangs whether an uncertain survey is his.
+    """The unanswered attributes on which it depends whether an uncertain survey is for a member.
 
     In the order in which the survey asks for them. Where there is none, something else is not
     known: a list of ids, say, or what an answer that is not mapped stands for.
     """
     found: dict[str, None] = {}
     for rule in _in_doubt(survey, respondent):
-        for leaf in unknown_predicates(rule, respondent):
-            if not isinstance(leaf, InIds | TookPart | Const):
-                found[leaf.attribute] = None
+        for predicate in unknown_predicates(rule, respondent):
+            if not isinstance(predicate, InIds | TookPart | Const):
+                found[predicate.attribute] = None
     return tuple(found)
 
 
@@ -38,28 +38,28 @@ def _in_doubt(survey: Survey, respondent: MemberView) -> Iterator[Rule]:
 def _of_group(group: Group, respondent: MemberView) -> Iterator[Rule]:
     if admits(group, respondent) is not Truth.UNKNOWN:
         return
-    fits = [matches(quota, respondent) for quota in group.quotas]
-    lacks_one = group.required and Truth.TRUE not in fits
-    for quota, fit in zip(group.quotas, fits, strict=True):
+    matched = [matches(quota, respondent) for quota in group.quotas]
+    needs_one = group.required and Truth.TRUE not in matched
+    for quota, truth in zip(group.quotas, matched, strict=True):
         if group.regime is Regime.ANY_OPEN:
             if takes(quota, respondent) is Truth.UNKNOWN:
                 yield quota.rule
                 for nested in quota.groups:
                     yield from _of_group(nested, respondent)
-        elif fit is Truth.UNKNOWN and (lacks_one or not quota.open):
-            yield from _of_fit(quota, respondent)
+        elif truth is Truth.UNKNOWN and (needs_one or not quota.open):
+            yield from _of_match(quota, respondent)
 
 
-def _of_fit(quota: Quota, respondent: MemberView) -> Iterator[Rule]:
+def _of_match(quota: Quota, respondent: MemberView) -> Iterator[Rule]:
     yield quota.rule
     for group in quota.groups:
         for inner in group.quotas:
             if matches(inner, respondent) is Truth.UNKNOWN:
-                yield from _of_fit(inner, respondent)
+                yield from _of_match(inner, respondent)
 
 
 def unknown_predicates(rule: Rule, respondent: MemberView) -> Iterator[Predicate | Const]:
-    """The unknown leaves of an unknown rule, reached through what is unknown alone."""
+    """The unknown predicates of an unknown rule, reached through what is unknown alone."""
     if respondent.truth(rule) is not Truth.UNKNOWN:
         return
     match rule:

@@ -1,4 +1,4 @@
-"""What marketplaces say of surveys as time goes by: surveys anew, and the seats and status of some.
+"""What marketplaces send as time goes by: whole surveys, and the seats and status of some.
 
 `matcher.loading.files` reads surveys from files; `matcher.loading.notifications` reads all of this
 from notifications.
@@ -14,14 +14,14 @@ from matcher.surveys.survey import Survey
 
 @dataclass(frozen=True, slots=True)
 class SurveyUpdate:
-    """A survey as it is now: new, or instead of what was said of it before."""
+    """A survey as it is now: a new one, or in place of the one of its name."""
 
     survey: Survey
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Something malformed was said of the survey of this name; a diagnostic says what."""
+    """What was sent of the survey of this name is malformed; a diagnostic says how."""
 
     name: str
 
@@ -32,7 +32,7 @@ class QuotaUpdate:
 
     `survey_id` None: the quota's id names it by itself. `quota_ids` is the path to it, outermost
     first: one id, or those of a Toluna quota and of a subquota in it. `live`: its status is open;
-    `remaining`: seats left, 0 or more; `at`: when it was so, in seconds since 1970. None: not said.
+    `remaining`: seats left, 0 or more; `at`: when it was so, seconds since 1970. None: not given.
     """
 
     marketplace: str

@@ -1,6 +1,6 @@
 """Collections that marketplaces publish beside their surveys: value lists and lists of ids.
 
-The folder, its files and what has been read of them stand here; what a file looks like, the
+This knows the folder, its files and what has been read of them; what a file looks like, the
 marketplace knows. A collection that has not been downloaded, or is still being made by the
 marketplace, is None here, never an empty list: nothing is known of it.
 """
@@ -25,12 +25,18 @@ class IdList:
     ids: frozenset[str]
     complete: bool = True
 
+    def __repr__(self) -> str:
+        return f"IdList({len(self.ids):,} ids{'' if self.complete else ', more not known'})"
+
 
 @dataclass(frozen=True, slots=True)
 class Collections:
     """The folder of downloaded collections; `folder` None: nothing has been downloaded.
 
     A collection is named `<marketplace>/<kind>/<id>`, and its file likewise, with a suffix.
+
+    >>> Collections(Path("lists")).path("dynata/invite/621079", ".csv") is None  # not downloaded
+    True
     """
 
     folder: Path | None = None
@@ -40,6 +46,9 @@ class Collections:
     _ids: dict[tuple[str, date], IdList | None] = field(
         default_factory=dict, repr=False, compare=False
     )
+
+    def __repr__(self) -> str:
+        return f"Collections({self.folder})"
 
     def values(self, name: str, read: ValuesReader) -> tuple[str, ...] | None:
         """The values of a collection, in file order, read once."""
@@ -62,8 +71,9 @@ class Collections:
         if self.folder is None or name.count("/") != 2 or ".." in name or "\0" in name:
             return None
         path = self.folder / (name + suffix)
-        fits = len(path.name.encode("utf-8", "replace")) <= _LONGEST_NAME
-        return path if fits and path.is_file() else None
+        if len(path.name.encode("utf-8", "replace")) > _LONGEST_NAME:
+            return None
+        return path if path.is_file() else None
 
     def text(self, name: str, suffix: str) -> str | None:
         """What the file of a collection holds; InputError where it cannot be read."""

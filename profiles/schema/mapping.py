@@ -57,16 +57,27 @@ def parse_range(text: str) -> Range:
 class AttributeMapping:
     """One marketplace attribute: the panel's attribute, and what each answer stands for.
 
-    `answers` is None where the marketplace's values stand as they are.
+    `answers` is None where the marketplace's values are the panel's own.
+
+    >>> from profiles.schema.schema import Kind
+    >>> mapped = AttributeMapping(Attribute("gender", Kind.SINGLE, "sex"), {"1": ("M",)})
+    >>> mapped.target(1), mapped.target("2")
+    (('M',), None)
     """
 
     attribute: Attribute
     answers: Mapping[str, Target] | None = None
 
+    def __repr__(self) -> str:
+        answers = (
+            "answers as they are" if self.answers is None else _counted(len(self.answers), "answer")
+        )
+        return f"AttributeMapping({self.attribute.name}, {answers})"
+
     def target(self, raw: object) -> Target | None:
         """What a marketplace answer stands for in the panel; None where the mapping is silent.
 
-        Raises UnreadableError where the answer stands as it is but does not fit the attribute.
+        Raises UnreadableError where the answer is the panel's own but no value of the attribute.
         """
         if self.answers is not None:
             return self.answers.get(as_code(raw))
@@ -84,7 +95,7 @@ class AttributeMapping:
 
 
 def read_target(attribute: Attribute, raw: object) -> Target:
-    """Read one panel value of a mapping's right-hand side (or one that stands as it is)."""
+    """Read one panel value of a mapping's right-hand side (or one that is the panel's own)."""
     if not attribute.numeric:
         read = as_text if attribute.kind == "text" else as_code
         return (attribute.fold(read(raw)),)
@@ -107,6 +118,9 @@ class MarketplaceMapping:
     respondent_id: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"MarketplaceMapping({self.name}, {_counted(len(self.attributes), 'attribute')})"
+
 
 @dataclass(frozen=True, slots=True)
 class PanelMapping:
@@ -114,6 +128,9 @@ class PanelMapping:
 
     `history`: whether it is known who took part in what. `file` is the panel file that says all
     this, for messages; None: not known.
+
+    >>> PanelMapping(Schema({}, {"country": "US"}), {}, Collections())
+    PanelMapping(1 attribute, no marketplace)
     """
 
     schema: Schema
@@ -121,6 +138,11 @@ class PanelMapping:
     collections: Collections
     history: bool = False
     file: Path | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        marketplaces = ", ".join(self.marketplaces) or "no marketplace"
+        attributes = len(self.schema.attributes) + len(self.schema.constants)
+        return f"PanelMapping({_counted(attributes, 'attribute')}, {marketplaces})"
 
     def marketplace(self, name: str) -> MarketplaceMapping:
         """The mapping of one marketplace; an empty one where the panel file is silent."""
@@ -149,9 +171,13 @@ class PanelMapping:
         return found if found or listed.complete else None
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def id_columns(mapping: PanelMapping) -> list[str]:
     """The source columns of ids: the member's own, then those of marketplaces."""
-    respondent = (each.respondent_id for each in mapping.marketplaces.values())
+    respondent = (marketplace.respondent_id for marketplace in mapping.marketplaces.values())
     return list(
         dict.fromkeys([mapping.schema.member_id, *(column for column in respondent if column)])
     )

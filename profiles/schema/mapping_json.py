@@ -1,6 +1,6 @@
 """A panel's mapping as JSON values, to travel with what was compiled from it.
 
-Only what the mapping itself says: neither where members or history stand nor how to get there.
+Only what the mapping itself says: not where members or history are, nor how to get there.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def write_mapping(mapping: PanelMapping) -> dict[str, Any]:
     return {
         "member_id": schema.member_id,
         "attributes": {
-            name: [each.kind, each.column, each.separator]
-            for name, each in schema.attributes.items()
+            name: [attribute.kind, attribute.column, attribute.separator]
+            for name, attribute in schema.attributes.items()
         },
         "constants": dict(schema.constants),
         "marketplaces": {
             name: {
                 "attributes": {
-                    id_: [each.attribute.name, _write_answers(each.answers)]
-                    for id_, each in marketplace.attributes.items()
+                    id_: [mapped.attribute.name, _write_answers(mapped.answers)]
+                    for id_, mapped in marketplace.attributes.items()
                 },
                 "respondent_id": marketplace.respondent_id,
                 "options": dict(marketplace.options),

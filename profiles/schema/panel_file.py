@@ -1,4 +1,4 @@
-"""Reads `panel.toml`: what the panel knows, where it stands, how marketplaces name it."""
+"""Reads `panel.toml`: what the panel knows, where that is, how marketplaces name it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _SourceTable(_Table):
     query: Name | None = None
 
     def location(self, place: str) -> Location:
-        """Where the rows stand; raises InputError where the keys do not go together."""
+        """Where the rows are; raises InputError where the keys do not go together."""
         location = Location(self.source, self.table, self.query)
         given = [key for key in ("table", "query") if getattr(self, key) is not None]
         if location.scheme is None and given:
@@ -102,7 +102,7 @@ class _File(_Table):
 
 @dataclass(frozen=True, slots=True)
 class PanelFile:
-    """A panel file, read and checked: where members stand, and what to make of their columns.
+    """A panel file, read and checked: where members are, and what to make of their columns.
 
     `layout`: one row a member (`wide`), or one row an answer (`long`). `updated_at` is the column
     that says when a row was last changed. `tables` is the file as it was written.
@@ -116,6 +116,9 @@ class PanelFile:
     schema: Schema
     mapping: PanelMapping
     tables: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"PanelFile({self.path})"
 
 
 def read_panel_file(path: Path) -> PanelFile:
@@ -137,7 +140,7 @@ def read_panel_file(path: Path) -> PanelFile:
 
 
 def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
-    """Check the tables of a panel file that stands (or would stand) at `path`."""
+    """Check the tables of a panel file that is (or would be) at `path`."""
     try:
         file = _File.model_validate(tables)
     except ValidationError as error:
@@ -183,7 +186,7 @@ def _marketplace(
     for key, entry in table.attributes.items():
         place = f"{path}: marketplaces.{name}.attributes.{key}"
         if as_code(key) in attributes:
-            raise InputError(f"{place}: stands twice, but for white space")
+            raise InputError(f"{place}: appears twice, but for white space")
         attributes[as_code(key)] = _attribute(place, entry, schema)
     return MarketplaceMapping(name, attributes, table.respondent_id, table.model_extra or {})
 
@@ -204,7 +207,7 @@ def _attribute(place: str, table: _AnswersTable, schema: Schema) -> AttributeMap
         targets = written if isinstance(written, list) else [written]
         try:
             if as_code(answer) in answers:
-                raise UnreadableError("stands twice, but for white space")
+                raise UnreadableError("appears twice, but for white space")
             read = [part for target in targets for part in _target(attribute, target)]
         except UnreadableError as error:
             raise InputError(f"{place}.answers.{answer}: {error}") from None
@@ -228,10 +231,10 @@ def _target(attribute: Attribute, written: Scalar) -> Target:
 def _first_fault(error: ValidationError) -> str:
     """The first fault, a misspelt key before others; those of one place are one."""
     faults = error.errors(include_url=False)
-    fault = min(faults, key=lambda each: each["type"] != "extra_forbidden")
+    fault = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
     parts = _place(fault["loc"])
     place = ".".join(parts)
-    places = {tuple(_place(each["loc"])) for each in faults}
+    places = {tuple(_place(other["loc"])) for other in faults}
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
     if fault["type"] == "extra_forbidden":
         known = list(_known_keys(fault["loc"]))
@@ -243,7 +246,7 @@ def _first_fault(error: ValidationError) -> str:
         hint = did_you_mean(fault["input"], list(Kind))
         why = f"`{fault['input']}` is not a type ({', '.join(Kind)})"
         return f"{place}: {why}" + (f"; {hint}" if hint else "") + more
-    here = [each["loc"] for each in faults if _place(each["loc"]) == parts]
+    here = [other["loc"] for other in faults if _place(other["loc"]) == parts]
     if any(str(step).startswith("list[") for location in here for step in location):
         return f"{place}: must be a value or a list of values{more}"
     if fault["type"] == "string_type" and parts[:1] == ["constants"]:

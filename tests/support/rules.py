@@ -61,16 +61,16 @@ _parts_taken = st.builds(
     _subsets(SURVEYS),
     _subsets(("started", "complete")),
 )
-united_leaves: tuple[SearchStrategy[Predicate], ...] = (
+united_predicates: tuple[SearchStrategy[Predicate], ...] = (
     st.builds(one_of, st.just("hobbies"), _subsets(CODES)),
     st.builds(lambda each: StartsWith(TEXT, each), _subsets(("", "1", "10", "EC1"))),
     st.builds(in_ranges, st.just(NUMBER), _ranges),
     st.builds(lambda each: TookPart("dynata", "survey", each, ("complete",)), _subsets(SURVEYS)),
 )
-"""Kinds of leaves that a union of two of one attribute makes one of."""
+"""Kinds of predicates that a union of two of one attribute makes one of."""
 
-leaves: SearchStrategy[Predicate] = st.one_of(
-    *united_leaves,
+predicates: SearchStrategy[Predicate] = st.one_of(
+    *united_predicates,
     st.builds(one_of, st.sampled_from(CODED), _subsets(CODES)),
     st.builds(in_ranges, st.sampled_from(CODED), _ranges),
     st.sampled_from([Answered(name) for name in (*CODED, NUMBER, TEXT)]),
@@ -86,7 +86,7 @@ def _compound(inner: SearchStrategy[Rule]) -> SearchStrategy[Rule]:
     return st.one_of(inner.map(Not), some.map(And), some.map(Or))
 
 
-rules: SearchStrategy[Rule] = st.recursive(st.one_of(leaves, consts), _compound, max_leaves=8)
+rules: SearchStrategy[Rule] = st.recursive(st.one_of(predicates, consts), _compound, max_leaves=8)
 _parts: SearchStrategy[tuple[Rule, ...]] = st.lists(rules, max_size=3).map(tuple)
 compounds: SearchStrategy[And | Or] = st.one_of(_parts.map(And), _parts.map(Or))
 

@@ -222,7 +222,7 @@ PANEL_FILES = {
     ),
     "attribute twice": (
         edited("45 =", '" 80" = { attribute = "age" }\n45 ='),
-        "marketplaces.dynata.attributes. 80: stands twice, but for white space",
+        "marketplaces.dynata.attributes. 80: appears twice, but for white space",
     ),
     "mapping is text": (
         edited('45 = { attribute = "income" }', '45 = "income"'),
@@ -305,7 +305,7 @@ PANEL_FILES = {
     "answer is blank": (answers("gender", '" "'), f"{GENDER_1}: an empty text is no answer"),
     "answer twice": (
         answers("gender", '"M", " 1" = "F"'),
-        "marketplaces.dynata.attributes.1.answers. 1: stands twice, but for white space",
+        "marketplaces.dynata.attributes.1.answers. 1: appears twice, but for white space",
     ),
     "answers are a list": (
         PANEL.replace('{ 1 = "M", 2 = "F" }', '["M"]', 1),

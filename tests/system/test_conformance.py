@@ -29,7 +29,7 @@ from tests.support.reference import of_member
 from tests.support.stores import STORES, store
 
 Given: TypeAlias = Mapping[str, tuple[str, tuple[str, ...]]]
-"""By member: the verdict, and the quotas he is given."""
+"""By member: the verdict, and the quotas that the member is given."""
 
 CASES = read_cases()
 JUDGED = [case for case in CASES if not case.rejected]
@@ -74,7 +74,7 @@ def expected_of_batch(prepared: Prepared) -> Given:
     }
 
 
-def test_the_corpus_speaks_of_every_member() -> None:
+def test_the_corpus_covers_every_member() -> None:
     unspoken = [
         case.name
         for case in CASES

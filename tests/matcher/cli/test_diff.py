@@ -474,7 +474,7 @@ USAGE: dict[str, str] = {
         "odd.json: no survey found: not the payload of a known marketplace (--marketplace names it)"
     ),
     "old.json cut.plan": "cut.plan: not a plan",
-    "new.plan old.json": "new.plan: a plan of version 99, not 3",
+    "new.plan old.json": "new.plan: a plan of version 99, not 4",
     "old.json men.json --panel-new no.toml": "no.toml: no such panel file",
     "old.json men.json --max-lost some": (
         "`--max-lost`: `some` is not a count or a percentage (100, 0.5%)"
@@ -511,7 +511,7 @@ def test_a_comparison_that_cannot_be_made_says_why_in_one_line(line: str, here: 
     put(here, "odd.json", {"a": 1})
     plan = Path(save_plan("cut.plan", "old.json")).read_bytes()
     put(here, "cut.plan", plan[:200])
-    put(here, "new.plan", plan.replace(b'"version":3', b'"version":99', 1))
+    put(here, "new.plan", plan.replace(b'"version":4', b'"version":99', 1))
     (here / "later").mkdir()
     put_panel(here / "later")
     (here / "folder.html").mkdir()

@@ -86,11 +86,11 @@ def test_people_see_every_clause_its_place_and_the_answer() -> None:
         "unknown /quotas/0/1 quota q2: 5 seats left",
         "unknown /cells/3 the member is on the list `dynata/invite/3` "
         "the list `dynata/invite/3` has not",
-        "been downloaded, or does not tell",
+        "been downloaded, or does not say",
         '{"tag":"on","kind":"INVITE_COLLECTIONS","invite_collections":["3"]}',
         "nearest miss: 1 change",
         "/cells/3: the member is on the list `dynata/invite/3`; "
-        "the list `dynata/invite/3` has not been downloaded, or does not tell",
+        "the list `dynata/invite/3` has not been downloaded, or does not say",
         "warning: all.json /4 dynata:5 /cells/3/invite_collections/0: the list of ids "
         "`dynata/invite/3` has not been downloaded; everyone is uncertain of it "
         "[collection-missing] (download it into the panel's collections folder)",

@@ -202,7 +202,7 @@ MALFORMED: dict[str, str] = {
     '{"member_id": 1.5}': "member_id: must be text or a whole number",
     '{"member_id": true}': "member_id: must be text or a whole number",
     '{"member_id": 9223372036854775808}': "member_id: a number too large to read",
-    '{"member_id": "m1", "member_id": "m2"}': "/member_id: the key `member_id` stands twice",
+    '{"member_id": "m1", "member_id": "m2"}': "/member_id: the key `member_id` appears twice",
     '{"member_id": "\\ud800"}': "/member_id: a text with half a surrogate pair",
     '{"member_id": "m1", "income": NaN}': "/income: NaN is not a number",
     '{"member_id": "m1", "dob": "soon"}': "dob: `soon` is not a date (YYYY-MM-DD)",

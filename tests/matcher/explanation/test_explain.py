@@ -52,7 +52,7 @@ from profiles.schema import PanelMapping
 from profiles.schema.panel_file import parse_panel
 from profiles.schema.participation import read_participation
 from tests.support.corpus import Case, prepare
-from tests.support.rules import leaves, members
+from tests.support.rules import members, predicates
 from tests.support.strategies import (
     AS_OF,
     Json,
@@ -255,7 +255,7 @@ def _groups(draw: st.DrawFn, pool: list[Rule], at: str, depth: int) -> tuple[Gro
 
 
 @st.composite
-def surveys(draw: st.DrawFn, of: SearchStrategy[Predicate] = leaves) -> Survey:
+def surveys(draw: st.DrawFn, of: SearchStrategy[Predicate] = predicates) -> Survey:
     pool: list[Rule] = draw(st.lists(of, min_size=1, max_size=5, unique=True))
     pool += draw(st.sampled_from([[], [UNKNOWN]]))
     named = draw(st.sampled_from([pool, pool, pool[1:]]))
@@ -278,7 +278,7 @@ def test_nothing_smaller_than_the_nearest_miss_makes_a_member_eligible(
     check_nearest_miss(survey, member, explain(survey, member))
 
 
-_monotone = leaves.filter(lambda leaf: not isinstance(leaf, Answered | Unusable))
+_monotone = predicates.filter(lambda leaf: not isinstance(leaf, Answered | Unusable))
 
 
 @settings(max_examples=6 * settings().max_examples)

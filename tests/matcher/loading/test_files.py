@@ -1,9 +1,10 @@
-"""Payloads of every shape: what is set aside, where that is told, and that the rest goes on."""
+"""Payloads of every shape: what is set aside, where that is reported, and that the rest goes on."""
 
 from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 import subprocess
 import sys
@@ -180,15 +181,15 @@ def leads_somewhere(document: Json, finding: Diagnostic) -> bool:
 def is_near(finding: Diagnostic, path: Path_) -> bool:
     """At the place, in it, around it or, where something is missing, beside it.
 
-    A tag is told where it is used.
+    A tag is reported where it is used.
     """
     if finding.code in ("undefined-tag", "ambiguous-tag"):
         return True
     place = "".join(f"/{step}" for step in path) + "/"
-    told = finding.pointer + "/"
+    at = finding.pointer + "/"
     if finding.message == "missing":
-        told = finding.pointer.rpartition("/")[0] + "/"
-    return told.startswith(place) or place.startswith(told)
+        at = finding.pointer.rpartition("/")[0] + "/"
+    return at.startswith(place) or place.startswith(at)
 
 
 STRANGE: list[Json] = [
@@ -227,7 +228,7 @@ def test_any_part_may_be_anything(marketplace: str, tmp_path: Path, mapping: Pan
     """One malformed survey is set aside or read, and never disturbs those beside it."""
     good = [named(marketplace, 8), named(marketplace, 9)]
     alone = load(tmp_path, good, mapping)
-    said = [replace_at(each, marketplace) for each in alone.diagnostics]
+    usual = [replace_at(finding, marketplace) for finding in alone.diagnostics]
     paths = [path for path in places(PAYLOADS[marketplace]) if path]
     assert len(paths) >= 40
     wrong = []
@@ -244,14 +245,14 @@ def test_any_part_may_be_anything(marketplace: str, tmp_path: Path, mapping: Pan
                 or len(surveys.surveys) != 2 + (not faulty)
                 or not all(leads_somewhere(document, each) for each in mine)
                 or not all(is_near(each, path) for each in mine if each.level is Level.ERROR)
-                or not set(said) <= {replace_at(each, marketplace) for each in others}
+                or not set(usual) <= {replace_at(each, marketplace) for each in others}
             ):
                 wrong.append((path, new, mine))
     assert not wrong
 
 
 def replace_at(finding: Diagnostic, marketplace: str) -> tuple[object, ...]:
-    """What is said of a survey, wherever in the file it stands."""
+    """What is found in a survey, wherever in the file it is."""
     first = f"first in {name_of(marketplace, 1)}"
     return (
         finding.code,
@@ -389,7 +390,7 @@ def test_nesting_sets_aside_the_survey_it_stands_in(
 
 
 def test_the_later_of_two_stands(tmp_path: Path, mapping: PanelMapping) -> None:
-    """Where one survey comes twice, the later one stands."""
+    """Where one survey appears twice, the later one counts."""
     closed = {**named("dynata", 1), "status": "CLOSED"}
     surveys = load(tmp_path, [named("dynata", 1), named("rfg", 1), closed], mapping)
     assert [(each.name, each.open) for each in surveys.surveys] == [
@@ -509,12 +510,12 @@ def test_an_unmapped_answer_is_told_at_its_own_place(
 def test_an_unmapped_value_of_a_collection_is_told_at_its_name(tmp_path: Path) -> None:
     put(tmp_path, "lists/dynata/collection/7.txt", "1\n2\n9\n")
     text = PANEL + '[collections]\nfolder = "lists"'
-    mine = open_panel(put_panel(tmp_path, text)).mapping
+    mapping = open_panel(put_panel(tmp_path, text)).mapping
     cell = {"tag": "a", "kind": "COLLECTION", "attribute_id": "1", "collection": "7"}
     document = {**DYNATA, "cells": [cell], "filters": [[{"cells": ["a"]}]], "quotas": []}
     (found,) = [
         each
-        for each in load(tmp_path, document, mine).diagnostics
+        for each in load(tmp_path, document, mapping).diagnostics
         if each.code == "unmapped-answer"
     ]
     assert found.pointer == "/cells/0/collection"
@@ -689,7 +690,7 @@ def test_an_override_of_the_marketplace(tmp_path: Path, mapping: PanelMapping) -
 
 
 def test_findings_come_in_the_same_order_in_every_process(tmp_path: Path) -> None:
-    """Keys are told in the order of the payload, not of a set."""
+    """Keys are reported in the order of the payload, not of a set."""
     panel = put_panel(tmp_path)
     payload = put(tmp_path, "p.json", {**ADULT_MEN, **dict.fromkeys("zyxwvutsrq", 1)})
     code = (
@@ -700,8 +701,8 @@ def test_findings_come_in_the_same_order_in_every_process(tmp_path: Path) -> Non
     line = [sys.executable, "-c", code, str(panel), str(payload)]
     for seed in "12":
         environment = {**os.environ, "PYTHONHASHSEED": seed}
-        told = subprocess.run(line, env=environment, capture_output=True, check=True, text=True)
-        assert told.stdout.split() == [f"/{key}" for key in "zyxwvutsrq"]
+        done = subprocess.run(line, env=environment, capture_output=True, check=True, text=True)
+        assert done.stdout.split() == [f"/{key}" for key in "zyxwvutsrq"]
 
 
 @pytest.mark.parametrize(
@@ -763,3 +764,105 @@ def test_a_payload_of_100_megabytes(tmp_path: Path) -> None:
     status, megabytes = map(int, done.stdout.split())
     assert (status, done.stderr) == (0, "")
     assert megabytes < 1_500
+
+
+# --- what `load_surveys` takes
+
+
+class Fspath:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def test_one_payload_or_several_in_any_form(tmp_path: Path, mapping: PanelMapping) -> None:
+    document = json.dumps(ADULT_MEN)
+    path = put(tmp_path, "one.json", document)
+    (expected,) = load_surveys([path], mapping)
+    forms: list[Any] = [
+        path,
+        str(path),
+        Fspath(path),
+        tmp_path,
+        document.encode(),
+        bytearray(document.encode()),
+        memoryview(document.encode()),
+        ADULT_MEN,
+        [ADULT_MEN],
+        [[ADULT_MEN]],
+        (ADULT_MEN,),
+        iter([str(path)]),
+        [Fspath(path)],
+    ]
+    for form in forms:
+        assert list(load_surveys(form, mapping)) == [expected], form
+    other = {**ADULT_MEN, "id": "2"}
+    lines = f"{document}\n{json.dumps(other)}\n".encode()
+    for several in ([path, other], [document.encode(), other], lines, [ADULT_MEN, other]):
+        assert [survey.id for survey in load_surveys(several, mapping)] == ["1", "2"]
+
+
+def test_content_is_named_by_its_place(tmp_path: Path, mapping: PanelMapping) -> None:
+    path = put(tmp_path, "one.json", ADULT_MEN)
+    bad = {**ADULT_MEN, "id": "2", "cells": 3}
+    surveys = load_surveys([path, bad, [{}], b'{"hello": 1}', {1: math.nan}], mapping)
+    errors = [each for each in surveys.diagnostics if each.level is Level.ERROR]
+    assert [(each.file, each.at, each.pointer) for each in errors] == [
+        ("payload 2", "", "/cells"),
+        ("payload 3", "/0", ""),
+        ("payload 4", "", ""),
+        ("payload 5", "", ""),
+    ]
+
+
+@pytest.mark.parametrize("marketplace", PAYLOADS)
+def test_a_parsed_payload_with_what_json_has_not(marketplace: str, mapping: PanelMapping) -> None:
+    """Keys that are not text, sets, NaN: reported, never a traceback."""
+    for value in ({1: 2}, {"x": {2.5: math.nan}}, {3, 4}, object(), math.inf, 1 << 70):
+        odd = {**named(marketplace, 1), "odd": value}
+        surveys = load_surveys([odd, named(marketplace, 2)], mapping)
+        assert [survey.id for survey in surveys][-1] == load_surveys(
+            named(marketplace, 2), mapping
+        ).surveys[0].id
+        odd = {**named(marketplace, 1), 7: value}  # type: ignore[dict-item]
+        assert len(load_surveys([odd, named(marketplace, 2)], mapping)) == 1
+
+
+@pytest.mark.parametrize(
+    ("payloads", "why"),
+    [
+        (
+            3,
+            "payloads: must be a path, bytes, or parsed JSON (a dict, or a list of them), "
+            "not `int`",
+        ),
+        (
+            [None],
+            "payload 1: must be a path, bytes, or parsed JSON (a dict, or a list of them), "
+            "not `NoneType`",
+        ),
+        ([], "no payload is given"),
+        (b"{", "payload 1: not JSON: line 1, column 2: cut off"),
+        ([{"Surveys": []}, b"[]"], "payload 1, payload 2: no survey found"),
+        ([[3]], "payload 1: no survey found: at /0: a survey must be an object"),
+    ],
+)
+def test_what_is_no_payload(payloads: Any, why: str, mapping: PanelMapping) -> None:
+    with pytest.raises(InputError) as raised:
+        load_surveys(payloads, mapping)
+    assert str(raised.value) == why
+
+
+def test_a_marketplace_or_a_mapping_that_is_none(mapping: PanelMapping) -> None:
+    for name, why in {
+        "dynta": "no marketplace `dynta`; did you mean `dynata`?",
+        "x": "no marketplace `x`; known: dynata, toluna, rfg",
+        3: "no marketplace `3`; known: dynata, toluna, rfg",
+    }.items():
+        with pytest.raises(InputError) as raised:
+            load_surveys(ADULT_MEN, mapping, name)  # type: ignore[arg-type]
+        assert str(raised.value) == why
+    with pytest.raises(InputError, match=r"must be a panel's: `panel\.mapping`"):
+        load_surveys(ADULT_MEN, None)  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ def mapping(tmp_path_factory: pytest.TempPathFactory) -> PanelMapping:
 
 
 def surveys_of(changes: Changes) -> list[Survey]:
-    return [said.survey for said in changes.said if isinstance(said, SurveyUpdate)]
+    return [update.survey for update in changes.updates if isinstance(update, SurveyUpdate)]
 
 
 def faulty(found: Sequence[Diagnostic]) -> bool:
@@ -92,18 +92,18 @@ def test_surveys_are_read_as_files_are(
         changes = ChangeReader(mapping).read(batch)
         linked = surveys_of(changes)
         for marketplace in marketplaces().values():
-            mine = [each for each in linked if each.marketplace == marketplace.name]
+            own = [survey for survey in linked if survey.marketplace == marketplace.name]
             others = [each for each in linked if each.marketplace != marketplace.name]
-            linked = [*others, *marketplace.link(mine)]
+            linked = [*others, *marketplace.link(own)]
         assert sorted(linked, key=lambda each: each.name) == sorted(
             loaded.surveys, key=lambda each: each.name
         )
-        assert [said.file for said in changes.diagnostics] == [""] * len(changes.diagnostics)
-        assert sorted(map(told, changes.diagnostics)) == sorted(map(told, loaded.diagnostics))
+        assert [finding.file for finding in changes.diagnostics] == [""] * len(changes.diagnostics)
+        assert sorted(map(content, changes.diagnostics)) == sorted(map(content, loaded.diagnostics))
         assert changes.unread == 0
 
 
-def told(finding: Diagnostic) -> tuple[str, ...]:
+def content(finding: Diagnostic) -> tuple[str, ...]:
     return finding.code, finding.survey or "", finding.pointer, finding.message, finding.at
 
 
@@ -153,7 +153,7 @@ def test_cells_that_only_seem_alike_are_told_apart(mapping: PanelMapping, key: s
 
 
 def assert_alike(one: Changes, other: Changes) -> None:
-    assert (one.said, one.unread) == (other.said, other.unread)
+    assert (one.updates, one.unread) == (other.updates, other.unread)
     said_once = ("history-not-applied", "gate-not-applied")
     assert [each for each in one.diagnostics if each.code not in said_once] == [
         each for each in other.diagnostics if each.code not in said_once
@@ -161,7 +161,7 @@ def assert_alike(one: Changes, other: Changes) -> None:
 
 
 def test_a_cell_is_known_by_what_it_says_whatever_its_tag(mapping: PanelMapping) -> None:
-    """Places are told of the survey at hand, not of the one that was read first."""
+    """Places are those of the survey at hand, not of the one that was read first."""
     reader = ChangeReader(mapping)
     good = {**CELL, "list": ["1"]}
     unmapped = {**CELL, "list": ["9"]}
@@ -190,7 +190,7 @@ def test_what_is_remembered_has_an_end(mapping: PanelMapping) -> None:
         assert 1 <= max(map(len, remembered)) <= 3 + len(document["cells"])
 
 
-def test_what_is_said_once_is_said_once(tmp_path: Path) -> None:
+def test_a_notice_is_given_once(tmp_path: Path) -> None:
     reader = ChangeReader(open_panel(put_panel(tmp_path)).mapping)
     codes = [[each.code for each in reader.read(named("dynata", 1)).diagnostics] for _ in range(2)]
     assert codes[0].count("history-not-applied") == 1
@@ -220,17 +220,17 @@ JSON = st.recursive(
 
 @given(changes=JSON.filter(lambda changes: not isinstance(changes, str)))
 def test_any_json_is_read_or_set_aside(mapping: PanelMapping, changes: Json) -> None:
-    """A batch is what its parts are, one after the other; of each, something is said or counted."""
+    """A batch is what its parts are, one after the other; each is an update or counted."""
     found = ChangeReader(mapping).read(changes)
     objects = changes if isinstance(changes, list) else [changes]
     parts = [ChangeReader(mapping).read([one]) for one in objects]
-    assert found.said == tuple(said for part in parts for said in part.said)
+    assert found.updates == tuple(update for part in parts for update in part.updates)
     assert found.unread == sum(part.unread for part in parts)
-    aside = [said for said in found.said if isinstance(said, Rejected)]
+    aside = [update for update in found.updates if isinstance(update, Rejected)]
     assert faulty(found.diagnostics) == bool(aside or found.unread)
     for part, one in zip(parts, objects, strict=True):
         if not isinstance(one, dict) or "Surveys" not in one:
-            assert len(part.said) + part.unread == 1
+            assert len(part.updates) + part.unread == 1
 
 
 @pytest.mark.parametrize("what", SAID)
@@ -238,7 +238,7 @@ def test_any_part_may_be_anything(what: str, mapping: PanelMapping) -> None:
     """One malformed change is set aside, and never disturbs those beside it."""
     good = [named("dynata", 8), NOTICE, SEATS, named("rfg", 9)]
     alone = ChangeReader(mapping).read(good)
-    assert [type(said) for said in alone.said] == [
+    assert [type(update) for update in alone.updates] == [
         SurveyUpdate,
         QuotaUpdate,
         QuotaUpdate,
@@ -250,13 +250,13 @@ def test_any_part_may_be_anything(what: str, mapping: PanelMapping) -> None:
         for new in STRANGE:
             document = replaced(SAID[what], path, new)
             found = reader.read([*good[:2], document, *good[2:]])
-            mine = [each for each in found.diagnostics if each.at == "/2"]
-            said = found.said[2:-2]
-            aside = all(isinstance(each, Rejected) for each in said)
+            findings = [finding for finding in found.diagnostics if finding.at == "/2"]
+            updates = found.updates[2:-2]
+            aside = all(isinstance(update, Rejected) for update in updates)
             if (
-                found.said[:2] + found.said[-2:] != alone.said
-                or len(said) + found.unread != 1
-                or aside != faulty(mine)
+                found.updates[:2] + found.updates[-2:] != alone.updates
+                or len(updates) + found.unread != 1
+                or aside != faulty(findings)
             ):
                 wrong.append((path, new, found))
     assert not wrong
@@ -275,7 +275,7 @@ def test_what_is_not_json_changes_nothing(
     data: bytes | str, message: str, mapping: PanelMapping
 ) -> None:
     changes = ChangeReader(mapping).read(data)
-    assert (changes.said, changes.unread) == ((), 1)
+    assert (changes.updates, changes.unread) == ((), 1)
     assert [(each.code, each.message) for each in changes.diagnostics] == [
         ("invalid-json", message)
     ]
@@ -285,7 +285,7 @@ def test_a_repeated_key_sets_only_its_survey_aside(mapping: PanelMapping) -> Non
     text = json.dumps(NOTICE)
     twice = text.replace('"IsLive"', '"IsLive": true, "IsLive"')
     changes = ChangeReader(mapping).read(f"[{twice}, {text}]".encode())
-    assert [type(said) for said in changes.said] == [Rejected, QuotaUpdate]
+    assert [type(update) for update in changes.updates] == [Rejected, QuotaUpdate]
     (found,) = changes.diagnostics
     assert (found.code, found.at, found.pointer) == ("repeated-key", "/0", "/IsLive")
 
@@ -293,7 +293,7 @@ def test_a_repeated_key_sets_only_its_survey_aside(mapping: PanelMapping) -> Non
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800", {"\ud800": 1}])
 def test_parsed_json_is_looked_through_as_bytes_are(mapping: PanelMapping, value: Json) -> None:
     changes = ChangeReader(mapping).read([{**PAYLOADS["dynata"], "created": value}, NOTICE])
-    assert changes.said == (Rejected("dynata:1"), *ChangeReader(mapping).read(NOTICE).said)
+    assert changes.updates == (Rejected("dynata:1"), *ChangeReader(mapping).read(NOTICE).updates)
 
 
 def test_a_marketplace_that_is_not_known(mapping: PanelMapping) -> None:
@@ -306,28 +306,30 @@ def test_a_marketplace_that_is_not_known(mapping: PanelMapping) -> None:
 # --- notices and seats
 
 
-def told_of(mapping: PanelMapping, change: Json) -> Any:
+def update_of(mapping: PanelMapping, change: Json) -> Any:
     changes = ChangeReader(mapping).read(change)
     assert not changes.diagnostics
-    (said,) = changes.said
-    return said
+    (update,) = changes.updates
+    return update
 
 
 def test_a_toluna_notice(mapping: PanelMapping) -> None:
     """The documentation's example; `UpdateDateTimeUTC`: "the date/time of the status change"."""
-    assert told_of(mapping, NOTICE) == QuotaUpdate(
+    assert update_of(mapping, NOTICE) == QuotaUpdate(
         "toluna", "45367678/7", ("3445365",), False, None, 1540238322.99
     )
     for written in ("2018-10-22T19:58:42.99Z", "2018-10-22T19:58:42.99", "2018-10-22 19:58:42.99Z"):
-        assert told_of(mapping, NOTICE | {"UpdateDateTimeUTC": written}).at == 1540238322.99
+        assert update_of(mapping, NOTICE | {"UpdateDateTimeUTC": written}).at == 1540238322.99
     without = {key: NOTICE[key] for key in ("QuotaID", "IsLive")}
-    assert told_of(mapping, without) == QuotaUpdate("toluna", None, ("3445365",), False, None, None)
+    assert update_of(mapping, without) == QuotaUpdate(
+        "toluna", None, ("3445365",), False, None, None
+    )
 
 
 def test_a_malformed_notice_names_its_survey(mapping: PanelMapping) -> None:
     notice = NOTICE | {"UpdateDateTimeUTC": "yesterday", "IsLive": 7}
     changes = ChangeReader(mapping).read([notice, {"QuotaID": 1}])
-    assert changes.said == (Rejected("toluna:45367678/7"),)
+    assert changes.updates == (Rejected("toluna:45367678/7"),)
     assert changes.unread == 1
     assert [(each.at, each.pointer, each.message) for each in changes.diagnostics] == [
         ("/0", "/IsLive", "must be true or false"),
@@ -337,7 +339,7 @@ def test_a_malformed_notice_names_its_survey(mapping: PanelMapping) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "update"),
     [
         (SEATS, QuotaUpdate("toluna", "1/2", ("3", "5"), True, 12, AT)),
         (
@@ -355,9 +357,9 @@ def test_a_malformed_notice_names_its_survey(mapping: PanelMapping) -> None:
     ],
 )
 def test_seats_of_our_own_form(
-    change: Json, said: QuotaUpdate | SeatUpdate, mapping: PanelMapping
+    change: Json, update: QuotaUpdate | SeatUpdate, mapping: PanelMapping
 ) -> None:
-    assert told_of(mapping, change) == said
+    assert update_of(mapping, change) == update
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,7 @@ def test_malformed_seats_are_told_in_words(
 ) -> None:
     changes = ChangeReader(mapping).read([change])
     named = str(change["survey"]).startswith("rfg:")
-    assert changes.said == ((Rejected("rfg:1"),) if named else ())
+    assert changes.updates == ((Rejected("rfg:1"),) if named else ())
     assert changes.unread == (not named)
     assert [(each.at, each.pointer, each.message, each.hint) for each in changes.diagnostics] == [
         ("/0", pointer, message, hint)
@@ -407,7 +409,7 @@ def test_malformed_seats_are_told_in_words(
 
 def test_a_key_that_seats_do_not_have_is_told(mapping: PanelMapping) -> None:
     changes = ChangeReader(mapping).read({"survey": "rfg:1", "remaining": 1, "quota_id": "q"})
-    assert changes.said == (SeatUpdate("rfg:1", None, 1, None),)
+    assert changes.updates == (SeatUpdate("rfg:1", None, 1, None),)
     (found,) = changes.diagnostics
     assert (found.code, found.pointer, found.hint) == (
         "unknown-key",

@@ -27,9 +27,9 @@ def pay_of(cost: Any, incidence: Any, length: Any) -> tuple[float | None, list[s
     "cost", [9, 9.0, "9", "9.00", " 9.0 ", "$9.00", "€ 9", "9.00 USD", "US$9"], ids=str
 )
 def test_a_price_is_a_number_however_it_is_written(cost: Any) -> None:
-    pay, told = pay_of(cost, 50, 10)
+    pay, found = pay_of(cost, 50, 10)
     assert pay == pytest.approx(0.45)
-    assert told == []
+    assert found == []
 
 
 def test_incidence_is_in_percent() -> None:
@@ -69,8 +69,8 @@ def test_where_each_marketplace_writes_it(tmp_path: Path) -> None:
     assert "no-price" not in {each.code for each in loaded.diagnostics}
     toluna["Price"] = "3.5 USD an hour"
     loaded = matcher.load_surveys([put(tmp_path, "p.json", TOLUNA | toluna)], mapping)
-    (told,) = [each for each in loaded.diagnostics if each.code == "no-price"]
-    assert (told.pointer, told.message) == (
+    (found,) = [each for each in loaded.diagnostics if each.code == "no-price"]
+    assert (found.pointer, found.message) == (
         "/Price",
         "`3.5 USD an hour` cannot be read; the survey counts as paying least",
     )

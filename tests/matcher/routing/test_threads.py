@@ -107,7 +107,7 @@ def member(number: int) -> dict[str, Any]:
 
 def router_of(mapping: PanelMapping, clock: Callable[[], float] = time.time) -> Router:
     read = ChangeReader(mapping).read(batch(0) + [seated(id_) for id_ in range(SEATED)])
-    surveys = [update.survey for update in read.said if hasattr(update, "survey")]
+    surveys = [update.survey for update in read.updates if hasattr(update, "survey")]
     plan = matcher.compile(matcher.Surveys(tuple(surveys), (), (), mapping))
     return Router(plan, as_of=AS_OF, clock=clock, sizes=SIZES)
 

@@ -53,7 +53,7 @@ from tests.support.rules import (
     panels,
     rules,
     truths,
-    united_leaves,
+    united_predicates,
 )
 
 A, B, C = Answered("a"), Answered("b"), one_of("c", ("1",))
@@ -83,7 +83,7 @@ FIRING: dict[Rewrite, SearchStrategy[Rule]] = {
     drop_repeated: st.tuples(EITHER, rules, st.lists(rules, max_size=2)).map(
         lambda each: each[0]((each[1], *each[2], each[1]))
     ),
-    unite_values: st.one_of([within(OR, leaf, leaf) for leaf in united_leaves]),
+    unite_values: st.one_of([within(OR, predicate, predicate) for predicate in united_predicates]),
     forget_empty: within(OR, st.just(UNKNOWN), st.sampled_from(NOBODY)),
     unwrap_single: st.tuples(EITHER, st.lists(rules, max_size=1)).map(
         lambda each: each[0](tuple(each[1]))
@@ -188,10 +188,10 @@ def test_a_simplified_rule_keeps_all_three_truth_values(rule: Rule, of: list[Mem
 
 
 @given(rule=rules)
-def test_negations_of_a_simplified_rule_stand_only_on_leaves(rule: Rule) -> None:
-    leaves = Predicate.__args__
+def test_negations_of_a_simplified_rule_are_of_predicates_only(rule: Rule) -> None:
+    predicates = Predicate.__args__
     negated = [node.rule for node in nodes(Simplifier().simplify(rule)) if isinstance(node, Not)]
-    assert all(isinstance(inner, leaves) for inner in negated)
+    assert all(isinstance(inner, predicates) for inner in negated)
 
 
 @given(rule=rules)

@@ -47,7 +47,7 @@ DYNATA = MarketplaceMapping(
     },
 )
 MEN = one_of("gender", ["M"])
-SAID: dict[Rule, str] = {
+TEXTS: dict[Rule, str] = {
     MEN: "attribute 1 (gender) is 1 (M)",
     Not(MEN): "attribute 1 (gender) is not 1 (M)",
     one_of("gender", ["M", "F"]): "attribute 1 (gender) is one of 1 (M), 2 (F)",
@@ -96,9 +96,9 @@ SAID: dict[Rule, str] = {
 }
 
 
-@pytest.mark.parametrize(("rule", "said"), SAID.items(), ids=SAID.values())
-def test_a_rule_reads(rule: Rule, said: str) -> None:
-    assert Wording(DYNATA).of(rule) == said
+@pytest.mark.parametrize(("rule", "text"), TEXTS.items(), ids=TEXTS.values())
+def test_a_rule_reads(rule: Rule, text: str) -> None:
+    assert Wording(DYNATA).of(rule) == text
 
 
 def test_without_a_mapping_the_panel_speaks() -> None:
@@ -108,6 +108,6 @@ def test_without_a_mapping_the_panel_speaks() -> None:
 @given(rule=rules)
 def test_every_rule_can_be_said(rule: Rule) -> None:
     for words in (Wording(), Wording(DYNATA)):
-        said = words.of(rule)
-        assert said
-        assert "\n" not in said
+        text = words.of(rule)
+        assert text
+        assert "\n" not in text

@@ -321,7 +321,7 @@ def test_the_history_is_not_written_over(
 def test_without_history_it_is_said_once_by_the_payload_that_asks_most(tmp_path: Path) -> None:
     mapping = open_panel(put_panel(tmp_path), AS_OF).mapping
     project = {"pid": 1, "state": 2, "datapoints": [], "quotas": []}
-    what = "the panel file names no history, so nobody is kept out for what he took part in"
+    what = "the panel file names no history, so nobody is kept out for having taken part"
     plain = put(tmp_path, "plain.json", [ADULT_MEN, project])
     (note,) = matcher.load_surveys([plain], mapping).diagnostics
     assert str(note) == f"info: {what} [history-not-applied]"
