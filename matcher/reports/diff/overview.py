@@ -77,7 +77,7 @@ def most_affected(found: Difference) -> list[SurveyDifference]:
 
     Those come last that are there, or open, on one side only: why is plain.
     """
-    surveys = [survey for survey in found.surveys if not survey.tally.none]
+    surveys = [survey for survey in found.surveys if survey.tally.affected]
     return sorted(surveys, key=lambda each: (each.fate is not Fate.CHANGED, -each.tally.affected))
 
 
