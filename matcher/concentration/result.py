@@ -1,4 +1,4 @@
-"""Which answers some members hold more often than others: what is told of it."""
+"""An answer that some members hold more often than others, with the numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Concentration:
     """An answer that is more frequent among some members than among others.
 
     `holding` of the `members` (those lost, say) hold any of the values; of the `others` (those who
-    had been given the survey and were not lost) `others_holding` do.
+    kept the survey, say) `others_holding` do.
     """
 
     attribute: str
