@@ -12,8 +12,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from matcher.support import check_output, written_whole
 from profiles.errors import InputError, system_reason
 
-FORMAT = "quota-matcher benchmark"
-VERSION = 1
+BENCHMARK_FORMAT = "quota-matcher benchmark"
+BENCHMARK_VERSION = 1
 _SUFFIX = ".json"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -89,7 +89,7 @@ class Benchmark:
 
     def to_json(self) -> dict[str, Any]:
         """The saved file, as JSON values."""
-        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+        return {"format": BENCHMARK_FORMAT, "version": BENCHMARK_VERSION, **asdict(self)}
 
 
 _BENCHMARK = TypeAdapter(Benchmark)
@@ -107,10 +107,11 @@ def read_benchmark(file: Path) -> Benchmark:
     try:
         data = file.read_bytes()
         document = orjson.loads(data)
-        if document["format"] != FORMAT:
+        if document["format"] != BENCHMARK_FORMAT:
             raise InputError(f"{file}: not a benchmark")
-        if document["version"] != VERSION:
-            raise InputError(f"{file}: a benchmark of version {document['version']}, not {VERSION}")
+        if document["version"] != BENCHMARK_VERSION:
+            version = document["version"]
+            raise InputError(f"{file}: a benchmark of version {version}, not {BENCHMARK_VERSION}")
         return _BENCHMARK.validate_json(data, strict=True)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
@@ -127,7 +128,7 @@ def check_writable(file: Path) -> None:
         if not file.exists():
             return
         content = orjson.loads(file.read_bytes())
-        if content["format"] == FORMAT:
+        if content["format"] == BENCHMARK_FORMAT:
             return
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {system_reason(error)}") from None

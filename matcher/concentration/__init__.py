@@ -2,13 +2,13 @@
 
 from matcher.concentration.association import g_statistic
 from matcher.concentration.histograms import Histogram, Histograms, holders, in_words, strongest
-from matcher.concentration.result import Concentration, Value
+from matcher.concentration.result import AnswerValue, Concentration
 
 __all__ = [
+    "AnswerValue",
     "Concentration",
     "Histogram",
     "Histograms",
-    "Value",
     "g_statistic",
     "holders",
     "in_words",

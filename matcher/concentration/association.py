@@ -16,12 +16,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.concentration.result import Concentration, Value
+from matcher.concentration.result import AnswerValue, Concentration
 
 ValueCounts: TypeAlias = NDArray[np.int64]
 """`[2, candidates]`: how many of some members, and of the others, hold each candidate."""
 
-Best: TypeAlias = tuple[float, tuple[Value, ...], tuple[int, int]]
+Best: TypeAlias = tuple[float, tuple[AnswerValue, ...], tuple[int, int]]
 """A strength, the values, and how many of some and of the others hold one of them."""
 
 _VALUES = 5
@@ -40,7 +40,7 @@ class Values:
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, number: int) -> Value:
+    def __getitem__(self, number: int) -> AnswerValue:
         place = self._places[number]
         if place < 0:
             return None

@@ -22,7 +22,7 @@ from matcher.concentration.association import (
     best_set,
     best_single,
 )
-from matcher.concentration.result import Concentration, Value
+from matcher.concentration.result import AnswerValue, Concentration
 from matcher.concentration.vocabularies import Vocabularies
 from profiles.encoding import (
     BitRow,
@@ -63,7 +63,7 @@ def in_words(concentration: Concentration) -> str:
             return f"{attribute} = {' or '.join((', '.join(first), last) if first else (last,))}"
 
 
-def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> BitRow:
+def holders(shard: Shard, attribute: str, values: Iterable[AnswerValue]) -> BitRow:
     """The members of a shard who hold any of the values."""
     column = shard.columns[attribute]
     vocabulary = column.vocabulary

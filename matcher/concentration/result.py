@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Value: TypeAlias = str | tuple[float, float] | None
+AnswerValue: TypeAlias = str | tuple[float, float] | None
 """A panel code, a closed range of numbers, or None: no answer."""
 
 
@@ -18,7 +18,7 @@ class Concentration:
     """
 
     attribute: str
-    values: tuple[Value, ...]
+    values: tuple[AnswerValue, ...]
     members: int
     holding: int
     others: int

@@ -9,7 +9,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from matcher.concentration import Concentration, Histograms, Value, g_statistic, holders
+from matcher.concentration import AnswerValue, Concentration, Histograms, g_statistic, holders
 from matcher.reconciliation.judged import Flags, Judged, compared
 from matcher.reconciliation.result import (
     AnsweredCode,
@@ -106,18 +106,18 @@ class _Search:
 
     def _suspect(self, held: Concentration) -> Suspect:
         """The suspect; the rows that it explains are left out from now on."""
-        asked: Counter[tuple[int, int]] = Counter()
+        rows_asked: Counter[tuple[int, int]] = Counter()
         holding: Counter[tuple[int, int]] = Counter()
         for rows in self._rows:
             judged = rows.judged
             asking = self._asked_by[held.attribute][judged.survey]
             held_by = holders(judged.shard, held.attribute, held.values)
             holds = flags_of(held_by & judged.depends[held.attribute], judged.shard.size)
-            asked.update(_pairs(judged, asking & rows.some))
+            rows_asked.update(_pairs(judged, asking & rows.some))
             holding.update(_pairs(judged, holds & rows.some))
             rows.some = rows.some & ~holds
             rows.others = rows.others & ~holds
-        most = sorted(holding, key=lambda pair: (-holding[pair], -asked[pair], pair))[:MOST]
+        most = sorted(holding, key=lambda pair: (-holding[pair], -rows_asked[pair], pair))[:MOST]
         mapped = self._mapping.attributes.items()
         return Suspect(
             self._mapping.name,
@@ -129,7 +129,7 @@ class _Search:
                 SuspectSurvey(
                     self._surveys[survey].name,
                     self._codes[code],
-                    asked[survey, code],
+                    rows_asked[survey, code],
                     holding[survey, code],
                     _pointers(self._surveys[survey], held.attribute),
                 )
@@ -151,7 +151,7 @@ def _pointers(survey: Survey, attribute: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _rule(attribute: str, values: Sequence[Value]) -> Rule:
+def _rule(attribute: str, values: Sequence[AnswerValue]) -> Rule:
     """The rule that holds for members with any of the values."""
     rules: list[Rule] = []
     if texts := [value for value in values if isinstance(value, str)]:

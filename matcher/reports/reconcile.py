@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from matcher.concentration import Value
+from matcher.concentration import AnswerValue
 from matcher.reconciliation import Confusion, Reconciliation, Suspect, SuspectKind, SuspectSurvey
 from matcher.reports.json_document import document
 from matcher.reports.markup import NONE, shown
@@ -82,7 +82,7 @@ def _suspect_json(suspect: Suspect) -> dict[str, Any]:
     }
 
 
-def _value_json(value: Value) -> Any:
+def _value_json(value: AnswerValue) -> Any:
     if not isinstance(value, tuple):
         return value
     return [None if abs(end) == inf else end for end in value]

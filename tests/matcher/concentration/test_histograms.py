@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.concentration import Concentration, Histograms, Value, holders, in_words
+from matcher.concentration import AnswerValue, Concentration, Histograms, holders, in_words
 from matcher.concentration.vocabularies import Vocabularies
 from profiles.encoding import (
     Column,
@@ -69,7 +69,7 @@ def answers_of(member: Row) -> dict[str, Answers | None]:
     }
 
 
-def holds(answers: Answers | None, values: Sequence[Value]) -> bool:
+def holds(answers: Answers | None, values: Sequence[AnswerValue]) -> bool:
     """The definition: no answer, one of the codes, or a number inside the interval."""
     if answers is None:
         return None in values
@@ -117,7 +117,7 @@ def count(
 
 
 def brute_force(
-    rows: Sequence[Row], side: Sequence[int], attribute: str, values: Sequence[Value]
+    rows: Sequence[Row], side: Sequence[int], attribute: str, values: Sequence[AnswerValue]
 ) -> list[int]:
     held = [holds(answers_of(row)[attribute], values) for row in rows]
     return [
@@ -176,7 +176,7 @@ def hash_of(value: object) -> int:
     return sum(map(ord, str(value)))
 
 
-PLANTED: dict[str, Sequence[Value]] = {
+PLANTED: dict[str, Sequence[AnswerValue]] = {
     "region": ("a", "c"),
     "age": ((30.0, 45.0),),
     "income": ((-inf, 60.0),),
@@ -292,5 +292,5 @@ def test_columns_of_every_form_are_counted() -> None:
         (((18.0, 18.0),), "a = 18"),
     ],
 )
-def test_in_words(values: tuple[Value, ...], words: str) -> None:
+def test_in_words(values: tuple[AnswerValue, ...], words: str) -> None:
     assert in_words(Concentration("a", values, 1, 1, 1, 0)) == words
