@@ -16,17 +16,14 @@ _LINE = 8 * WORD
 class Limits:
     """Sizes of the shards that a panel is cut into."""
 
-    budget: int = _BUDGET
-    """Bytes that the rows of a shard take up."""
-
-    smallest: int = _SMALLEST
-    """Members of a shard at least, however many rows there are."""
-
-    line: int = _LINE
-    """Members whose bits fill one cache line."""
-
-    members: int = SHARD_MEMBERS
+    most_members: int = SHARD_MEMBERS
     """Members of a shard at most."""
+    least_members: int = _SMALLEST
+    """Members to which a shard is cut, however many rows it needs and threads there are."""
+    line_members: int = _LINE
+    """Members whose bits fill a cache line."""
+    shard_bytes: int = _BUDGET
+    """Bytes of the rows of one shard."""
 
 
 def shard_members(rows: int, panel: Panel, workers: int, limits: Limits | None = None) -> int:
@@ -34,10 +31,12 @@ def shard_members(rows: int, panel: Panel, workers: int, limits: Limits | None =
 
     Rows whose length is an odd number of cache lines do not push each other out of the cache.
     """
-    limits = limits or Limits(_BUDGET, _SMALLEST, _LINE, SHARD_MEMBERS)
-    members = min(limits.members, max(limits.budget * 8 // max(rows, 1), limits.smallest))
+    limits = limits or Limits(SHARD_MEMBERS, _SMALLEST, _LINE, _BUDGET)
+    members = min(
+        limits.most_members, max(limits.shard_bytes * 8 // max(rows, 1), limits.least_members)
+    )
     total = panel.known_members
     if workers > 1 and total is not None:
-        members = min(members, max(-(-total // workers), limits.smallest))
-    lines = -(-members // limits.line)
-    return min((lines | 1) * limits.line, limits.members)
+        members = min(members, max(-(-total // workers), limits.least_members))
+    lines = -(-members // limits.line_members)
+    return min((lines | 1) * limits.line_members, limits.most_members)

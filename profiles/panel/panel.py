@@ -6,11 +6,13 @@ larger one streams from its source every time, one shard after the other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from profiles.as_of import AsOf, day_of
 from profiles.encoding import SHARD_MEMBERS, popcount
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
@@ -187,11 +189,14 @@ class Panel:
                 raise InputError(f"{source}: the column `{column}` stands twice")
 
 
-def open_panel(path: str | Path, as_of: date | None = None, *, keep: bool = True) -> Panel:
+def open_panel(
+    path: str | os.PathLike[str], as_of: AsOf | None = None, *, keep: bool = True
+) -> Panel:
     """Open the panel that a panel file describes, or an index of it; only the schema is read yet.
 
-    `as_of` defaults to today; without `keep` memory stays as if for one shard, and every plan reads
-    the members again. Raises InputError where the file or its source is unusable.
+    `as_of`: a date, a datetime or either as ISO text; today where it is not given. Without `keep`
+    memory stays as if for one shard, and every plan reads the members again. Raises InputError
+    where the file or its source is unusable.
     """
     path = Path(path)
     try:
@@ -200,9 +205,9 @@ def open_panel(path: str | Path, as_of: date | None = None, *, keep: bool = True
         is_folder = False
     if is_folder:
         index = open_index(path)
-        return Panel(index.file, index, as_of or date.today(), keep=keep)
+        return Panel(index.file, index, day_of(as_of), keep=keep)
     file = read_panel_file(path)
-    return Panel(file, open_members(file), as_of or date.today(), keep=keep)
+    return Panel(file, open_members(file), day_of(as_of), keep=keep)
 
 
 def open_members(file: PanelFile, other: Location | None = None) -> Source:

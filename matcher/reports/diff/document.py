@@ -24,7 +24,7 @@ from matcher.surveys import Verdict
 
 
 def difference_json(found: Difference) -> bytes:
-    """One JSON object, in which every key is always present; docs/diff.md describes them."""
+    """One JSON object, in which every key is always present; docs/guide/diff.md describes them."""
     return document(
         {
             "as_of": found.as_of.isoformat(),

@@ -49,7 +49,9 @@ from tests.system.test_engines_agree import load
 
 Pairs = Mapping[tuple[Any, str], tuple[str, ...]]
 
-LIMITS = ComparisonLimits(examined=2, united_bytes=1 << 11, shards=Limits(smallest=64, members=128))
+LIMITS = ComparisonLimits(
+    examined=2, united_bytes=1 << 11, shards=Limits(most_members=128, least_members=64)
+)
 """Shards of one word or two, few surveys examined, few rows of all members at a time."""
 
 
