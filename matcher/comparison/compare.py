@@ -223,6 +223,16 @@ def compare(
     their ids are. `choose`, `seed` and `uncertain` are those of `Plan.match`; `workers` is the
     number of threads. Nothing is matched until a result is requested, and then only surveys whose
     result may differ. Raises InputError where a panel has no such attribute, or no history.
+
+    >>> import matcher, profiles
+    >>> panel = profiles.open_panel("fixtures/demo/panel.toml", "2026-11-21")
+    >>> old = matcher.load_surveys(["fixtures/demo/payloads"], panel.mapping)
+    >>> new = matcher.load_surveys(["fixtures/demo/changed"], panel.mapping)
+    >>> comparison = matcher.compare(old, new, panel)
+    >>> comparison.difference()
+    Difference(13 surveys changed, 35 unchanged, 3,374 lost, 3,784 gained, 213 moved)
+    >>> next(iter(comparison))
+    MemberChange('m0000006', dynata:20112, gained)
     """
     settings = MatchSettings(
         ChoiceStrategy(choose),

@@ -90,6 +90,13 @@ class Flow:
     members: int
     same: bool
 
+    def __repr__(self) -> str:
+        before, after = (
+            end.value if isinstance(end, Verdict) else shortened(end)
+            for end in (self.before, self.after)
+        )
+        return f"Flow({before} -> {after}, {self.members:,} members)"
+
 
 @dataclass(frozen=True, slots=True)
 class QuotaState:
@@ -116,6 +123,12 @@ class QuotaDifference:
     came: int
     left: int
 
+    def __repr__(self) -> str:
+        sides = [side for side in (self.before, self.after) if side is not None]
+        ids = shortened(sides[-1].ids) if sides else "nothing"
+        assigned = " -> ".join(f"{side.assigned:,}" for side in sides)
+        return f"QuotaDifference({ids}: {assigned} assigned)"
+
 
 @dataclass(frozen=True, slots=True)
 class ClauseText:
@@ -125,7 +138,7 @@ class ClauseText:
     text: str
 
     def __repr__(self) -> str:
-        return f"ClauseText({self.pointer!r}, {shortened(self.text)})"
+        return f"ClauseText({shortened(self.pointer)}, {shortened(self.text)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +155,8 @@ class ClauseChange:
     after: ClauseText | None
 
     def __repr__(self) -> str:
-        return f"ClauseChange({self.what}: {self.before} -> {self.after})"
+        old, new = (side and shortened(side.text) for side in (self.before, self.after))
+        return f"ClauseChange({self.what}: {old} -> {new})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ class MemberChange:
     before: Path | None
     after: Path | None
 
+    def __repr__(self) -> str:
+        return f"MemberChange({self.member_id!r}, {self.survey}, {self.change.value})"
+
 
 def change_schema(before: Panel, after: Panel) -> pa.Schema:
     """The columns; member ids are of the type that the panels have, text where these are two."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from matcher.rules import Truth
 from matcher.surveys import Reason, Survey, Surveys, Verdict
 from profiles.encoding import id_type
 from profiles.panel import Panel, SelectedMembers
-from profiles.sources import Source
+from profiles.sources import Source, open_source
 
 _VERDICTS = {Truth.FALSE: Verdict.INELIGIBLE, Truth.TRUE: Verdict.ELIGIBLE}
 
@@ -51,13 +52,23 @@ class Reconciled:
             yield from batch.to_pylist()
 
 
-def reconcile(outcomes: Source, surveys: Surveys, panel: Panel) -> Reconciled:
+def reconcile(outcomes: Source | str | Path, surveys: Surveys, panel: Panel) -> Reconciled:
     """Judge every row of a log of outcomes, on its own day, and look for what explains surprises.
 
-    Rows without a time are judged on the panel's day. Raises InputError where the log or the panel
-    cannot be read.
+    `outcomes` is a file, a folder of files, or a source that is open. Rows without a time are
+    judged on the panel's day. Raises InputError where the log or the panel cannot be read.
+
+    >>> import matcher, profiles
+    >>> panel = profiles.open_panel("fixtures/demo/panel.toml", "2026-11-21")
+    >>> surveys = matcher.load_surveys(["fixtures/demo/payloads"], panel.mapping)
+    >>> reconciled = matcher.reconcile("fixtures/demo/outcomes.csv", surveys, panel)
+    >>> reconciled.found
+    Reconciliation(rows=4,820, judged=4,820, surprises=207, suspects=1)
+    >>> print(reconciled.found.suspects[0].words)
+    attribute 100262 (employment) is 20000140 (self_employed)
     """
-    log = read_log(outcomes, surveys.surveys, surveys.rejected, panel.as_of)
+    source = open_source(Path(outcomes)) if isinstance(outcomes, str | Path) else outcomes
+    log = read_log(source, surveys.surveys, surveys.rejected, panel.as_of)
     targeting = Targeting(surveys.surveys, surveys.mapping)
     members = SelectedMembers(panel, log.ids, targeting.plan.attributes)
     judged = []

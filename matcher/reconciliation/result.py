@@ -62,6 +62,13 @@ class Confusion:
     unfit: Mapping[Reason, int]
     surprises: int
 
+    def __repr__(self) -> str:
+        code = self.code
+        return (
+            f"Confusion({code.marketplace} {code.code}, rows={self.rows:,}, fits={self.fits:,}, "
+            f"surprises={self.surprises:,})"
+        )
+
     @property
     def rows(self) -> int:
         """How many have the code."""
@@ -118,8 +125,8 @@ class Reconciliation:
 
     def __repr__(self) -> str:
         return (
-            f"Reconciliation({self.judged:,} of {self.rows:,} rows judged, "
-            f"{self.surprises:,} surprises, {len(self.suspects):,} suspects)"
+            f"Reconciliation(rows={self.rows:,}, judged={self.judged:,}, "
+            f"surprises={self.surprises:,}, suspects={len(self.suspects):,})"
         )
 
     @property

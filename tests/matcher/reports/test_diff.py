@@ -361,6 +361,14 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def test_reprs_are_short(name: str) -> None:
+    found = EXAMPLES[name]
+    things: list[object] = [found, *found.surveys]
+    for changed in found.surveys:
+        things += [*changed.flows, *changed.quotas, *changed.clauses]
+    assert max(map(len, map(repr, things))) < 200
+
+
 def test_the_page_needs_nothing_else(name: str) -> None:
     text = page_of(EXAMPLES[name])
     for forbidden in ("http:", "https:", "src=", "<script", "@import", "url(", "javascript:"):
