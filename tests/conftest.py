@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from profiles.encoding import Engine
+from profiles.encoding import Engine, Thresholds, use_thresholds
 from tests.support.strategies import write_collections
 
 _NOT_OURS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.differing_executors]
@@ -72,7 +72,5 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     if request.param == "numba":
         pytest.importorskip("numba")
         work = 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("profiles.encoding.compiled._WORTH_LOADING", work)
-        patch.setattr("profiles.encoding.compiled._WORTH_CALLING", work)
+    with use_thresholds(Thresholds(loading=work, calling=work)):
         yield request.param

@@ -15,7 +15,7 @@ from tests.support.corpus import ROOT
 from tests.support.interpreter import loaded_by
 
 ORDER = """
-    profiles.errors profiles.as_of profiles.finding profiles.hashing
+    profiles.errors profiles.as_of profiles.envelope profiles.finding profiles.hashing
     profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
     profiles.panel profiles.check profiles.synthetic profiles
     matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys
@@ -210,6 +210,25 @@ def test_only_the_table_imports_a_marketplace(marketplace: str) -> None:
     assert importers == {"matcher.marketplaces"}
 
 
+def docstrings_in(tree: ast.Module) -> set[ast.AST]:
+    """Texts that are a statement by themselves."""
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_no_text_names_a_marketplace_outside_its_file(module: str) -> None:
+    """What only one marketplace knows stands in its file alone."""
+    names = {name for name in marketplaces() if module != f"matcher.marketplaces.{name}"}
+    word = re.compile(rf"\b({'|'.join(names)})\b", re.IGNORECASE)
+    left_out = docstrings_in(TREES[module])
+    texts = [
+        node.value
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in left_out
+    ]
+    assert not [text for text in texts if word.search(text)]
+
+
 # --- what is light
 
 
@@ -225,6 +244,7 @@ LIGHT = (
     "matcher.surveys",
     "matcher.version",
     "profiles",
+    "profiles.envelope",
     "profiles.errors",
     "profiles.hashing",
     "profiles.schema",

@@ -10,10 +10,10 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
 from matcher.support import check_output, written_whole
+from profiles.envelope import Envelope
 from profiles.errors import InputError, system_reason
 
-BENCHMARK_FORMAT = "quota-matcher benchmark"
-BENCHMARK_VERSION = 1
+_ENVELOPE = Envelope("quota-matcher benchmark", 1, "a benchmark")
 _SUFFIX = ".json"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -93,7 +93,7 @@ class Benchmark:
 
     def to_json(self) -> dict[str, Any]:
         """The saved file, as JSON values."""
-        return {"format": BENCHMARK_FORMAT, "version": BENCHMARK_VERSION, **asdict(self)}
+        return {**_ENVELOPE.head, **asdict(self)}
 
 
 _BENCHMARK = TypeAdapter(Benchmark)
@@ -111,17 +111,15 @@ def read_benchmark(file: Path) -> Benchmark:
     try:
         data = file.read_bytes()
         document = orjson.loads(data)
-        if document["format"] != BENCHMARK_FORMAT:
-            raise InputError(f"{file}: not a benchmark")
-        if document["version"] != BENCHMARK_VERSION:
-            version = document["version"]
-            raise InputError(f"{file}: a benchmark of version {version}, not {BENCHMARK_VERSION}")
+        _ENVELOPE.check(document)
         return _BENCHMARK.validate_json(data, strict=True)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {system_reason(error)}") from None
-    except (ValidationError, ValueError, KeyError, TypeError):
+    except (ValidationError, ValueError):
         raise InputError(f"{file}: not a benchmark") from None
 
 
@@ -131,12 +129,11 @@ def check_writable(file: Path) -> None:
     try:
         if not file.exists():
             return
-        content = orjson.loads(file.read_bytes())
-        if content["format"] == BENCHMARK_FORMAT:
+        if _ENVELOPE.holds(orjson.loads(file.read_bytes())):
             return
     except OSError as error:
         raise InputError(f"{file}: cannot be written: {system_reason(error)}") from None
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         pass
     raise InputError(f"{file}: is not a benchmark, so it is not replaced")
 

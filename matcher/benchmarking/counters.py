@@ -52,7 +52,7 @@ def plan_work(plan: Plan) -> dict[str, int]:
     """
     program = plan.program
     literals = [register for register in program.registers if isinstance(register, Literal)]
-    predicates = {literal.leaf for literal in literals}
+    predicates = {literal.predicate for literal in literals}
     kinds: Counter[type] = Counter(map(type, predicates))
     return {
         "quotas": len(program.slots),

@@ -32,7 +32,7 @@ def explain(
     *,
     panel: PanelPath,
     member: Annotated[str, Parameter(help="The member's id in the panel.")],
-    survey: Annotated[str, Parameter(help="The survey's name, such as dynata:13231.")],
+    survey: Annotated[str, Parameter(help="The survey's name, MARKETPLACE:ID.")],
     options: Options = DEFAULTS,
 ) -> int:
     """Why a member may or may not take a survey, with the place in the payload."""

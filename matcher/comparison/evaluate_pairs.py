@@ -192,7 +192,11 @@ class PairEvaluation:
         """How quotas are chosen; refuses a panel that does not have what the plan needs."""
         settings = self._settings
         matches = plan.match(
-            panel, choose=settings.strategy, seed=settings.seed, workers=settings.workers
+            panel,
+            choose=settings.strategy,
+            seed=settings.seed,
+            workers=settings.workers,
+            limits=settings.limits.shards,
         )
         return matches.choice() if plan.surveys else First()
 

@@ -190,7 +190,7 @@ def _registers_of(
             names[number].update(*(names[part] for part in register.registers))
             for name in names[number]:
                 found[name].compounds[number] = register
-        elif not isinstance(predicate := register.leaf, InIds | TookPart | Const):
+        elif not isinstance(predicate := register.predicate, InIds | TookPart | Const):
             every = mapped.get(predicate.attribute)
             if not (every and isinstance(predicate, OneOf) and every <= {*predicate.values}):
                 names[number].add(predicate.attribute)

@@ -209,8 +209,13 @@ class Respondent:
 
     def on_list(self, marketplace: str, name: str) -> bool | None:
         """Whether he is on a list of ids; None: not known."""
+        # Imported here so that routing starts without what reads payloads.
+        from matcher.marketplaces import read_id_list
+
         reader = self._reader
-        return reader.mapping.is_listed(self._row, self.id, marketplace, name, reader.as_of)
+        return reader.mapping.is_listed(
+            self._row, self.id, marketplace, name, reader.as_of, read_id_list
+        )
 
     def took_part(
         self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]

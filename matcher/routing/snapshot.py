@@ -16,18 +16,17 @@ from matcher.routing.seats import (
     Seat,
     Session,
 )
+from profiles.envelope import Envelope
 from profiles.errors import InputError
 
-FORMAT = "quota-matcher router"
-VERSION = 1
+_ENVELOPE = Envelope("quota-matcher router", 1, "a router")
 
 
 def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Overlay]) -> bytes:
     """A router as bytes that `read_router` reads back; surveys as marketplaces said they are."""
     return orjson.dumps(
         {
-            "format": FORMAT,
-            "version": VERSION,
+            **_ENVELOPE.head,
             "plan": plan.to_bytes().decode(),
             "number": ledger.number,
             "sessions": [_session_line(each) for each in ledger.sessions.values()],
@@ -73,10 +72,7 @@ def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Overlay]]:
     """What `write_router` wrote; raises InputError for anything else."""
     try:
         document = orjson.loads(data)
-        if document["format"] != FORMAT:
-            raise InputError("not a router")
-        if document["version"] != VERSION:
-            raise InputError(f"a router of version {document['version']}, not {VERSION}")
+        _ENVELOPE.check(document)
         plan = Plan.from_bytes(document["plan"].encode())
         ledger = Ledger(number=int(document["number"]))
         for name, seat, told, held, used in document["counts"]:

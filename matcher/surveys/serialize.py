@@ -35,16 +35,16 @@ from matcher.surveys.survey import (
     Regime,
     Survey,
 )
+from profiles.envelope import Envelope
 from profiles.errors import InputError
 from profiles.schema import SCOPES, PanelMapping, read_mapping, write_mapping
 
-FORMAT = "quota-matcher plan"
-VERSION = 3
+_ENVELOPE = Envelope("quota-matcher plan", 4, "a plan")
 
 
 def is_plan(start: bytes) -> bool:
     """Whether a file that begins so holds a plan, of whatever version."""
-    return start.startswith(b'{"format":"' + FORMAT.encode() + b'"')
+    return start.startswith(b'{"format":"' + _ENVELOPE.format.encode() + b'"')
 
 
 class _Nodes:
@@ -95,8 +95,7 @@ def write_plan(surveys: tuple[Survey, ...], mapping: PanelMapping | None) -> byt
     lines = [_survey_line(survey, nodes) for survey in surveys]
     return orjson.dumps(
         {
-            "format": FORMAT,
-            "version": VERSION,
+            **_ENVELOPE.head,
             "rules": nodes.table,
             "surveys": lines,
             "mapping": None if mapping is None else write_mapping(mapping),
@@ -140,10 +139,7 @@ def read_plan(data: bytes) -> tuple[tuple[Survey, ...], PanelMapping | None]:
     """The surveys and mapping that `write_plan` wrote; raises InputError for anything else."""
     try:
         document = orjson.loads(data)
-        if document["format"] != FORMAT:
-            raise InputError("not a plan")
-        if document["version"] != VERSION:
-            raise InputError(f"a plan of version {document['version']}, not {VERSION}")
+        _ENVELOPE.check(document)
         rules: list[Rule] = []
         for line in document["rules"]:
             rules.append(_read_rule(line, rules))

@@ -14,7 +14,7 @@ import pyarrow as pa
 from profiles.check.columns import ColumnCheck
 from profiles.encoding import BadValueError, id_array, is_list
 from profiles.errors import InputError, did_you_mean
-from profiles.finding import PanelFinding
+from profiles.finding import Level, PanelFinding
 from profiles.panel import Panel
 from profiles.schema import (
     Answers,
@@ -53,7 +53,9 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
                     each.see(given, count)
     if not members:
         return [
-            PanelFinding("empty-panel", "warning", panel.source.name, "the panel has no members")
+            PanelFinding(
+                "empty-panel", Level.WARNING, panel.source.name, "the panel has no members"
+            )
         ]
     for name, constant in schema.constants.items():
         for each in answers.get(name, ()):
@@ -104,7 +106,9 @@ class _IdCheck:
                 ids = id_array(pa.chunked_array([batch.data.column(column)]), optional=optional)
             except BadValueError as error:
                 place = f"{batch.place(error.row)}, column `{column}`"
-                self._found[column] = PanelFinding("unreadable-value", "error", place, error.why)
+                self._found[column] = PanelFinding(
+                    "unreadable-value", Level.ERROR, place, error.why
+                )
                 continue
             if optional:
                 continue
@@ -112,7 +116,7 @@ class _IdCheck:
             if ids.type != self._type:
                 message = f"ids of {ids.type}, but of {self._type} in the files before"
                 place = f"{batch.origin}: column `{column}`"
-                self._found[column] = PanelFinding("column-type", "error", place, message)
+                self._found[column] = PanelFinding("column-type", Level.ERROR, place, message)
                 continue
             self._unique.add(ids)
 
@@ -123,7 +127,7 @@ class _IdCheck:
             try:
                 self._unique.check()
             except InputError as error:
-                yield PanelFinding("duplicate-member", "error", "", str(error))
+                yield PanelFinding("duplicate-member", Level.ERROR, "", str(error))
 
 
 def _answer_checks(panel: Panel) -> Mapping[str, list[_AnswerCheck]]:
@@ -206,7 +210,7 @@ class _AnswerCheck:
                 hint = "" if self._attribute.numeric else did_you_mean(lacking[0], common)
                 yield PanelFinding(
                     "value-not-in-panel",
-                    "warning" if hint or len(lacking) == len(targets) else "info",
+                    Level.WARNING if hint or len(lacking) == len(targets) else Level.INFO,
                     f"{self._place}.{key}",
                     f"no member holds {_examples(lacking)}, "
                     f"{len(lacking)} of the {len(targets)} values that its answers stand for",
@@ -216,7 +220,7 @@ class _AnswerCheck:
             times = "once" if self._unmapped_in_all == 1 else f"{self._unmapped_in_all:,} times"
             yield PanelFinding(
                 "value-not-mapped",
-                "info",
+                Level.INFO,
                 self._place,
                 f"no {self._marketplace} answer stands for {_examples(common)} of "
                 f"`{self._attribute.name}`, held {times}",

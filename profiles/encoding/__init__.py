@@ -35,7 +35,7 @@ from profiles.encoding.columns import (
     SingleColumn,
     Vocabulary,
 )
-from profiles.encoding.compiled import Engine, load_kernels
+from profiles.encoding.compiled import Engine, Thresholds, load_kernels, use_thresholds
 from profiles.encoding.decode import decode_column, decoded_type
 from profiles.encoding.encode import (
     BadValueError,
@@ -67,6 +67,7 @@ __all__ = [
     "Numbers",
     "RowsColumn",
     "SingleColumn",
+    "Thresholds",
     "Vocabulary",
     "all_members",
     "as_days",
@@ -95,5 +96,6 @@ __all__ = [
     "row_of",
     "short_name",
     "trimmed",
+    "use_thresholds",
     "words",
 ]

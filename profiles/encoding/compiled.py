@@ -7,6 +7,9 @@ but the smallest work is faster with it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Literal, TypeAlias
@@ -15,8 +18,29 @@ from profiles.errors import InputError
 
 Engine: TypeAlias = Literal["auto", "numpy", "numba"]
 
-_WORTH_LOADING = 1 << 27
-_WORTH_CALLING = 1 << 14
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The least work, in words or values, for which the engine `auto` uses the kernels."""
+
+    loading: int = 1 << 27
+    """Where numba is not loaded yet."""
+    calling: int = 1 << 14
+    """Where it is."""
+
+
+_thresholds = Thresholds()
+
+
+@contextmanager
+def use_thresholds(thresholds: Thresholds) -> Iterator[None]:
+    """Decide by other thresholds, in all threads, until the context ends."""
+    global _thresholds
+    before, _thresholds = _thresholds, thresholds
+    try:
+        yield
+    finally:
+        _thresholds = before
 
 
 def load_kernels(module: str, work: int, engine: Engine = "auto") -> ModuleType | None:
@@ -26,7 +50,7 @@ def load_kernels(module: str, work: int, engine: Engine = "auto") -> ModuleType 
     """
     if engine == "numpy":
         return None
-    least = _WORTH_CALLING if "numba" in sys.modules else _WORTH_LOADING
+    least = _thresholds.calling if "numba" in sys.modules else _thresholds.loading
     if engine == "auto" and work < least:
         return None
     try:

@@ -32,8 +32,10 @@ from profiles.encoding.columns import (
 from profiles.encoding.compiled import load_kernels
 from profiles.schema import Answers, Attribute, Kind, UnreadableError, on_day, read_lasting
 
+DENSE_ABOVE = 1 << 12
+"""A sample with more distinct numbers than this is stored without a vocabulary."""
+
 _SAMPLE = 1 << 16
-_FEW = 1 << 12
 _EXACT = 1 << 53
 _EPOCH = date(1970, 1, 1).toordinal()
 _FIRST_DAY = date.min.toordinal() - _EPOCH
@@ -50,8 +52,13 @@ class BadValueError(Exception):
     why: str
 
 
-def encode_column(attribute: Attribute, column: pa.ChunkedArray) -> Column:
-    """Encode one column of a shard; raises BadValueError where an answer does not fit."""
+def encode_column(
+    attribute: Attribute, column: pa.ChunkedArray, dense_above: int = DENSE_ABOVE
+) -> Column:
+    """Encode one column of a shard; raises BadValueError where an answer does not fit.
+
+    `dense_above`: see `DENSE_ABOVE`.
+    """
     kind = column.type
     if _is_bytes(kind):
         raise BadValueError(0, "bytes, not text")
@@ -68,7 +75,7 @@ def encode_column(attribute: Attribute, column: pa.ChunkedArray) -> Column:
         small = _small_integers(column)
         if small is not None:
             return small
-        if _mostly_distinct(column):
+        if _mostly_distinct(column, dense_above):
             return _dense_numbers(column)
     return _encode_scalars(attribute, column)
 
@@ -144,8 +151,8 @@ def _valid(array: pa.Array) -> NDArray[np.bool_]:
     return array.is_valid().to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _mostly_distinct(column: pa.ChunkedArray) -> bool:
-    return bool(pc.count_distinct(column.slice(0, _SAMPLE)).as_py() > _FEW)
+def _mostly_distinct(column: pa.ChunkedArray, dense_above: int) -> bool:
+    return bool(pc.count_distinct(column.slice(0, _SAMPLE)).as_py() > dense_above)
 
 
 def _dense_numbers(column: pa.ChunkedArray) -> NumberColumn:

@@ -40,8 +40,6 @@ _READ = {
     "project": ("project_id",),
     "category": ("category_ids",),
 }
-_WAITING = 1 << 22
-"""So many wanted rows are gathered before they are sorted into sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,13 @@ class _Wanted:
 class History:
     """Participation history, as far as it has been asked for; `base` is where paths start.
 
-    `participants` are the member ids that came up, as text; a set holds their numbers.
+    `participants` are the member ids that came up, as text; a set holds their numbers. So many
+    wanted rows as `rows_at_once` are gathered before they are sorted into sets.
     """
 
     location: Location
     base: Path
+    rows_at_once: int = 1 << 22
     participants: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
     _known: set[OutcomeKey] = field(default_factory=set)
     _sets: dict[tuple[OutcomeKey, str], BitMap] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class History:
             members.append(member_ids_of(rows).take(pa.array(found)))
             codes.append(code)
             waiting += len(found)
-            if waiting >= _WAITING:
+            if waiting >= self.rows_at_once:
                 self._sort_in(members, codes, sets)
                 members, codes, waiting = [], [], 0
         self._sort_in(members, codes, sets)

@@ -56,15 +56,23 @@ class Indexed:
     size: int
 
 
-def build_index(file: PanelFile, source: Source, as_of: date, folder: Path) -> Indexed:
+def build_index(
+    file: PanelFile,
+    source: Source,
+    as_of: date,
+    folder: Path,
+    *,
+    shard_members: int = SHARD_MEMBERS,
+) -> Indexed:
     """Write all members of a source as an index, in place of the one that may stand there.
 
-    `source` has a row for every member, as `file` describes them on the day `as_of`. The folder
-    changes when all is written; raises InputError where that cannot be.
+    `source` has a row for every member, as `file` describes them on the day `as_of`; a shard has at
+    most `shard_members`. The folder changes when all is written; raises InputError where that
+    cannot be.
     """
     member_id = file.schema.member_id
     with locked(folder):
-        writer = _Writer(file, source, as_of, folder, None)
+        writer = _Writer(file, source, as_of, folder, None, shard_members)
         unique = UniqueIds(source, member_id)
         for shard in writer.read(source, whole=True):
             unique.add(shard.ids[member_id])
@@ -81,6 +89,8 @@ def update_index(
     folder: Path,
     changes: Source | None = None,
     deleted: Source | None = None,
+    *,
+    shard_members: int = SHARD_MEMBERS,
 ) -> Indexed:
     """Take changed, new and deleted members into an index; where there is none, build it.
 
@@ -91,7 +101,7 @@ def update_index(
     if not is_index(folder):
         if changes is not None or deleted is not None:
             raise InputError(f"{folder}: no index yet that changes could be taken into")
-        return build_index(file, source, as_of, folder)
+        return build_index(file, source, as_of, folder, shard_members=shard_members)
     with locked(folder):
         index = open_index(folder)
         if index.body["encoding"] != encoding(file):
@@ -99,7 +109,7 @@ def update_index(
                 f"{folder}: {file.path} declares other attributes or columns than the index "
                 "was built of; build it anew, without --update"
             )
-        writer = _Writer(file, source, as_of, folder, index)
+        writer = _Writer(file, source, as_of, folder, index, shard_members)
         column = file.schema.member_id
         kind = index.schema().field(column).type
         if changes is None and deleted is None:
@@ -128,12 +138,19 @@ class _Writer:
     """Writes the shards of one index after those that it has, then the manifest of all."""
 
     def __init__(
-        self, file: PanelFile, source: Source, as_of: date, folder: Path, index: Index | None
+        self,
+        file: PanelFile,
+        source: Source,
+        as_of: date,
+        folder: Path,
+        index: Index | None,
+        shard_members: int,
     ) -> None:
         self._file = file
         self._source = source
         self._as_of = as_of
         self._folder = folder
+        self._shard_members = shard_members
         self._shards = list(index.shards) if index else []
         self._watermark = read_watermark(index.body["updated_at"]) if index else None
         schema = (index or source).schema()
@@ -151,7 +168,7 @@ class _Writer:
         file = self._file
         raw = [file.updated_at] if whole and file.updated_at else []
         reader = ShardReader(file.mapping, source)
-        for shard in reader.read(file.schema.attributes, SHARD_MEMBERS, raw=raw):
+        for shard in reader.read(file.schema.attributes, self._shard_members, raw=raw):
             for column, times in shard.raw.items():
                 place = f"{source.name}: column `{column}`"
                 self._watermark = latest(times, self._watermark, place)
@@ -193,7 +210,7 @@ class _Writer:
             kept.append(shard)
             while len(kept) > 1:
                 one, other = kept[-2:]
-                fits = one.members + other.members <= SHARD_MEMBERS
+                fits = one.members + other.members <= self._shard_members
                 if not fits or (2 * other.members < one.members and not _wasteful(one)):
                     break
                 kept[-2:] = [self._written(merged(self._file.schema, (one, other)))]

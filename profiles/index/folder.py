@@ -6,10 +6,11 @@ What the manifest does not name is left over from a writer that was killed, and 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from profiles.errors import InputError, system_reason
 from profiles.index.manifest import (
@@ -34,25 +35,26 @@ def locked(folder: Path) -> Iterator[None]:
         if not made:
             _check_ours(folder)
         folder.mkdir(exist_ok=True)
-        with (folder / _LOCK).open("w") as lock:
-            if sys.platform != "win32":
-                import fcntl
-
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(f"{folder}: another process is writing the index") from None
+        with FileLock(folder / _LOCK, timeout=0):
             before = {file.name for file in folder.iterdir()}
             try:
                 yield
             except BaseException:
                 sweep(folder, _named(folder) or before)
                 if made and not (folder / MANIFEST).is_file():
-                    (folder / _LOCK).unlink()
-                    folder.rmdir()
+                    _remove(folder)
                 raise
+    except Timeout:
+        raise InputError(f"{folder}: another process is writing the index") from None
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {system_reason(error)}") from None
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that holds nothing but the lock, where the system lets go of a held one."""
+    with suppress(OSError):
+        (folder / _LOCK).unlink()
+        folder.rmdir()
 
 
 def _check_ours(folder: Path) -> None:

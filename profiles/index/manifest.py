@@ -10,22 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from profiles.envelope import Envelope
 from profiles.errors import InputError, system_reason
 
 MANIFEST = "manifest.json"
 UNFINISHED = f"{MANIFEST}.part"
-FORMAT = "quota-matcher index"
-VERSION = 1
+_ENVELOPE = Envelope("quota-matcher index", 1, "an index")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """What the manifest says; raises InputError where it is unreadable or of another version."""
     path = folder / MANIFEST
     document = read_format(folder)
-    if document.get("version") != VERSION:
-        raise InputError(
-            f"{path}: an index of version {document.get('version')}, not {VERSION}; build it anew"
-        )
+    try:
+        _ENVELOPE.check(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; build it anew") from None
     body = document.get("body")
     if not isinstance(body, dict) or document.get("digest") != digest(body):
         raise InputError(f"{path}: not as it was written; build the index anew")
@@ -43,14 +43,14 @@ def read_format(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {system_reason(error)}") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path}: not JSON") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not _ENVELOPE.holds(document):
         raise InputError(f"{path}: not the manifest of an index")
     return document
 
 
 def write_manifest(folder: Path, body: Mapping[str, Any]) -> None:
     """Replace the manifest, whole or not at all, and on the disk under it."""
-    document = {"format": FORMAT, "version": VERSION, "digest": digest(body), "body": body}
+    document = {**_ENVELOPE.head, "digest": digest(body), "body": body}
     unfinished = folder / UNFINISHED
     with unfinished.open("wb") as file:
         file.write(json.dumps(document, indent=2).encode())

@@ -12,8 +12,12 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap
+
 from profiles.as_of import AsOf, day_of
-from profiles.encoding import SHARD_MEMBERS, popcount
+from profiles.encoding import SHARD_MEMBERS, id_type, popcount, positions
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
 from profiles.history import History
@@ -24,9 +28,6 @@ from profiles.schema import AskedParticipation, Location, PanelMapping, Schema
 from profiles.schema.panel_file import PanelFile, read_panel_file
 from profiles.sources import ShardReader, Source, UniqueIds, open_location, open_long
 
-RESIDENT_MEMBERS = 1 << 22
-
-
 _NAMED = 5
 
 
@@ -34,12 +35,21 @@ class Panel:
     """Members and what they have answered, as a panel file describes them.
 
     `as_of` is the day on which ages count and invitations have or have not expired. With `keep` a
-    panel that is not too large stays in memory once it has been read, for the next plan.
+    panel of at most `resident_members` stays in memory once it has been read, for the next plan.
     """
 
-    def __init__(self, file: PanelFile, source: Source, as_of: date, *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        file: PanelFile,
+        source: Source,
+        as_of: date,
+        *,
+        keep: bool = True,
+        resident_members: int = 1 << 22,
+    ) -> None:
         self.file = file
         self._keep = keep
+        self._resident_members = resident_members
         self.source = source
         self.as_of = as_of
         self.history = History(file.history, file.path.parent) if file.history else None
@@ -72,7 +82,7 @@ class Panel:
     @property
     def resident(self) -> bool:
         """Whether encoded shards may stay in memory: unless the panel is known to be too large."""
-        return self._keep and (self.known_members or 0) <= RESIDENT_MEMBERS
+        return self._keep and (self.known_members or 0) <= self._resident_members
 
     @property
     def is_index(self) -> bool:
@@ -91,21 +101,61 @@ class Panel:
         """
         return find_member(self.source, self.mapping, member_id)
 
-    def write_index(self, folder: str | Path) -> Indexed:
+    def ids(self, places: BitMap) -> pa.Array:
+        """The ids of the members at positions in the panel, as `Matches.eligible` gives them.
+
+        They come in the order of the panel, in the type of its ids. Raises InputError where the
+        panel has no such position, or cannot be read.
+        """
+        wanted = np.frombuffer(places.to_array(), np.uint32).astype(np.int64)
+        found = [pa.array([], id_type(self.source.schema().field(self.schema.member_id).type))]
+        shards = iter(self._shards or self._read([], SHARD_MEMBERS, with_ids=True))
+        members = done = 0
+        while done < len(wanted):
+            shard = next(shards, None)
+            if shard is None:
+                raise InputError(
+                    f"{self.source.name}: no member at position {wanted[-1]}, counted from 0: "
+                    f"there are {members}"
+                )
+            members = shard.first + shard.members
+            stop = int(np.searchsorted(wanted, members))
+            rows = positions(shard.everyone)[wanted[done:stop] - shard.first]
+            found.append(shard.member_ids.take(pa.array(rows)))
+            done = stop
+        return pa.concat_arrays(found)
+
+    def write_index(self, folder: str | Path, *, shard_members: int = SHARD_MEMBERS) -> Indexed:
         """Write the panel as an index, in place of the one that may stand in the folder.
 
-        Raises InputError where that cannot be; the folder is then as it was.
+        A shard of it has at most `shard_members`. Raises InputError where that cannot be; the
+        folder is then as it was.
         """
-        return build_index(self.file, self.source, self.as_of, Path(folder))
+        return build_index(
+            self.file, self.source, self.as_of, Path(folder), shard_members=shard_members
+        )
 
     def update_index(
-        self, folder: str | Path, changes: Source | None = None, deleted: Source | None = None
+        self,
+        folder: str | Path,
+        changes: Source | None = None,
+        deleted: Source | None = None,
+        *,
+        shard_members: int = SHARD_MEMBERS,
     ) -> Indexed:
         """Take changed, new and deleted members into an index; where there is none, write it.
 
-        As `profiles.index.index.update_index` has it, of this panel's file, source and day.
+        As `profiles.index.update_index` has it, of this panel's file, source and day.
         """
-        return update_index(self.file, self.source, self.as_of, Path(folder), changes, deleted)
+        return update_index(
+            self.file,
+            self.source,
+            self.as_of,
+            Path(folder),
+            changes,
+            deleted,
+            shard_members=shard_members,
+        )
 
     def shards(
         self,
@@ -134,7 +184,7 @@ class Panel:
                 unique.add(shard.member_ids)
             if kept is not None:
                 kept.append(shard)
-                if shard.first + shard.size > RESIDENT_MEMBERS:
+                if shard.first + shard.size > self._resident_members:
                     kept = None
             yield shard
         unique.check()

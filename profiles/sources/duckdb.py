@@ -40,7 +40,7 @@ _SETTINGS = {
     "temp_directory": str(Path(tempfile.gettempdir(), f"matcher-duckdb-{os.getpid()}")),
 }
 _WRITING: tuple[dict[str, Any], ...] = ({"config": _SETTINGS}, {})
-_READING = tuple({"read_only": True, **mode} for mode in _WRITING)
+_READING = (*({"read_only": True, **mode} for mode in _WRITING), *_WRITING)
 
 
 class DuckDBFile:
@@ -57,7 +57,7 @@ class DuckDBFile:
 
     def _connect(self) -> None:
         """What is read from now on is what stands in the file at this moment."""
-        self._connection = _connect(self.files[0], *_READING, *_WRITING)
+        self._connection = connect(self.files[0], read_only=True)
         self._connection.execute("BEGIN")
         self._read_only = _opened(self._connection)[1]
 
@@ -135,7 +135,7 @@ class DuckDBWriter:
         for reader in readers:
             reader.pause()
         try:
-            self._connection = _connect(self._unfinished or path, *_WRITING)
+            self._connection = connect(self._unfinished or path)
         finally:
             for reader in readers:
                 reader.resume()
@@ -194,8 +194,13 @@ def path_of(url: str, base: Path) -> Path:
     return base / path
 
 
-def _connect(path: Path, *modes: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """Connect in the first mode in which this process can, for it has one mode at a time."""
+def connect(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Connect to a file, in the first mode in which this process can: it has one mode at a time.
+
+    With `read_only` for reading, where this process does not write to the file at the time. Raises
+    InputError where the file cannot be opened.
+    """
+    modes = _READING if read_only else _WRITING
     for last, mode in enumerate(modes, start=1):
         try:
             connection = duckdb.connect(str(path), **mode)

@@ -13,7 +13,6 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from profiles.panel import open_panel
 from profiles.sources import open_source
@@ -26,10 +25,10 @@ def write(folder: Path, index: Path, how: str) -> None:
     """Build the index anew, or update it."""
     panel = open_panel(folder / "new.toml")
     if how == "build":
-        panel.write_index(index)
+        panel.write_index(index, shard_members=SHARD_MEMBERS)
         return
     changes, gone = (open_source(folder / f"{name}.parquet") for name in ("changes", "gone"))
-    panel.update_index(index, changes, gone)
+    panel.update_index(index, changes, gone, shard_members=SHARD_MEMBERS)
 
 
 def _kill_at(number: int, index: Path) -> None:
@@ -69,5 +68,4 @@ def _run(folder: Path, how: str) -> None:
 
 
 if __name__ == "__main__":
-    with patch("profiles.index.build.SHARD_MEMBERS", SHARD_MEMBERS):
-        _run(Path(sys.argv[1]), sys.argv[2])
+    _run(Path(sys.argv[1]), sys.argv[2])

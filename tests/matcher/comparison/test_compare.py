@@ -7,13 +7,12 @@ the same by that, too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,14 +52,6 @@ LIMITS = ComparisonLimits(
     examined=2, united_bytes=1 << 11, shards=Limits(most_members=128, least_members=64)
 )
 """Shards of one word or two, few surveys examined, few rows of all members at a time."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _short_lists() -> Iterator[None]:
-    """Lists that count as cut off at four values."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
-        yield
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import matcher
+from matcher.marketplaces import read_id_list
 from matcher.routing import Question, Router
 from matcher.rules import (
     TRUE,
@@ -76,7 +77,6 @@ def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr("matcher.routing.segment._LARGEST_BLOCK", 2 * block)
         patch.setattr("matcher.routing.attribute_rows._FEWEST", rows)
         patch.setattr("matcher.routing.attribute_rows._ROOM", 1 << 21 if rows > 1 else 0)
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
 
 
@@ -103,7 +103,7 @@ def load(
     plan = matcher.compile(matcher.load_surveys([folder / "payload.json"], file.mapping))
     history = [read_participation(row) for row in took_part.rows] if variation.history else None
     rows = of.table().to_pylist()
-    members = [(row, read_member(file.mapping, row, AS_OF, history)) for row in rows]
+    members = [(row, read_member(file.mapping, row, AS_OF, history, read_id_list)) for row in rows]
     return Loaded(file.mapping, plan, members, history)
 
 

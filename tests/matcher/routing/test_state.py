@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import matcher
-from matcher.marketplaces import marketplaces
+from matcher.marketplaces import marketplaces, read_id_list
 from matcher.routing import Reservation, Router
 from matcher.rules import Member
 from matcher.rules.evaluate import read_member
@@ -276,7 +276,6 @@ class Routing(RuleBasedStateMachine):
         self.folder = Path(self.temporary.name)
         write_collections(self.folder / "collections")
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         self.now = START
         self.model = Model()
         self.raws: dict[str, dict[str, Json]] = {}
@@ -320,7 +319,7 @@ class Routing(RuleBasedStateMachine):
         history = [read_participation(row) for row in took_part.rows] if variation.history else None
         rows = of.table().to_pylist()[:3]
         self.members: list[tuple[dict[str, Any], Member]] = [
-            (row, read_member(self.mapping, row, AS_OF, history)) for row in rows
+            (row, read_member(self.mapping, row, AS_OF, history, read_id_list)) for row in rows
         ]
         self.choice: Choice = make_choice(how, 1)
         self.options = self._options(history)

@@ -30,13 +30,16 @@ from profiles.encoding import (
 )
 from profiles.encoding import encode_column as encode_lasting
 from profiles.encoding.columns import narrow
+from profiles.encoding.encode import DENSE_ABOVE
 from profiles.schema import Answers, Attribute, Kind, UnreadableError, read_answers
 
 AS_OF = date(2026, 2, 28)
 
 
-def encode_column(attribute: Attribute, column: pa.ChunkedArray, as_of: date) -> Column:
-    return column_on(attribute, encode_lasting(attribute, column), as_of)
+def encode_column(
+    attribute: Attribute, column: pa.ChunkedArray, as_of: date, dense_above: int = DENSE_ABOVE
+) -> Column:
+    return column_on(attribute, encode_lasting(attribute, column, dense_above), as_of)
 
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -278,28 +281,22 @@ def test_integers_that_follow_one_another(least: int, size: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.int64(), pa.uint64()])
-def test_numbers_of_which_most_are_distinct(
-    kind: pa.DataType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_of_which_most_are_distinct(kind: pa.DataType) -> None:
     """They are kept as they are, without a vocabulary, and hold the same."""
-    monkeypatch.setattr("profiles.encoding.encode._FEW", 10)
     raws = [number * 1000 for number in range(150)] + [None, 7, 7]
     arrow = pa.chunked_array([pa.array(raws[:70], kind), pa.array(raws[70:], kind)])
     attribute = Attribute("a", Kind.NUMBER, "a")
-    column = encode_column(attribute, arrow, AS_OF)
+    column = encode_column(attribute, arrow, AS_OF, dense_above=10)
     assert isinstance(column, NumberColumn)
     assert_holds(column, read_all(attribute, arrow))
 
 
-def test_a_number_that_is_not_finite_is_refused_with_its_row(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_number_that_is_not_finite_is_refused_with_its_row() -> None:
     attribute = Attribute("a", Kind.NUMBER, "a")
     arrow = pa.chunked_array([pa.array([*map(float, range(20)), float("inf")])])
-    for few in (10, 100):
-        monkeypatch.setattr("profiles.encoding.encode._FEW", few)
+    for dense_above in (10, 100):
         with pytest.raises(BadValueError, match="not a finite number") as caught:
-            encode_column(attribute, arrow, AS_OF)
+            encode_column(attribute, arrow, AS_OF, dense_above)
         assert caught.value.row == 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from profiles.errors import InputError
+from profiles.hashing import hash_id, mix
 from profiles.history import MemberHistory
 from profiles.schema import Location, Participation
 from profiles.schema.participation import read_participation
@@ -49,16 +51,31 @@ def test_what_is_found_is_what_the_rows_say(
     assert_said(participants(path), [read_participation(row) for row in people[1].rows])
 
 
-def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ids_of_one_hash(count: int) -> list[str]:
+    """Ids of sixteen bytes: the last eight make up for what the first eight have changed."""
+
+    def state(first: bytes) -> int:
+        return mix(mix(16) ^ int.from_bytes(first, "little"))
+
+    target = state(b"member-0") ^ int.from_bytes(b"-of-many", "little")
+    ids = ["member-0-of-many"]
+    for number in itertools.count(10**7):
+        first = str(number).encode()
+        last = (state(first) ^ target).to_bytes(8, "little")
+        if all(33 <= byte < 127 for byte in last):
+            ids.append((first + last).decode())
+        if len(ids) == count:
+            break
+    return ids
+
+
+def test_ids_of_one_hash_are_told_apart(tmp_path: Path) -> None:
+    ids = ids_of_one_hash(7)
+    assert len({hash_id(each) for each in ids}) == 1
     rows = [
-        {**GOOD, "member_id": f"m{number % 7}", "survey_id": str(number)} for number in range(30)
+        {**GOOD, "member_id": ids[number % 7], "survey_id": str(number)} for number in range(30)
     ]
     path = write_parquet(pa.Table.from_pylist(rows), tmp_path)
-    monkeypatch.setattr(
-        "profiles.history.by_member.hash_ids",
-        lambda ids: pa.array([5] * len(ids), pa.uint64()).to_numpy(),
-    )
-    monkeypatch.setattr("profiles.history.by_member.hash_id", lambda _: 5)
     assert_said(participants(path), [read_participation(row) for row in rows])
 
 

@@ -115,16 +115,15 @@ def test_what_is_read_is_what_the_rows_say(
 ) -> None:
     """Plan after plan: what an earlier one asked for is still known."""
     table = people[1].table()
-    history = open_history(FILES[kind](table, tmp_path_factory.getbasetemp()))
+    path = FILES[kind](table, tmp_path_factory.getbasetemp())
+    history = History(Location(path.name), path.parent, rows_at_once=4)
     rows = [read_participation(row) for row in people[1].rows]
     so_far: list[AskedParticipation] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("profiles.history.history._WAITING", 4)
-        for plan in plans:
-            history.read(plan)
-            so_far += plan
-            for asked in so_far:
-                assert participants(history, asked) == expected(rows, asked)
+    for plan in plans:
+        history.read(plan)
+        so_far += plan
+        for asked in so_far:
+            assert participants(history, asked) == expected(rows, asked)
 
 
 def write(folder: Path, rows: Sequence[Row]) -> Path:

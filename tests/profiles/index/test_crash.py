@@ -64,9 +64,8 @@ def plan(folder: Path) -> Plan:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Path:
     """Two panels of three shards, an index of the first, and changes to it."""
-    monkeypatch.setattr("profiles.index.build.SHARD_MEMBERS", SHARD_MEMBERS)
     for name, of in {
         "old": table(0, 300, "M"),
         "new": table(50, 400, "F"),
@@ -75,7 +74,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         pq.write_table(of, tmp_path / f"{name}.parquet")
         put(tmp_path, f"{name}.toml", PANEL.replace("members.parquet", f"{name}.parquet"))
-    open_panel(tmp_path / "old.toml").write_index(tmp_path / "index")
+    old = open_panel(tmp_path / "old.toml")
+    old.write_index(tmp_path / "index", shard_members=SHARD_MEMBERS)
     return tmp_path
 
 
@@ -148,7 +148,7 @@ def test_readers_see_one_index_or_the_other_while_they_are_replaced(
     for reader in readers:
         reader.start()
     for number in range(16):
-        panels[1 - number % 2].write_index(index)
+        panels[1 - number % 2].write_index(index, shard_members=SHARD_MEMBERS)
     done.set()
     for reader in readers:
         reader.join()

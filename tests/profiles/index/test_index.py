@@ -183,7 +183,7 @@ EDITED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "no version": (
         lambda each: each.pop("version"),
-        "an index of version None, not 1; build it anew",
+        "not an index; build it anew",
     ),
     "another format": (lambda each: each.update(format="x"), "not the manifest of an index"),
     "edited": (lambda each: each["body"].update(members=5), NOT_WRITTEN),

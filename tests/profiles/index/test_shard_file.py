@@ -28,6 +28,7 @@ from profiles.encoding import (
     encode_column,
     positions,
 )
+from profiles.encoding.encode import DENSE_ABOVE
 from profiles.index.shard_file import ShardFile, write_shard
 from profiles.schema import Answers, Attribute, Kind, read_answers
 from tests.profiles.encoding.test_columns import (
@@ -80,12 +81,16 @@ def holdings(column: Column, size: int) -> list[tuple[Any, ...] | None]:
 
 
 def assert_lasting(
-    attribute: Attribute, column: Column, of: Sequence[Sequence[Answers | None]], folder: Path
+    attribute: Attribute,
+    column: Column,
+    of: Sequence[Sequence[Answers | None]],
+    folder: Path,
+    dense_above: int = DENSE_ABOVE,
 ) -> None:
     """Decoded and encoded anew, stored, and both, it is what was read on each of the days."""
     size = len(of[0])
     array = decoded(attribute, column, size)
-    again = encode_column(attribute, pa.chunked_array([array]))
+    again = encode_column(attribute, pa.chunked_array([array]), dense_above)
     assert decoded(attribute, again, size).equals(array)
     assert holdings(again, size) == holdings(column, size)
     for each in (column, stored(folder, column, size), stored(folder, again, size)):
@@ -106,9 +111,9 @@ def test_what_is_decoded_or_stored_holds_on_any_day(
         return
     raws = column.to_pylist()
     read = [[read_answers(attribute, raw, day) for raw in raws] for day in DAYS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("profiles.encoding.encode._FEW", 1 if dense else 1 << 12)
-        assert_lasting(attribute, encode_column(attribute, column), read, folder)
+    dense_above = 1 if dense else DENSE_ABOVE
+    encoded = encode_column(attribute, column, dense_above)
+    assert_lasting(attribute, encoded, read, folder, dense_above)
 
 
 def raw_values(kind: Kind, several: bool, values: int) -> tuple[pa.DataType, list[Any]]:

@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import matcher
+from matcher.engine import Limits
 from matcher.surveys import ChoiceStrategy, Verdict
 from profiles.index import Indexed
 from profiles.panel import Panel, open_panel
@@ -43,6 +43,7 @@ Types: TypeAlias = tuple[tuple[str, pa.DataType], ...]
 Member: TypeAlias = tuple[Types, Row]
 """A row, and the Arrow types of the file that it stands in."""
 
+SHARD_MEMBERS = 128
 DAYS = [date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 1), date(2027, 7, 4)]
 _START = date(2026, 1, 1)
 TIMES: dict[str, tuple[pa.DataType, Any]] = {
@@ -92,14 +93,6 @@ class Indexing(RuleBasedStateMachine):
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name)
         self.index = self.folder / "index"
-        self.patch = pytest.MonkeyPatch()
-        for name, value in {
-            "profiles.index.build.SHARD_MEMBERS": 128,
-            "matcher.engine.shard_size.SHARD_MEMBERS": 64,
-            "matcher.engine.shard_size._SMALLEST": 64,
-            "matcher.marketplaces.toluna.CUT_OFF": 4,
-        }.items():
-            self.patch.setattr(name, value)
         write_collections(self.folder / "collections")
         self.members: dict[Any, Member] = {}
         self.written = 0
@@ -107,7 +100,6 @@ class Indexing(RuleBasedStateMachine):
         self.now = 0
 
     def teardown(self) -> None:
-        self.patch.undo()
         self.temporary.cleanup()
 
     @initialize(
@@ -198,7 +190,7 @@ class Indexing(RuleBasedStateMachine):
 
     @rule()
     def build(self) -> None:
-        done = self.panel().write_index(self.index)
+        done = self.panel().write_index(self.index, shard_members=SHARD_MEMBERS)
         assert (done.new, done.changed, done.deleted) == (len(self.members), 0, 0)
         self.watermark = latest(self.members, None)
 
@@ -223,6 +215,7 @@ class Indexing(RuleBasedStateMachine):
             self.index,
             changes,
             self.write_ids(deleted + unknown, ids_as_csv) if deleted or not touched else None,
+            shard_members=SHARD_MEMBERS,
         )
         self.take(changed, deleted, done)
 
@@ -271,7 +264,9 @@ class Indexing(RuleBasedStateMachine):
             if name not in self.members or self.may_be_newer(row["changed"])
         }
         source = self.write("members", list(there.values()))
-        done = Panel(self.file, source, DAYS[0]).update_index(self.index)
+        done = Panel(self.file, source, DAYS[0]).update_index(
+            self.index, shard_members=SHARD_MEMBERS
+        )
         self.take(taken, deleted, done)
         times = [row["changed"] for _, row in taken.values() if row["changed"] is not None]
         self.watermark = max(
@@ -307,7 +302,12 @@ class Indexing(RuleBasedStateMachine):
         reference = Reference(self.surveys.surveys, self.file.mapping, rows, as_of)
         choice = reference.choice(how, 1)
         found = self.plan.match(
-            open_panel(self.index, as_of), choose=how, seed=1, uncertain=True, workers=workers
+            open_panel(self.index, as_of),
+            choose=how,
+            seed=1,
+            uncertain=True,
+            workers=workers,
+            limits=Limits(most_members=64, least_members=64),
         )
         assert list(found) == reference.rows(choice, uncertain=True)
         assert found.counts() == reference.counts(choice, uncertain=True)

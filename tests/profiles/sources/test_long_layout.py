@@ -35,14 +35,16 @@ Answer = tuple[Any, str | None, Any]
 LONG = PANEL.replace('"members.parquet"', '"members.parquet"\nlayout = "long"')
 
 
-def open_answers(folder: Path, answers: list[Answer], **types: pa.DataType) -> Panel:
-    """A panel of rows of answers."""
+def open_answers(
+    folder: Path, answers: list[Answer], rows: int = 100, **types: pa.DataType
+) -> Panel:
+    """A panel of rows of answers, so many of which are read at a time."""
     names = ("member_id", "attribute", "value")
     table = pa.table(
         {name: pa.array([row[place] for row in answers], types.get(name, pa.string()))
          for place, name in enumerate(names)}
     )  # fmt: skip
-    pq.write_table(table, folder / "members.parquet")
+    pq.write_table(table, folder / "members.parquet", row_group_size=rows)
     (folder / "panel.toml").write_text(LONG)
     return open_panel(folder / "panel.toml", date(2026, 11, 21))
 
@@ -53,9 +55,8 @@ def read(panel: Panel, *columns: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 100])
-def test_rows_become_members(rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_become_members(rows: int, tmp_path: Path) -> None:
     """However the rows are cut into batches."""
-    monkeypatch.setattr("profiles.sources.files.BATCH_ROWS", rows)
     panel = open_answers(
         tmp_path,
         [
@@ -71,6 +72,7 @@ def test_rows_become_members(rows: int, tmp_path: Path, monkeypatch: pytest.Monk
             ("m4", "income", "1"),
             ("m4", "income", "2.5"),
         ],
+        rows,
     )
     assert read(panel, "member_id", "sex", "pets", "income") == [
         {"member_id": "m1", "sex": " M ", "pets": ["cat", "dog", "hen"], "income": None},
