@@ -11,7 +11,7 @@ Every name is loaded when it is first asked for: a plan is read and routed on wi
 payloads and panels.
 """
 
-from matcher.version import __version__
+from matcher.version import __version__ as __version__
 
 TYPE_CHECKING = False  # not from `typing`: whatever is imported here delays every command
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ __all__ = [
     "Survey",
     "Surveys",
     "Verdict",
-    "__version__",
     "compare",
     "compile",
     "explain",

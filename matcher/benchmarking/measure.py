@@ -59,7 +59,6 @@ from matcher.plan import Plan
 from matcher.plan import compile as compile_plan
 from matcher.routing import MemberRow, Router
 from profiles.errors import InputError
-from profiles.history import MemberHistory
 from profiles.panel import Panel, draw_members
 
 _SEED = 20
@@ -184,20 +183,18 @@ class _Routed:
 def _route(plan: Plan, panel: Panel, settings: BenchmarkSettings) -> _Routed:
     """Route some members of the panel through a router of its own."""
     choice = settings.match(plan, panel).choice()
-    location = panel.file.history
-    history = MemberHistory(location, panel.file.path.parent).of if location else None
+    history = panel.member_history()
+    history_of = history.of if history else None
     timing, rounds = settings.timing, settings.rounds
 
     def make() -> Router:
-        return Router(plan, choose=choice, as_of=panel.as_of, history=history)
+        return Router(plan, choose=choice, as_of=panel.as_of, history=history_of)
 
     build = measure(make, object_work, timing, rounds=rounds)
     router = make()
     rows = draw_members(panel.source, panel.mapping, timing.sample, _SEED)
     if not rows:
-        raise InputError(
-            f"{panel.source.name}: the panel has no members, so there is nothing to measure"
-        )
+        raise InputError(f"{panel.source.name}: no members, so there is nothing to measure")
     try:
         offers = sum(len(router.match(row).eligible) for row in rows)
     except InputError as error:

@@ -11,7 +11,6 @@ from matcher.loading import load_surveys
 from matcher.plan import compile as compile_plan
 from matcher.routing import Router
 from matcher.surveys import ChoiceStrategy, Surveys
-from profiles.history import MemberHistory
 from profiles.panel import Panel, open_panel
 
 
@@ -36,10 +35,10 @@ def open_router(panel: Panel, surveys: Surveys, options: Options) -> Router:
     """
     plan = compile_plan(surveys)
     matches = plan.match(panel, choose=options.choose, seed=options.seed, workers=options.threads)
-    named = panel.file.history
+    history = panel.member_history()
     return Router(
         plan,
         choose=matches.choice(),
         as_of=options.as_of,
-        history=MemberHistory(named, panel.file.path.parent).of if named else None,
+        history=history.of if history else None,
     )

@@ -45,7 +45,7 @@ VocabularyPart: TypeAlias = tuple[Vocabulary, Numbers]
 """Values, and how often there is no answer, then how often each value is held."""
 
 
-def in_words(concentration: Concentration) -> str:
+def concentration_words(concentration: Concentration) -> str:
     """A concentration's answers, in the panel's words: `region = DE`, `age 55 and above`."""
     attribute, values = concentration.attribute, concentration.values
     match values:

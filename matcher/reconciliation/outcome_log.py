@@ -34,7 +34,7 @@ from profiles.history import HistoryRows
 from profiles.schema import as_moment
 from profiles.sources import Batch, Source
 
-OUTCOMES = {
+LOG_OUTCOMES = {
     "complete": Disposition.COMPLETE,
     "started": Disposition.ENTERED,
     "dropout": Disposition.ENTERED,
@@ -282,7 +282,7 @@ def _disposition(marketplace: str, text: str) -> AnsweredCode:
 
 def _outcome(marketplace: str, text: str) -> AnsweredCode | None:
     outcome = text.lower()
-    disposition = OUTCOMES.get(outcome)
+    disposition = LOG_OUTCOMES.get(outcome)
     return AnsweredCode(marketplace, outcome, outcome, disposition) if disposition else None
 
 

@@ -20,7 +20,7 @@ from profiles.as_of import AsOf, day_of
 from profiles.encoding import SHARD_MEMBERS, id_type, popcount, positions
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
-from profiles.history import History
+from profiles.history import History, MemberHistory
 from profiles.index import Index, Indexed, build_index, open_index, update_index
 from profiles.panel.find import find_member
 from profiles.panel.shard import Shard, shard_on
@@ -100,6 +100,15 @@ class Panel:
         Raises InputError where they cannot be.
         """
         return find_member(self.source, self.mapping, member_id)
+
+    def member_history(self) -> MemberHistory | None:
+        """What each member took part in, read whole; None: the panel file names no history.
+
+        Raises InputError where it cannot be read.
+        """
+        return (
+            MemberHistory(self.file.history, self.file.path.parent) if self.file.history else None
+        )
 
     def ids(self, places: BitMap) -> pa.Array:
         """The ids of the members at positions in the panel, as `Matches.eligible` gives them.

@@ -16,7 +16,7 @@ from matcher.comparison import (
     Status,
     SurveyDifference,
 )
-from matcher.concentration import Concentration, in_words
+from matcher.concentration import Concentration, concentration_words
 from matcher.reports.text import shorten
 from matcher.surveys import Verdict
 
@@ -135,7 +135,7 @@ def concentration_line(change: Change, found: Concentration) -> str:
     """`98 % of the lost have region = DE: 980 of 1,000; of those who stayed 12 %: 480 of 4,000`."""
     line = (
         f"{percent(found.holding, found.members)} of the {CHANGES[change]} have "
-        f"{in_words(found)}: {found.holding:,} of {found.members:,}"
+        f"{concentration_words(found)}: {found.holding:,} of {found.members:,}"
     )
     if not found.others:
         return line

@@ -15,7 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.concentration import AnswerValue, Concentration, Histograms, holders, in_words
+from matcher.concentration import (
+    AnswerValue,
+    Concentration,
+    Histograms,
+    concentration_words,
+    holders,
+)
 from matcher.concentration.vocabularies import Vocabularies
 from profiles.encoding import (
     Column,
@@ -141,7 +147,7 @@ def test_counts_are_those_of_the_answers(rows: list[Row], seed: int, cuts: list[
             rows, side, held.attribute, held.values
         )
         assert held.holding * held.others > held.others_holding * held.members
-        assert in_words(held).startswith(held.attribute)
+        assert concentration_words(held).startswith(held.attribute)
 
 
 @given(members(), st.integers(0, 1 << 30))
@@ -293,4 +299,4 @@ def test_columns_of_every_form_are_counted() -> None:
     ],
 )
 def test_in_words(values: tuple[AnswerValue, ...], words: str) -> None:
-    assert in_words(Concentration("a", values, 1, 1, 1, 0)) == words
+    assert concentration_words(Concentration("a", values, 1, 1, 1, 0)) == words
