@@ -76,13 +76,13 @@ class Summary:
         """Say how many times as long the fastest of some peers takes."""
         median = self._median(state, engine)
         medians = [self._median(state, peer) for peer in peers]
-        known = [each for each in medians if each is not None]
+        known = [peer for peer in medians if peer is not None]
         return "" if median is None or not known else f"{min(known) / median:.1f}"
 
     def _median(self, state: str, engine: str) -> float | None:
         """Return a median; a peer that is not cold does the same work in every state."""
         if engine in OURS and state == CODES:
-            warm, codes = (self.medians.get((each, engine)) for each in (WARM, CODES))
+            warm, codes = (self.medians.get((part, engine)) for part in (WARM, CODES))
             return None if warm is None or codes is None else warm + codes
         if engine == KEPT and state == FIRST:
             return None

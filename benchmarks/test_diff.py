@@ -1,8 +1,8 @@
-"""What do 20 changed surveys of 5,000 do to whom? In 3 % of the time of evaluating all twice.
+"""Whom do 20 changed surveys of 5,000 affect? In 3 % of the time of evaluating all twice.
 
 One cell of each of the 20 is exchanged for another of the same attribute. Everything begins with
-loaded surveys and includes compiling; nothing is kept from one to the next. It is set against the
-same comparison where all surveys must be matched on both sides (one panel stands in other files),
+loaded surveys and includes compiling; nothing is kept from one to the next. It is timed
+against the same comparison where all surveys must be matched on both sides (one panel is a copy),
 and against `matcher count` on both sides, which keeps no member and so cannot tell who changed.
 """
 
@@ -84,7 +84,7 @@ def check(found: Difference, counts: list[PanelCounts]) -> None:
     reported = {survey.survey: survey for survey in found.surveys}
     assert len(reported) == CHANGED
     assert CHANGED < found.work.evaluated <= 2 * CHANGED
-    for before, after in zip(*(each.surveys for each in counts), strict=True):
+    for before, after in zip(*(side.surveys for side in counts), strict=True):
         survey = reported.get(before.survey)
         if survey is None:
             assert before == after
@@ -97,7 +97,7 @@ def check(found: Difference, counts: list[PanelCounts]) -> None:
 
 
 def check_members(found: Difference, sides: tuple[Surveys, Surveys], panel: Panel) -> None:
-    """Assert of some surveys who is gained and lost, as sets of members."""
+    """Assert which members some surveys gain and lose."""
     plans = [matcher.compile(side) for side in sides]
     for survey in found.surveys[:3]:
         before, after = (plan.match(panel).eligible(survey.survey) for plan in plans)
@@ -123,7 +123,7 @@ def test_diff(
     for _ in range(ROUNDS):
         both.append(seconds(lambda: match_both(sides, panel), panel))
         comparing.append(seconds(lambda: compare(*sides, cut).difference(), cut))
-    count_ratio = median(mine / twice for mine, twice in zip(comparing, both, strict=True))
+    count_ratio = median(once / twice for once, twice in zip(comparing, both, strict=True))
     copy = copied(case, tmp_path)
     began = time.perf_counter()
     all_found = compare(*sides, cut, copy).difference()
@@ -132,7 +132,7 @@ def test_diff(
     assert all_found.tally.affected == found.tally.affected
     name = f"diff: {CHANGED} of {SURVEYS:,} surveys changed"
     summary.facts[name] = (
-        f"{median(comparing):.2f} s, {found.tally.affected:,} pairs concerned: "
+        f"{median(comparing):.2f} s, {found.tally.affected:,} pairs affected: "
         f"{100 * median(comparing) / everything:.2f} % of comparing with all matched "
         f"({everything:.0f} s; at most 3), {100 * count_ratio:.0f} % of counting both sides "
         f"({median(both):.1f} s)"

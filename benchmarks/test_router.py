@@ -1,8 +1,8 @@
-"""How long does a member wait for his ten best surveys? And while what is on offer changes.
+"""How long does a member wait for their ten best surveys? And while what is on offer changes.
 
 At most (p50 / p99): 15 / 60 µs among 10,000 rules, 40 / 150 µs among 100,000, 150 / 500 µs among
-1,000,000. Where many surveys admit a member, ten are soon found, so there are inventories in which
-few do, too. What does a rule take in memory? A batch of 50 notifications is applied to 100,000
+1,000,000. Where many surveys admit a member, ten are soon found, so in some inventories
+few do. What does a rule take in memory? A batch of 50 notifications is applied to 100,000
 rules within 5 ms, and meanwhile members wait at most twice as long (p99). And how much longer does
 the same take by hand in Python, or with zen-engine?
 """
@@ -48,7 +48,7 @@ UPDATED = 100_000
 """The rules among which updates are watched."""
 
 PEERS: dict[type[RouterPeer], int] = {PythonLoop: 1_000, ZenExpressions: 200, ZenTable: 20}
-"""Members whom each peer is asked for."""
+"""Members whom each peer routes."""
 
 KINDS = {
     "broad": "broad",

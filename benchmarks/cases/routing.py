@@ -123,7 +123,7 @@ def best(surveys: Iterable[Survey], row: Row, mapping: PanelMapping, limit: int)
 
 
 def _passes(survey: Survey, member: Member) -> bool:
-    """Whether a member passes the gate; without that no survey admits him."""
+    """Whether a member passes the gate; without that no survey admits them."""
     return all(evaluate(clause.rule, member) is Truth.TRUE for clause in survey.gate)
 
 
@@ -257,9 +257,9 @@ def _toluna_survey(rng: random.Random, number: int, numbers: Iterator[int]) -> B
 def _toluna_quota(rng: random.Random, numbers: Iterator[int]) -> Body:
     layers = []
     for _ in range(rng.randint(1, 2)):
-        asked = rng.sample(sorted(_ASK), rng.randint(1, 3))
+        questions = rng.sample(sorted(_ASK), rng.randint(1, 3))
         count = rng.randint(1, 12)
-        subquotas = [_subquota(rng, asked, next(numbers)) for _ in range(count)]
+        subquotas = [_subquota(rng, questions, next(numbers)) for _ in range(count)]
         layers.append({"LayerID": next(numbers), "SubQuotas": subquotas})
     return {
         "QuotaID": next(numbers),
@@ -268,17 +268,17 @@ def _toluna_quota(rng: random.Random, numbers: Iterator[int]) -> Body:
     }
 
 
-def _subquota(rng: random.Random, asked: Iterable[str], number: int) -> Body:
-    questions = []
-    for question in asked:
+def _subquota(rng: random.Random, questions: Iterable[str], number: int) -> Body:
+    conditions = []
+    for question in questions:
         ids, values = _ASK[question](rng)
-        questions.append({"QuestionID": question, "AnswerIDs": ids, "AnswerValues": values})
+        conditions.append({"QuestionID": question, "AnswerIDs": ids, "AnswerValues": values})
     wanted = 10 * rng.randint(1, 50)
     return {
         "SubQuotaID": number,
         "CurrentCompletes": wanted if rng.random() < 0.06 else rng.randrange(wanted),
         "MaxTargetCompletes": wanted,
-        "QuestionsAndAnswers": questions,
+        "QuestionsAndAnswers": conditions,
     }
 
 
@@ -331,7 +331,8 @@ type = "single"
 
 _AGES = "-17 18-24 25-29 30-34 35-39 40-44 45-49 50-54 55-59 60-64 65-".split()
 _REGIONS = [
-    [f"{21_245_300 + each}" for each in part] for part in ((1, 2, 3), (4, 5, 6), (7, 8, 9), (10,))
+    [f"{21_245_300 + number}" for number in part]
+    for part in ((1, 2, 3), (4, 5, 6), (7, 8, 9), (10,))
 ]
 
 

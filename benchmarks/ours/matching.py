@@ -51,7 +51,9 @@ class Ours:
     def room_for_codes(self) -> list[Codes]:
         """Return for every shard a column of codes for each survey, its end padded."""
         surveys = len(self._program.surveys)
-        return [np.empty((surveys, each.taken.shape[1] * WORD), np.int8) for each in self._results]
+        return [
+            np.empty((surveys, result.taken.shape[1] * WORD), np.int8) for result in self._results
+        ]
 
     def write_codes(self, room: list[Codes]) -> None:
         """Write results as codes: the place of each member's quota in the payload, or 0."""
@@ -72,7 +74,7 @@ class Ours:
 def _number(rows: list[BitRow], out: Codes) -> None:
     """Write 1 for the members of the first row, 2 for those of the second, and so on.
 
-    No member stands in two rows, so each binary digit of the code is the union of some of them.
+    No member is in two rows, so each binary digit of the code is the union of some of them.
     """
     out[:] = 0
     digit = np.empty_like(rows[0])

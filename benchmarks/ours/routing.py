@@ -29,7 +29,7 @@ def make_router(surveys: Iterable[Survey], mapping: PanelMapping) -> Router:
 
 def offers(router: Router, row: Row) -> Offered:
     """Return what a member is offered, as peers and the reference say it."""
-    return [(each.survey, each.quota_ids) for each in router.match(row, limit=LIMIT).eligible]
+    return [(offer.survey, offer.quota_ids) for offer in router.match(row, limit=LIMIT).eligible]
 
 
 def check(

@@ -50,31 +50,31 @@ class Notifier:
     now: datetime = field(default_factory=lambda: datetime.fromisoformat(NOTIFIED))
 
     def batch(self, mix: Mapping[str, int]) -> bytes:
-        """Return a payload that tells of different opportunities."""
+        """Return a payload that updates some opportunities."""
         self.now += timedelta(seconds=1)
-        told = self.rng.sample(sorted(self.bodies), sum(mix.values()))
-        whats = [what for what, count in mix.items() for _ in range(count)]
-        bodies = [self._tell(what, id_) for what, id_ in zip(whats, told, strict=True)]
+        ids = self.rng.sample(sorted(self.bodies), sum(mix.values()))
+        changes = [change for change, count in mix.items() for _ in range(count)]
+        bodies = [self._updated(change, id_) for change, id_ in zip(changes, ids, strict=True)]
         self.bodies |= {body["id"]: body for body in bodies}
         return orjson.dumps(bodies)
 
-    def _tell(self, what: str, id_: int) -> Body:
+    def _updated(self, change: str, id_: int) -> Body:
         notified = {"notified": self.now.isoformat()}
-        if what in ("new", "changed"):
-            told = next(self.ids) if what == "new" else id_
-            return self.rng.choice(self.others) | notified | {"id": told}
+        if change in ("new", "changed"):
+            new_id = next(self.ids) if change == "new" else id_
+            return self.rng.choice(self.others) | notified | {"id": new_id}
         body = self.bodies[id_] | notified
-        if what == "closed":
+        if change == "closed":
             return body | {"status": "CLOSED"}
         seats = [quota | {"count": self.rng.randrange(500)} for quota in body["quotas"][0]]
         return body | {"quotas": [seats]}
 
 
 class Reader(threading.Thread):
-    """Asks for one member after the other until told to stop; `waited` is in nanoseconds.
+    """Routes one member after the other until it is stopped; `waited` is in nanoseconds.
 
-    Without a pace members come as fast as they are served, and wait from when they are asked for;
-    with one they come so many seconds apart, and wait from when they were due.
+    Without a pace members come as fast as they are served, and wait from when they are routed; with
+    one they come so many seconds apart, and wait from when they were due.
     """
 
     def __init__(self, router: Router, rows: Sequence[Row], pace: float = 0.0) -> None:
@@ -83,13 +83,13 @@ class Reader(threading.Thread):
         self._router = router
         self._rows = itertools.cycle(rows)
         self._pace = int(pace * 1e9)
-        self._stop_asked = False
+        self._stopping = False
 
     def run(self) -> None:
-        """Ask until told to stop."""
+        """Route members until it is stopped."""
         clock = time.perf_counter_ns
         due = clock()
-        while not self._stop_asked:
+        while not self._stopping:
             due = due + self._pace if self._pace else clock()
             early = due - clock()
             if early > 0:
@@ -99,7 +99,7 @@ class Reader(threading.Thread):
 
     def stop(self) -> list[int]:
         """Return what members waited."""
-        self._stop_asked = True
+        self._stopping = True
         self.join()
         return self.waited
 
@@ -107,7 +107,7 @@ class Reader(threading.Thread):
 def watch_updates(
     router: Router, kind: Kind, folder: Path, mapping: PanelMapping, rows: Sequence[Row]
 ) -> dict[str, float]:
-    """Apply batches at rest and while readers ask; the router holds what it should in the end.
+    """Apply batches at rest and while members are routed; the router ends with the last updates.
 
     Seconds of a batch are in milliseconds, what readers wait in microseconds.
     """
@@ -127,7 +127,7 @@ def watch_updates(
 
 
 def watch_notices(router: Router) -> dict[str, float]:
-    """Apply batches of 50 Toluna quota notifications; the quotas are as they were told in the end.
+    """Apply batches of 50 Toluna quota notifications; at the end quotas are as last notified.
 
     Seconds of a batch are in milliseconds.
     """
@@ -137,12 +137,14 @@ def watch_notices(router: Router) -> dict[str, float]:
     live: dict[tuple[str, str], bool] = {}
     taken = []
     for number in range(BATCHES):
-        told = {(each.id, each.groups[0].quotas[0].id) for each in rng.sample(surveys, 50)}
-        live |= {key: rng.random() < 0.5 for key in sorted(told)}
+        keys = sorted((survey.id, _outer(survey)[0].id) for survey in rng.sample(surveys, 50))
+        live |= {key: rng.random() < 0.5 for key in keys}
         at = f"2030-01-01T00:{number:02}:00Z"
-        batch = [_notice(*key, live=live[key], at=at) for key in sorted(told)]
+        batch = [_notice(*key, live=live[key], at=at) for key in keys]
         taken.append(_apply(router, orjson.dumps(batch)))
-    found = {(each.id, quota.id): quota.live for each in router.surveys for quota in _outer(each)}
+    found = {
+        (survey.id, quota.id): quota.live for survey in router.surveys for quota in _outer(survey)
+    }
     assert live.items() <= found.items()
     return {"notices_p50": percentile(taken, 50) / 1e3, "notices_max": max(taken) / 1e6}
 
@@ -179,8 +181,8 @@ def _watch(router: Router, rows: Sequence[Row], pace: float, batches: Sequence[b
 
 
 def _check(router: Router, notifier: Notifier, folder: Path, mapping: PanelMapping) -> None:
-    """Assert that the router's surveys are those that were told of last."""
-    wanted = lower(list(notifier.bodies.values()), mapping, folder / "told.json")
+    """Assert that the router's surveys are those of the last updates."""
+    wanted = lower(list(notifier.bodies.values()), mapping, folder / "updated.json")
     held = {survey.name: survey for survey in router.surveys}
     for survey in wanted:
         if survey.live:

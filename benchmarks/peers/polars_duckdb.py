@@ -126,7 +126,7 @@ def _cell(cell: Mapping[str, Any], kinds: Mapping[str, Kind], mapping: Mapping[s
     return Codes(column, tuple(values), cell.get("operator") == "AND", cell["negate"])
 
 
-# What the encoded columns can be asked
+# Tests on encoded columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,8 +533,8 @@ def _condition(test: Test, types: Mapping[str, str]) -> str:
         case Mask(_, mask, "all"):
             return f"({name} & {mask}::{dtype}) = {mask}::{dtype}"
         case Mask(_, mask, "not all", missing):
-            lacks = f"({name} & {mask}::{dtype}) <> {mask}::{dtype}"
-            return f"({lacks} AND {name} <> {missing}::{dtype})"
+            not_all = f"({name} & {mask}::{dtype}) <> {mask}::{dtype}"
+            return f"({not_all} AND {name} <> {missing}::{dtype})"
         case _:
             raise AssertionError(test)
 

@@ -1,7 +1,7 @@
 """The router's job done by hand in Python, and by zen-engine, to measure ours against.
 
 The job: the surveys that pay best of those a member is eligible for, each with the first open
-quota that takes him. Peers get the surveys best first, in the panel's own words, and may stop as
+quota that takes them. Peers get the surveys best first, in the panel's own words, and may stop as
 soon as they have enough; a missing answer is None.
 """
 
@@ -218,9 +218,9 @@ def _table_row(
     cells: Iterable[Cell],
     kinds: Mapping[str, Kind],
 ) -> dict[str, str]:
-    """Return a row of the table; `$` is the answer of its column, and blank asks nothing."""
-    asked: dict[str, list[str]] = {name: [] for name in kinds}
+    """Return a row of the table; `$` is the answer of its column, and blank is no condition."""
+    by_column: dict[str, list[str]] = {name: [] for name in kinds}
     for cell in (*survey.filters, *cells):
-        asked[cell.column].append(_condition(cell, "$", kinds))
-    tests = {name: " and ".join(conditions) for name, conditions in asked.items()}
+        by_column[cell.column].append(_condition(cell, "$", kinds))
+    tests = {name: " and ".join(conditions) for name, conditions in by_column.items()}
     return {"_id": f"{place}-{number}", "_survey": str(place), "_quota": str(number), **tests}

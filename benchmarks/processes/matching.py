@@ -1,6 +1,6 @@
 """One job in a process of its own: prints its seconds and the peak of its memory, as JSON.
 
-    python -m benchmarks.once numba|numpy|counts|parquet|indexed|stream FOLDER
+    python -m benchmarks.processes.matching numba|numpy|counts|parquet|indexed|stream FOLDER
 
 FOLDER is that of a case, in which `index` is its index. Reading the payload and compiling it are
 not in the seconds, but in the memory; so is whatever is imported.

@@ -1,6 +1,6 @@
 """One router in a process of its own: prints what it takes and how fast it answers, as JSON.
 
-    python -m benchmarks.router_once KIND RULES FOLDER [--payload FILE] [--updates]
+    python -m benchmarks.processes.routing KIND RULES FOLDER [--payload FILE] [--updates]
 
 KIND is that of an inventory, FOLDER where its payload is written. The inventory is made first;
 seconds and memory are those of the router alone. Before anything is timed, some members get the
@@ -44,11 +44,11 @@ CHECKED = {10_000: 100, 100_000: 20, 1_000_000: 5}
 
 
 def main() -> None:
-    """Make one router, and print what it is like."""
-    asked = _arguments()
-    mapping = read_mapping(asked.folder)
-    gc.disable()  # an inventory is all kept: looking through it meanwhile doubles the time
-    surveys = grow(_lowered_elsewhere(asked, mapping), asked.rules)
+    """Make one router, and print its measurements."""
+    arguments = _arguments()
+    mapping = read_mapping(arguments.folder)
+    gc.disable()  # all of the inventory is kept: collecting meanwhile doubles the time
+    surveys = grow(_lowered_elsewhere(arguments, mapping), arguments.rules)
     gc.enable()
     rules = sum(count_rules(group) for survey in surveys for group in survey.groups)
     before = _resident()
@@ -56,29 +56,31 @@ def main() -> None:
     router = make_router(surveys, mapping)
     seconds = time.perf_counter() - began
     found = {"seconds": seconds, "bytes_a_rule": (_resident() - before) / rules}
-    rows = members_of(asked.kind, WARM_UP + MEASURED, seed=3)
-    some = rows[: CHECKED[asked.rules]]
+    rows = members_of(arguments.kind, WARM_UP + MEASURED, seed=3)
+    some = rows[: CHECKED[arguments.rules]]
     check(router, surveys, some, mapping)
 
     taken = latencies(lambda row: router.match(row, limit=LIMIT).eligible, rows)[WARM_UP:]
     found |= {"p50": percentile(taken, 50), "p99": percentile(taken, 99)}
     found["eligible"] = fmean(len(router.match(row).eligible) for row in rows[:100])
-    if asked.updates and asked.kind == "toluna":
+    if arguments.updates and arguments.kind == "toluna":
         found |= watch_notices(router)
-    elif asked.updates:
-        found |= watch_updates(router, asked.kind, asked.folder, mapping, rows)
+    elif arguments.updates:
+        found |= watch_updates(router, arguments.kind, arguments.folder, mapping, rows)
         check(router, router.surveys, some, mapping)
     print(json.dumps(found))
 
 
-def _lowered_elsewhere(asked: argparse.Namespace, mapping: PanelMapping) -> tuple[Survey, ...]:
+def _lowered_elsewhere(arguments: argparse.Namespace, mapping: PanelMapping) -> tuple[Survey, ...]:
     """Return the lowered surveys.
 
     Another process lowers them: the router would fill the room that a payload leaves in this one,
     and seem to take none.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        job = pool.submit(lowered, asked.kind, asked.rules, mapping, asked.folder, asked.payload)
+        job = pool.submit(
+            lowered, arguments.kind, arguments.rules, mapping, arguments.folder, arguments.payload
+        )
         return job.result()
 
 

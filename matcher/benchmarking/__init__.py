@@ -1,4 +1,4 @@
-"""What an inventory costs on a panel."""
+"""The cost of an inventory on a panel, in time, memory and work."""
 
 from matcher.benchmarking.benchmark import (
     Benchmark,
@@ -10,7 +10,7 @@ from matcher.benchmarking.benchmark import (
 )
 from matcher.benchmarking.compare import BenchmarkComparison, FigureChange, label, value_text
 from matcher.benchmarking.measure import run_benchmark
-from matcher.benchmarking.settings import BenchmarkSettings
+from matcher.benchmarking.settings import BenchmarkSettings, Timing
 
 __all__ = [
     "Benchmark",
@@ -18,6 +18,7 @@ __all__ = [
     "BenchmarkSettings",
     "FigureChange",
     "Times",
+    "Timing",
     "check_writable",
     "file_of",
     "label",

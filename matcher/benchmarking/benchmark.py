@@ -1,4 +1,4 @@
-"""A benchmark: what was measured, of what, and where; and the file that it is saved in."""
+"""A benchmark: what was measured, of which inputs, and where; and the file that it is saved in."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """How long something takes, and a calibration loop beside it; the median of so many rounds."""
+    """How long something takes, and a calibration loop beside it: the median of so many rounds."""
 
     seconds: Seconds
     calibration: Seconds
     rounds: int
 
     def ratio(self, before: Time) -> float:
-        """How many times as long it takes as before, each measured in calibration loops."""
+        """How many times as long it takes as before, both measured in calibration loops."""
         return (self.seconds / self.calibration) / (before.seconds / before.calibration)
 
 
@@ -36,8 +36,8 @@ class Time:
 class Inputs:
     """What a benchmark is of: digests of what was read, and flags that change a result.
 
-    `members` covers the files that members stand in and all member ids, of a database the ids
-    alone; `history` and `collections` the files, None where there are none.
+    `members` covers the files of members and all member ids, of a database only the ids; `history`
+    and `collections` the files, None where there are none.
     """
 
     payloads: str
@@ -65,7 +65,7 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Each stage; of the router's, the time that one member waits: half, and 99 in 100, less."""
+    """The time of each stage; of the router, what 50 and 99 in 100 members wait at most."""
 
     load: Time
     compile: Time
@@ -87,6 +87,10 @@ class Benchmark:
     times: Times
     memory: Annotated[int, Field(ge=0)]
 
+    def __repr__(self) -> str:
+        surveys, members = (self.counters.get(name, 0) for name in ("surveys", "members"))
+        return f"Benchmark({surveys:,} surveys, {members:,} members, {self.memory / 1e6:,.0f} MB)"
+
     def to_json(self) -> dict[str, Any]:
         """The saved file, as JSON values."""
         return {**_ENVELOPE.head, **asdict(self)}
@@ -96,7 +100,7 @@ _BENCHMARK = TypeAdapter(Benchmark)
 
 
 def file_of(name: str) -> Path:
-    """The file that a benchmark of that name is saved in; `.json` is added where it lacks."""
+    """The file that a benchmark of that name is saved in; `.json` is added where it is missing."""
     if not name:
         raise InputError("the name of a benchmark is empty")
     return Path(name if name.lower().endswith(_SUFFIX) else name + _SUFFIX)
@@ -120,7 +124,7 @@ def read_benchmark(file: Path) -> Benchmark:
 
 
 def check_writable(file: Path) -> None:
-    """Refuse before any work a file that could not be written, or is no benchmark."""
+    """Refuse, before any work, a file that could not be written, or is not a benchmark."""
     check_output(file, _SUFFIX)
     try:
         if not file.exists():
@@ -131,7 +135,7 @@ def check_writable(file: Path) -> None:
         raise InputError(f"{file}: cannot be written: {system_reason(error)}") from None
     except ValueError:
         pass
-    raise InputError(f"{file}: holds something else than a benchmark; it is not replaced")
+    raise InputError(f"{file}: is not a benchmark, so it is not replaced")
 
 
 def save_benchmark(benchmark: Benchmark, file: Path) -> None:

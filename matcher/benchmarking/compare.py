@@ -1,4 +1,4 @@
-"""Two benchmarks compared: times as ratios, counters exactly, and first whether they are alike."""
+"""Compares two benchmarks: times as ratios, counters exactly, and first their inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from matcher.benchmarking.benchmark import Benchmark, Times
 
 LEAST_MEMORY = 16_000_000
-"""Bytes; less counts as so much, since a few pages more or less say nothing."""
+"""Bytes; less counts as this much, since a few pages more or less mean nothing."""
 
 FigureChange = tuple[Any, Any]
 """Before and after."""
@@ -18,10 +18,16 @@ FigureChange = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class BenchmarkComparison:
-    """A saved benchmark, and the one of now."""
+    """A saved benchmark, and a new one."""
 
     before: Benchmark
     after: Benchmark
+
+    def __repr__(self) -> str:
+        return (
+            f"BenchmarkComparison({len(self.inputs):,} inputs and {len(self.counters):,} counters "
+            "differ)"
+        )
 
     @cached_property
     def inputs(self) -> dict[str, FigureChange]:
@@ -35,7 +41,7 @@ class BenchmarkComparison:
 
     @cached_property
     def counters(self) -> dict[str, FigureChange]:
-        """The counters that differ; None where one has no such counter."""
+        """The counters that differ; None where a benchmark has no such counter."""
         before, after = self.before.counters, self.after.counters
         return {
             name: (before.get(name), after.get(name))
@@ -45,19 +51,19 @@ class BenchmarkComparison:
 
     @cached_property
     def ratios(self) -> dict[str, float]:
-        """By stage, how many times as long it takes; and `memory`, where both know it."""
+        """By stage, how many times as long it takes; and the ratio of `memory`."""
         before, after = self.before, self.after
         ratios: dict[str, float] = {
-            each.name: getattr(after.times, each.name).ratio(getattr(before.times, each.name))
-            for each in fields(Times)
+            stage.name: getattr(after.times, stage.name).ratio(getattr(before.times, stage.name))
+            for stage in fields(Times)
         }
         ratios["memory"] = max(after.memory, LEAST_MEMORY) / max(before.memory, LEAST_MEMORY)
         return ratios
 
     def findings(self, limit: float) -> Iterator[str]:
-        """What is worse than a limit in percent allows, in a line each.
+        """What is worse than a limit in percent allows, one line each.
 
-        A counter that differs is a finding by itself, unless the inputs differ, too.
+        A counter that differs is a finding in itself, unless the inputs differ too.
         """
         if not self.inputs:
             for name, (before, after) in self.counters.items():
@@ -81,7 +87,7 @@ def value_text(value: object) -> str:
 
 def _changes(before: Any, after: Any) -> dict[str, FigureChange]:
     pairs = (
-        (each.name, getattr(before, each.name), getattr(after, each.name))
-        for each in fields(before)
+        (field.name, getattr(before, field.name), getattr(after, field.name))
+        for field in fields(before)
     )
     return {name: (old, new) for name, old, new in pairs if old != new}

@@ -27,14 +27,14 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What matching a panel with one thread came to: its counts, and the shards it was cut into."""
+    """The result of matching a panel with one thread: its counts, and the number of shards."""
 
     counts: PanelCounts
     shards: int
 
 
 def inventory_work(surveys: Surveys) -> dict[str, int]:
-    """What is read: surveys, those set aside, those open."""
+    """What is read: surveys, rejected ones, open ones."""
     return {
         "surveys": len(surveys.surveys),
         "set_aside": len(surveys.rejected),
@@ -45,20 +45,20 @@ def inventory_work(surveys: Surveys) -> dict[str, int]:
 def plan_work(plan: Plan) -> dict[str, int]:
     """What a plan is made of: distinct predicates, all and by kind, and how they are combined.
 
-    `negated_predicates` are asked for negated (some of them also as they stand), `compounds` are
-    alternatives and what is within them. `register_reads` counts, for every member word once, the
+    `negated_predicates` are used negated (some of them also plain), `compounds` are alternatives
+    and what is within them. `register_reads` counts, for every member word once, the
     rows that are read to admit members, to match and take them into quotas, and to make compounds.
     `plan_bytes` is the size of the surveys as a plan on disk, without the panel's mapping.
     """
     program = plan.program
-    literals = [each for each in program.registers if isinstance(each, Literal)]
-    leaves = {each.predicate for each in literals}
-    kinds: Counter[type] = Counter(map(type, leaves))
+    literals = [register for register in program.registers if isinstance(register, Literal)]
+    predicates = {literal.predicate for literal in literals}
+    kinds: Counter[type] = Counter(map(type, predicates))
     return {
         "quotas": len(program.slots),
-        "predicates": len(leaves),
+        "predicates": len(predicates),
         **{name: kinds[kind] for kind, name in _KINDS.items()},
-        "negated_predicates": sum(each.negated for each in literals),
+        "negated_predicates": sum(literal.negated for literal in literals),
         "registers": len(program.registers),
         "compounds": len(program.registers) - len(literals),
         "register_reads": sum(map(len, _conjunctions(program))),
@@ -67,7 +67,7 @@ def plan_work(plan: Plan) -> dict[str, int]:
 
 
 def _conjunctions(program: Program) -> Iterable[Conjunction]:
-    """All that is read together, wherever it holds for anyone."""
+    """All conjunctions that can hold for anyone."""
     for register in program.registers:
         if isinstance(register, Compound):
             yield register.registers
@@ -80,7 +80,7 @@ def _conjunctions(program: Program) -> Iterable[Conjunction]:
 
 
 def match_work(plan: Plan, matched: Matched) -> dict[str, int]:
-    """What matching takes, and what comes of it: pairs of member and survey.
+    """The work of matching, and its result as pairs of member and survey.
 
     `rows` are rows of bits, one a register and shard.
     """
@@ -96,10 +96,10 @@ def match_work(plan: Plan, matched: Matched) -> dict[str, int]:
 
 
 def router_work(surveys: Iterable[Survey]) -> dict[str, int]:
-    """What a router is made of: ways into surveys, conditions on them, layers by locale.
+    """What a router is made of: disjuncts of surveys (`ways`), their conditions, locales.
 
-    `ways_with_more` ask for more than conditions on one attribute each; `judged_whole` are surveys
-    that ways do not decide.
+    `ways_with_more` require more than conditions on one attribute each; `judged_whole` are surveys
+    that disjuncts do not decide.
     """
     surveys = tuple(surveys)
     compiler = DisjunctCompiler()

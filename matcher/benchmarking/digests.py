@@ -1,4 +1,4 @@
-"""Digests of what a benchmark reads: they tell two of the same inputs from two of others."""
+"""Digests of what a benchmark reads: equal where the inputs are the same."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def payloads_digest(payloads: Iterable[str]) -> str:
 
 
 def mapping_digest(mapping: PanelMapping) -> str:
-    """A digest of what the mapping says; not of where collections stand."""
-    said = {**write_mapping(mapping), "collections": None}
+    """A digest of the mapping, without the folder of collections."""
+    content = {**write_mapping(mapping), "collections": None}
     return hashlib.blake2b(
-        orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16
+        orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16
     ).hexdigest()
 
 
 def members_digest(panel: Panel) -> str:
-    """A digest of the files that members stand in, and of every member's id."""
+    """A digest of the files of members, and of every member's id."""
     total = np.uint64(0)
     column = panel.schema.member_id
     for batch in panel.source.batches([column], frozenset({column})):
@@ -60,7 +60,7 @@ def collections_digest(mapping: PanelMapping) -> str | None:
 
 
 def files_digest(files: Iterable[Path], besides: bytes = b"") -> str:
-    """A digest of what stands in some files, one after the other."""
+    """A digest of the content of some files, one after the other."""
     digest = hashlib.blake2b(besides, digest_size=16)
     for path in files:
         try:

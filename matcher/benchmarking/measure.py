@@ -6,9 +6,9 @@
     match first   the plan comes to a panel that is in memory
     match warm    the plan comes to it again
     router build  the surveys become a router
-    router        members drawn by lot are routed, each after a first time
+    router        members drawn at random are routed, each after a first time
 
-The panel is counted by survey and quota. Files are in the system's cache throughout.
+Matching counts members by survey and quota. Files are in the system's cache throughout.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -46,9 +47,8 @@ from matcher.benchmarking.digests import (
     payloads_digest,
 )
 from matcher.benchmarking.memory import measure_memory
-from matcher.benchmarking.settings import BenchmarkSettings, arrow_threads
+from matcher.benchmarking.settings import BenchmarkSettings, Timing, arrow_threads
 from matcher.benchmarking.timing import (
-    ROUND,
     bit_work,
     measure,
     measure_rounds,
@@ -61,33 +61,44 @@ from matcher.routing import MemberRow, Router
 from profiles.errors import InputError
 from profiles.panel import Panel, draw_members
 
-SAMPLE = 300
-"""Members who are routed."""
-_PASSES = 3
 _SEED = 20
-"""What they are drawn with: the same whatever `--seed` says."""
+"""Draws the members who are routed, whatever `--seed` is."""
+
+MemoryMeter: TypeAlias = Callable[[Plan, Path, BenchmarkSettings], int]
+"""Measures the peak of memory, in bytes, while a plan matches the panel of a file."""
 
 
-def run_benchmark(payloads: Sequence[str], panel: Path, settings: BenchmarkSettings) -> Benchmark:
+def run_benchmark(
+    payloads: Sequence[str],
+    panel: Path,
+    settings: BenchmarkSettings,
+    memory: MemoryMeter = measure_memory,
+) -> Benchmark:
     """Measure payloads on the panel that a panel file describes.
 
     Raises InputError where any of them cannot be used.
     """
     with arrow_threads(settings.workers):
-        return _run(payloads, panel, settings)
+        return _run(payloads, panel, settings, memory)
 
 
-def _run(payloads: Sequence[str], panel: Path, settings: BenchmarkSettings) -> Benchmark:
+def _run(
+    payloads: Sequence[str], panel: Path, settings: BenchmarkSettings, memory: MemoryMeter
+) -> Benchmark:
     opened = settings.open_panel(panel, keep=True)
     mapping = opened.mapping
     load = measure(
         lambda: load_surveys(payloads, mapping, settings.marketplace),
         object_work,
+        settings.timing,
         rounds=settings.rounds,
     )
     surveys = load_surveys(payloads, mapping, settings.marketplace)
-    compiling = measure(lambda: compile_plan(surveys), object_work, rounds=settings.rounds)
+    compiling = measure(
+        lambda: compile_plan(surveys), object_work, settings.timing, rounds=settings.rounds
+    )
     plan = compile_plan(surveys)
+    peak = memory(plan, panel, settings)
     matched = _count(plan, opened, settings)
     match = _match(plan, opened, panel, settings)
     routed = _route(plan, opened, settings)
@@ -109,7 +120,7 @@ def _run(payloads: Sequence[str], panel: Path, settings: BenchmarkSettings) -> B
             "routed_surveys": routed.offers,
         },
         Times(load, compiling, *match, routed.build, routed.p50, routed.p99),
-        measure_memory(plan, panel, settings),
+        peak,
     )
 
 
@@ -129,12 +140,12 @@ def _inputs(payloads: Sequence[str], panel: Panel, settings: BenchmarkSettings) 
 
 
 def _count(plan: Plan, panel: Panel, settings: BenchmarkSettings) -> Matched:
-    """Match with one thread, which alone decides where a panel is cut into shards."""
-    done: list[int] = []
+    """Match with one thread, as the number of threads changes how a panel is cut into shards."""
+    progress: list[int] = []
     matches = settings.match(
-        plan, panel, workers=1, progress=lambda members, _total: done.append(members)
+        plan, panel, workers=1, progress=lambda members, _total: progress.append(members)
     )
-    return Matched(matches.counts(), len(done))
+    return Matched(matches.counts(), len(progress))
 
 
 def _match(
@@ -144,6 +155,7 @@ def _match(
     cold = measure(
         lambda: settings.match(plan, settings.open_panel(path)).counts(),
         object_work,
+        settings.timing,
         rounds=settings.rounds,
     )
 
@@ -151,14 +163,15 @@ def _match(
         settings.match(plan, panel).counts()
 
     again()  # several threads cut the panel into shards of their own
-    first = measure(again, bit_work, rounds=settings.rounds, prepare=panel.forget_plans)
+    timing, rounds = settings.timing, settings.rounds
+    first = measure(again, bit_work, timing, rounds=rounds, prepare=panel.forget_plans)
     again()
-    return cold, first, measure(again, bit_work, rounds=settings.rounds)
+    return cold, first, measure(again, bit_work, timing, rounds=rounds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Routed:
-    """What became of routing: members, surveys they were eligible for, times."""
+    """The results of routing: members, surveys they were eligible for, times."""
 
     members: int
     offers: int
@@ -172,37 +185,40 @@ def _route(plan: Plan, panel: Panel, settings: BenchmarkSettings) -> _Routed:
     choice = settings.match(plan, panel).choice()
     history = panel.member_history()
     history_of = history.of if history else None
+    timing, rounds = settings.timing, settings.rounds
 
     def make() -> Router:
         return Router(plan, choose=choice, as_of=panel.as_of, history=history_of)
 
-    build = measure(make, object_work, rounds=settings.rounds)
+    build = measure(make, object_work, timing, rounds=rounds)
     router = make()
-    rows = draw_members(panel.source, panel.mapping, SAMPLE, _SEED)
+    rows = draw_members(panel.source, panel.mapping, timing.sample, _SEED)
     if not rows:
-        raise InputError(f"{panel.source.name}: no member at all, so there is nothing to measure")
+        raise InputError(f"{panel.source.name}: no members, so there is nothing to measure")
     try:
         offers = sum(len(router.match(row).eligible) for row in rows)
     except InputError as error:
         raise InputError(f"{panel.source.name}: {error}") from None
-    p50, p99 = measure_rounds(lambda: _waits(router, rows), object_work, rounds=settings.rounds)
+    p50, p99 = measure_rounds(
+        lambda: _waits(router, rows, timing), object_work, timing, rounds=rounds
+    )
     return _Routed(len(rows), offers, build, p50, p99)
 
 
-def _waits(router: Router, rows: Sequence[MemberRow]) -> tuple[float, float]:
+def _waits(router: Router, rows: Sequence[MemberRow], timing: Timing) -> tuple[float, float]:
     """How long half of the members wait at most, and 99 in 100, in seconds.
 
-    All are asked for several times, of which each one's least counts.
+    All are routed several times; the shortest time of each member counts.
     """
     waits = [inf] * len(rows)
     passes = 0
-    end = time.perf_counter() + ROUND
-    while passes < _PASSES or time.perf_counter() < end:
+    end = time.perf_counter() + timing.round
+    while passes < timing.passes or time.perf_counter() < end:
         for place, row in enumerate(rows):
             began = time.process_time()
             router.match(row)
             waits[place] = min(waits[place], time.process_time() - began)
         passes += 1
     waits.sort()
-    half, most = (waits[ceil(share * len(waits)) - 1] for share in (0.5, 0.99))
-    return half, most
+    p50, p99 = (waits[ceil(share * len(waits)) - 1] for share in (0.5, 0.99))
+    return p50, p99

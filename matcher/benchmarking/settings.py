@@ -1,10 +1,10 @@
-"""How a benchmark opens and matches a panel: as the commands do, with flags that it was given."""
+"""How a benchmark opens, matches and times: as the commands do, with the flags given."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from profiles.panel import Panel, open_panel
 
 @contextmanager
 def arrow_threads(workers: int) -> Iterator[None]:
-    """Let Arrow read with so many threads, too, as long as this lasts."""
+    """Let Arrow read with so many threads too, while this lasts."""
     before = pa.cpu_count(), pa.io_thread_count()
     pa.set_cpu_count(workers)
     pa.set_io_thread_count(workers)
@@ -29,6 +29,26 @@ def arrow_threads(workers: int) -> Iterator[None]:
     finally:
         pa.set_cpu_count(before[0])
         pa.set_io_thread_count(before[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long each figure is timed."""
+
+    enough: float = 0.3
+    """Seconds of work after which a figure is stable enough."""
+
+    round: float = 0.04
+    """Seconds of a round at least."""
+
+    calibration: float = 0.02
+    """Seconds of a calibration at least."""
+
+    passes: int = 3
+    """Times that every member is routed in a round, at least."""
+
+    sample: int = 300
+    """Members who are routed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +63,10 @@ class BenchmarkSettings:
     workers: int = 1
     engine: Engine = "auto"
     rounds: int = 5
+    timing: Timing = field(default_factory=Timing)
 
     def open_panel(self, path: Path, *, keep: bool = False) -> Panel:
-        """The panel as `match` opens it; with `keep` it stays in memory in any case."""
+        """The panel as `match` opens it; with `keep` it always stays in memory."""
         return open_panel(path, self.as_of, keep=keep or self.choose is ChoiceStrategy.SCARCEST)
 
     def match(
@@ -56,7 +77,7 @@ class BenchmarkSettings:
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> Matches:
-        """Match a panel; `workers` goes before the setting."""
+        """Match a panel; `workers` takes precedence over the setting."""
         return plan.match(
             panel,
             choose=self.choose,
@@ -68,11 +89,17 @@ class BenchmarkSettings:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as values that JSON has."""
+        """The settings as JSON values."""
         return asdict(self) | {"as_of": self.as_of.isoformat()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> BenchmarkSettings:
         """The settings that `to_json` gave."""
-        day, how = date.fromisoformat(values["as_of"]), ChoiceStrategy(values["choose"])
-        return cls(**values | {"as_of": day, "choose": how})
+        return cls(
+            **values
+            | {
+                "as_of": date.fromisoformat(values["as_of"]),
+                "choose": ChoiceStrategy(values["choose"]),
+                "timing": Timing(**values["timing"]),
+            }
+        )

@@ -1,9 +1,9 @@
 """Times measured beside calibration loops, so that those of two machines can be compared.
 
-What counts are the seconds that a processor works on it, in all threads together: waiting, for
-other processes, a disk or a database, does not. A loop of fixed work runs between rounds of what
-is timed; a round's time is a mean, and so is that of the loops before and after it. Of all rounds
-the one counts whose ratio of the two is the median.
+Processor seconds of all threads together are counted, without waiting for other processes, a disk
+or a database. A loop of fixed work runs between rounds of the work that is timed; a round's time is
+a mean, and so is that of the loops before and after it. The round counts whose ratio of the two is
+the median of all rounds.
 """
 
 from __future__ import annotations
@@ -18,26 +18,21 @@ from statistics import fmean
 import numpy as np
 
 from matcher.benchmarking.benchmark import Time
+from matcher.benchmarking.settings import Timing
 from matcher.support import no_garbage_collection
 from profiles.encoding import BitRows, popcount
 
-ENOUGH = 0.3
-"""Seconds of work after which a figure is stable enough."""
-ROUND = 0.04
-_CALIBRATION = 0.02
-"""Seconds that a round, and a calibration, go on for, at least."""
-
 
 def object_work() -> int:
-    """The calibration loop of what works with Python objects."""
+    """The calibration loop for work on Python objects."""
     found: dict[tuple[int, str], list[int]] = {}
     for number in range(8_000):
         found.setdefault((number % 997, str(number)), []).append(number)
-    return sum(len(each) for each in found.values())
+    return sum(map(len, found.values()))
 
 
 def bit_work() -> int:
-    """The calibration loop of what works with rows of bits, short ones and long ones."""
+    """The calibration loop for work on rows of bits, short ones and long ones."""
     return sum(_take(rows, times) for rows, times in ((_rows(256), 60), (_rows(1 << 14), 2)))
 
 
@@ -48,21 +43,22 @@ def _rows(words: int) -> BitRows:
 
 
 def _take(rows: BitRows, times: int) -> int:
-    """Divide the members of the first row among the others, some times over."""
+    """Divide the members of the first row among the others, several times."""
     total = 0
-    mine = np.empty_like(rows[0])
+    taken = np.empty_like(rows[0])
     for _ in range(times):
         left = rows[0].copy()
         for row in rows[1:]:
-            np.bitwise_and(left, row, out=mine)
-            np.bitwise_xor(left, mine, out=left)
-            total += popcount(mine)
+            np.bitwise_and(left, row, out=taken)
+            np.bitwise_xor(left, taken, out=left)
+            total += popcount(taken)
     return total
 
 
 def measure(
     work: Callable[[], object],
     calibration: Callable[[], object],
+    timing: Timing,
     *,
     rounds: int,
     prepare: Callable[[], None] | None = None,
@@ -70,36 +66,43 @@ def measure(
     """Time some work in at least so many rounds; `prepare` is done before each time, untimed."""
 
     def one_round() -> tuple[float]:
-        return (mean_seconds(work, ROUND, prepare),)
+        return (mean_seconds(work, timing.round, prepare),)
 
-    (found,) = measure_rounds(one_round, calibration, rounds=rounds)
-    return found
+    (time_,) = measure_rounds(one_round, calibration, timing, rounds=rounds)
+    return time_
 
 
 def measure_rounds(
-    one_round: Callable[[], Sequence[float]], calibration: Callable[[], object], *, rounds: int
+    one_round: Callable[[], Sequence[float]],
+    calibration: Callable[[], object],
+    timing: Timing,
+    *,
+    rounds: int,
 ) -> list[Time]:
-    """The times of several figures, in seconds, that one round gives all of.
+    """The times of several figures, in seconds, all of which one round gives.
 
-    The garbage collector runs between rounds alone.
+    The garbage collector runs only between rounds.
     """
     calibration()
-    loops = [mean_seconds(calibration, _CALIBRATION)]
+    loops = [mean_seconds(calibration, timing.calibration)]
     figures: list[Sequence[float]] = []
     spent = 0.0
-    while len(figures) < rounds or spent < ENOUGH:
-        gc.collect(1)  # what has come since the last round
+    while len(figures) < rounds or spent < timing.enough:
+        gc.collect(1)  # garbage of the last round
         began = time.perf_counter()
         with no_garbage_collection():
             figures.append(one_round())
         spent += time.perf_counter() - began
-        loops.append(mean_seconds(calibration, _CALIBRATION))
+        loops.append(mean_seconds(calibration, timing.calibration))
+    return [median_time(seconds, loops) for seconds in zip(*figures, strict=True)]
+
+
+def median_time(seconds: Sequence[float], loops: Sequence[float]) -> Time:
+    """The round whose time, in calibration loops, is the median.
+
+    `loops`: seconds of the loops before, between and after the rounds.
+    """
     beside = [(before + after) / 2 for before, after in pairwise(loops)]
-    return [_median(seconds, beside) for seconds in zip(*figures, strict=True)]
-
-
-def _median(seconds: Sequence[float], beside: Sequence[float]) -> Time:
-    """The round whose time, in calibration loops, is the median."""
     ordered = sorted(zip(seconds, beside, strict=True), key=lambda pair: pair[0] / pair[1])
     return Time(*ordered[(len(ordered) - 1) // 2], len(ordered))
 
@@ -107,7 +110,7 @@ def _median(seconds: Sequence[float], beside: Sequence[float]) -> Time:
 def mean_seconds(
     work: Callable[[], object], enough: float, prepare: Callable[[], None] | None = None
 ) -> float:
-    """How long some work takes, in seconds: the mean of as often as it can be done in so many."""
+    """How long some work takes, in seconds: the mean over all that can be done in so many."""
     taken: list[float] = []
     end = time.perf_counter() + enough
     with no_garbage_collection():

@@ -1,8 +1,8 @@
 """Which member of one panel is which of another: by id, compared as text after trimming.
 
 Most comparisons are on one panel, or on two that hold the same members in the same order: then
-shard goes with shard. Otherwise all members of both get a number: those of the panel before, in
-its order, then those who joined.
+shards are compared pairwise. Otherwise all members of both are numbered: those of the panel before,
+in its order, then those who joined.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from itertools import zip_longest
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from profiles.encoding import flags_of
+from profiles.encoding import Numbers, flags_of
 from profiles.index import Index
 from profiles.panel import Panel, Shard
 
-Numbers = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True)
-class Union:
-    """The members of two panels: so many in all, their ids, and each shard's rows among them.
+class MemberUnion:
+    """The members of two panels: their ids, and which member each row of a shard is.
 
-    `ids` are text, as it stands in the panel before, or of those who joined in the panel after.
+    `ids` are text, as in the panel before, or for those who joined, as in the panel after.
     `before` and `after` hold, shard by shard, the number of every row's member; -1: no member.
     """
 
@@ -49,7 +46,7 @@ def same_source(before: Panel, after: Panel) -> bool:
 
 
 def _place(panel: Panel) -> Hashable:
-    """Where the members stand: the same files, or the same rows of a database."""
+    """Where the members are read from: files, or rows of a database."""
     files = tuple(path.resolve() for path in panel.source.files)
     if isinstance(panel.source, Index):
         return files, tuple(shard.description["dead"] for shard in panel.source.shards)
@@ -58,8 +55,8 @@ def _place(panel: Panel) -> Hashable:
     return rows, files or file.location.source
 
 
-def unite(before: Panel, after: Panel, members: int) -> Union | None:
-    """Find who is who, reading just ids; None: shards of so many members hold the same members."""
+def unite(before: Panel, after: Panel, members: int) -> MemberUnion | None:
+    """Match members by id, reading only ids; None: the shards of both hold the same members."""
     if same_source(before, after):
         return None
     sides: tuple[list[Shard], list[Shard]] = ([], [])
@@ -89,7 +86,7 @@ def _trimmed(ids: pa.Array) -> pa.Array:
     return pc.utf8_trim_whitespace(ids.cast(pa.string()))
 
 
-def _united(before: list[Shard], after: list[Shard]) -> Union:
+def _united(before: list[Shard], after: list[Shard]) -> MemberUnion:
     old = pa.concat_arrays([pa.array([], pa.string()), *map(_members, before)])
     new = pa.concat_arrays([pa.array([], pa.string()), *map(_members, after)])
     found = pc.index_in(_trimmed(new), value_set=_trimmed(old))
@@ -99,7 +96,7 @@ def _united(before: list[Shard], after: list[Shard]) -> Union:
     numbers[is_new] = len(old) + np.arange(joined)
     ids = pa.concat_arrays([old, new.filter(pa.array(is_new))])
     left = len(old) - (len(new) - joined)
-    return Union(
+    return MemberUnion(
         ids, _by_shard(before, np.arange(len(old))), _by_shard(after, numbers), joined, left
     )
 
@@ -111,11 +108,11 @@ def _members(shard: Shard) -> pa.Array:
 
 def _by_shard(shards: list[Shard], numbers: Numbers) -> tuple[Numbers, ...]:
     """The numbers of members, in panel order, for the rows of each shard."""
-    placed = []
+    by_shard = []
     start = 0
     for shard in shards:
-        of_rows = np.full(shard.size, -1, np.int64)
-        of_rows[flags_of(shard.everyone, shard.size)] = numbers[start : start + shard.members]
-        placed.append(of_rows)
+        row_numbers = np.full(shard.size, -1, np.int64)
+        row_numbers[flags_of(shard.everyone, shard.size)] = numbers[start : start + shard.members]
+        by_shard.append(row_numbers)
         start += shard.members
-    return tuple(placed)
+    return tuple(by_shard)

@@ -1,4 +1,4 @@
-"""Where members stand with one survey, on one side: what they are given, or why nothing."""
+"""What members are assigned in one survey, on one side: quotas, or why none."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matcher.comparison.blocks import AssignedSide
 from matcher.comparison.result import Assignment
 from matcher.compiler import Compiled, Slot, Step
 from matcher.engine import choices
 from matcher.surveys import Verdict
-from profiles.encoding import BitRow, BitRows, bits_at, popcount
-
-Numbers: TypeAlias = NDArray[np.int64]
+from profiles.encoding import BitRow, BitRows, Numbers, bits_at, popcount
 
 Assignments: TypeAlias = tuple[Numbers, list[Assignment]]
-"""Standings, and the number of each member's."""
+"""The place of each member's assignment in a list of them."""
 
-_NOT_GIVEN: tuple[Assignment, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
+_WITHOUT_QUOTA: tuple[Assignment, ...] = (Verdict.INELIGIBLE, Verdict.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class SideOfSurvey:
         }
 
     def repeats_ids(self) -> bool:
-        """Whether a quota's path stands in several groups."""
+        """Whether a quota's path occurs in several groups."""
         paths = Counter(
             ids for step in self.compiled.steps for ids in {slot.ids for slot in step.slots}
         )
@@ -47,30 +44,30 @@ class SideOfSurvey:
 
 
 def assignments_of(
-    half: SideOfSurvey | None, side: AssignedSide, given: BitRow, maybe: BitRow, members: Numbers
+    survey: SideOfSurvey | None, side: AssignedSide, given: BitRow, maybe: BitRow, members: Numbers
 ) -> Assignments:
-    """The number of each member's standing among those that come up."""
+    """Each member's assignment, by its number among those that occur."""
     is_given = bits_at(given, members)
     numbers = bits_at(maybe, members).astype(np.int64)
-    standings: list[Assignment] = [*_NOT_GIVEN]
-    if half is None:
-        return numbers, standings
-    mine = members[is_given]
+    assignments: list[Assignment] = [*_WITHOUT_QUOTA]
+    if survey is None:
+        return numbers, assignments
+    given_members = members[is_given]
     digits = []
-    for step in half.compiled.steps:
-        digit = np.zeros(len(mine), np.uint16)
+    for step in survey.compiled.steps:
+        digit = np.zeros(len(given_members), np.uint16)
         for place, slot in enumerate(step.slots, start=1):
-            digit += bits_at(side.taken[slot.number], mine) * np.uint16(place)
+            digit += bits_at(side.taken[slot.number], given_members) * np.uint16(place)
         digits.append(digit)
-    chosen, paths = choices(half.compiled.steps, digits, len(mine))
-    numbers[is_given] = chosen + len(standings)
-    return numbers, [*standings, *paths]
+    chosen, paths = choices(survey.compiled.steps, digits, len(given_members))
+    numbers[is_given] = chosen + len(assignments)
+    return numbers, [*assignments, *paths]
 
 
-def divided(
+def count_by_slots(
     steps: Sequence[Step], taken: BitRows, members: BitRow
 ) -> Iterator[tuple[tuple[Slot, ...], int]]:
-    """How many of some members are given what: a slot of each step that concerns them, or none."""
+    """How many members are given which slots: one of each step that concerns them, or none."""
     parts: list[tuple[tuple[Slot, ...], BitRow]] = [((), members)]
     for step in steps[:-1]:
         parts = [part for slots, row in parts for part in _parts(step, taken, slots, row)]
@@ -87,13 +84,13 @@ def divided(
 def _parts(
     step: Step, taken: BitRows, slots: tuple[Slot, ...], row: BitRow
 ) -> Iterator[tuple[tuple[Slot, ...], BitRow]]:
-    """Members who are in some slots, parted by the slot of one more step."""
+    """Members who are in some slots, divided by the slots of one more step."""
     if _concerns(step, slots):
         for slot in step.slots:
-            mine = row & taken[slot.number]
-            if mine.any():
-                yield (*slots, slot), mine
-                row = row & ~mine
+            in_slot = row & taken[slot.number]
+            if in_slot.any():
+                yield (*slots, slot), in_slot
+                row = row & ~in_slot
     if row.any():
         yield slots, row
 
@@ -112,7 +109,7 @@ def _concerns(step: Step, slots: tuple[Slot, ...]) -> bool:
 
 
 def popcounts(rows: BitRows) -> Numbers:
-    """How many members stand in each row."""
+    """How many members are in each row."""
     counts: Numbers = np.bitwise_count(rows).sum(axis=-1, dtype=np.int64)
     return counts
 

@@ -1,6 +1,6 @@
 """Evaluates what has changed, on both sides, for the same members in the same order.
 
-A block is some of the members with whom each side's surveys are given to. Where both sides have
+A block is some of the members, and which surveys either side gives them. Where both sides have
 the same members in the same order, blocks are shards, of which one is held at a time; otherwise
 one block holds the members of both panels.
 """
@@ -16,24 +16,24 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from matcher.comparison.align_panels import Numbers, Union, same_members
+from matcher.comparison.align_panels import MemberUnion, same_members
 from matcher.compiler import Compiled
 from matcher.engine import Assigned, Executor, bind
 from matcher.plan import Plan
 from matcher.surveys import Choice, Survey
-from profiles.encoding import BitRow, BitRows, bits_at, pack, positions, row_of, words
+from profiles.encoding import BitRow, BitRows, Numbers, bits_at, pack, positions, row_of, words
 from profiles.errors import InputError
 from profiles.panel import Panel, Shard
 
-Apart: TypeAlias = Callable[[Sequence[BitRow]], Iterator[tuple[Shard, Sequence[BitRow]]]]
-"""Takes rows of a block apart into the shards of one side."""
+ShardSplitter: TypeAlias = Callable[[Sequence[BitRow]], Iterator[tuple[Shard, Sequence[BitRow]]]]
+"""Splits rows of a block into the shards of one side."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssignedSide:
-    """Whom surveys are given to: rows of bits, two by survey, one by slot (quota) of the program.
+    """Who is given which survey: rows of bits, two a survey, one a slot (quota) of the program.
 
-    `uncertain` are the members who may be admitted and are not definitely, given or not.
+    `uncertain` are the members whose verdict is uncertain, given the survey or not.
     """
 
     given: BitRows
@@ -42,7 +42,7 @@ class AssignedSide:
 
     @classmethod
     def nobody(cls, surveys: int, slots: int, members: int) -> AssignedSide:
-        """Rows in which nobody stands."""
+        """Empty rows."""
         width = words(members)
         return cls(*(np.zeros((rows, width), np.uint64) for rows in (surveys, surveys, slots)))
 
@@ -69,14 +69,14 @@ class Side:
         return Side(plan, self.panel, self._choice, self._plans, uncertain=self._uncertain)
 
     @cached_property
-    def asked(self) -> frozenset[str]:
-        """The attributes that its shards hold: those asked for by all plans that use them."""
+    def attributes(self) -> frozenset[str]:
+        """The attributes that its shards hold: those that any plan using them asks for."""
         return frozenset().union(*(plan.attributes for plan in self._plans))
 
     def shards(self, members: int) -> Iterator[Shard]:
         """Its panel's shards of so many members."""
         history = frozenset().union(*(plan.history for plan in self._plans))
-        return self.panel.shards(self.asked, members, history)
+        return self.panel.shards(self.attributes, members, history)
 
     @property
     def compiled(self) -> tuple[Compiled, ...]:
@@ -85,12 +85,12 @@ class Side:
 
     @property
     def rows(self) -> int:
-        """How many rows of bits are held for each member, all in all."""
+        """How many rows of bits are held at once."""
         program = self.plan.program
         return 2 * (len(program.registers) + len(program.slots)) + 4 * len(program.surveys)
 
-    def given(self, shard: Shard) -> AssignedSide:
-        """Whom its surveys are given to, on one shard."""
+    def assign(self, shard: Shard) -> AssignedSide:
+        """Who is given its surveys, on one shard."""
         program = self.plan.program
         if not program.surveys:
             return AssignedSide.nobody(0, 0, shard.size)
@@ -107,9 +107,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class MemberBlock:
-    """So many members, and whom of them the surveys of both sides are given to.
+    """Some members, and which surveys either side gives them.
 
-    `ids`: their ids, as the panel has them. `of_before` and `of_after` take rows apart into the
+    `ids`: their ids, as the panel has them. `split_before` and `split_after` split rows into the
     shards of a side.
     """
 
@@ -118,8 +118,8 @@ class MemberBlock:
     ids: pa.Array
     before: AssignedSide
     after: AssignedSide
-    of_before: Apart
-    of_after: Apart
+    split_before: ShardSplitter
+    split_after: ShardSplitter
 
 
 def shard_pairs(before: Side, after: Side, members: int) -> Iterator[tuple[Shard, Shard]]:
@@ -142,8 +142,8 @@ def shard_block(before: Side, after: Side, shards: tuple[Shard, Shard]) -> Membe
         old.size,
         old.members,
         old.member_ids,
-        before.given(old),
-        after.given(new),
+        before.assign(old),
+        after.assign(new),
         lambda rows: iter([(old, rows)]),
         lambda rows: iter([(new, rows)]),
     )
@@ -151,16 +151,16 @@ def shard_block(before: Side, after: Side, shards: tuple[Shard, Shard]) -> Membe
     return block
 
 
-def united_block(before: Side, after: Side, union: Union, members: int) -> MemberBlock:
-    """Evaluate both sides shard by shard, and bring their members together."""
+def united_block(before: Side, after: Side, union: MemberUnion, members: int) -> MemberBlock:
+    """Evaluate both sides shard by shard, and put their members in one order."""
     return MemberBlock(
         union.size,
         union.size,
         union.ids,
         _gather(before, union.before, union.size, members),
         _gather(after, union.after, union.size, members),
-        lambda rows: _apart(before, union.before, members, rows),
-        lambda rows: _apart(after, union.after, members, rows),
+        lambda rows: _split(before, union.before, members, rows),
+        lambda rows: _split(after, union.after, members, rows),
     )
 
 
@@ -168,7 +168,7 @@ def _gather(side: Side, numbers: tuple[Numbers, ...], size: int, members: int) -
     program = side.plan.program
     gathered = AssignedSide.nobody(len(program.surveys), len(program.slots), size)
     for shard, number in zip(side.shards(members), numbers, strict=True):
-        found = side.given(shard)
+        found = side.assign(shard)
         for whole, part in (
             (gathered.given, found.given),
             (gathered.uncertain, found.uncertain),
@@ -179,7 +179,7 @@ def _gather(side: Side, numbers: tuple[Numbers, ...], size: int, members: int) -
     return gathered
 
 
-def _apart(
+def _split(
     side: Side, numbers: tuple[Numbers, ...], members: int, rows: Sequence[BitRow]
 ) -> Iterator[tuple[Shard, Sequence[BitRow]]]:
     for shard, number in zip(side.shards(members), numbers, strict=True):

@@ -1,7 +1,7 @@
-"""What decides a survey's result, in a form in which two versions of it can be compared.
+"""What decides a survey's result, in a canonical form, so that two versions can be compared.
 
-Order, where it changes nothing, names of quotas that are only renamed, pointers, and the names of
-the panel's attributes are no part of it. Two surveys of one form give every member the same.
+Order where it changes nothing, names of quotas that are only renamed, pointers, and the names of
+the panel's attributes are not part of it. Surveys of one form give every member the same result.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from profiles.schema import Kind
 from profiles.schema.panel_file import PanelFile
 
 _AGES = (Kind.BIRTH_DATE, Kind.CHILDREN)
-"""Kinds of attributes whose answers hold on a day."""
+"""Kinds of attributes whose answers depend on the day."""
 
 FormNumbers: TypeAlias = dict[Hashable, int]
-"""Numbers things; equal ones have one number."""
+"""The number of each canonical form."""
 
 QuotaLabels: TypeAlias = Mapping[str, Hashable]
-"""What each quota goes by, by its pointer."""
+"""What each quota is known by, by its pointer."""
 
 
 class CanonicalRules:
-    """The meaning of rules on one panel, as numbers: equal where the rules hold for the same.
+    """Numbers the canonical forms of rules on one panel: equal where rules hold for the same.
 
-    Two panels share `numbers`, so that rules on the one can be compared with rules on the other.
+    Two panels share `numbers`, so that their rules can be compared.
     """
 
     def __init__(self, panel: Panel, numbers: FormNumbers) -> None:
@@ -40,7 +40,7 @@ class CanonicalRules:
         self._of: dict[Rule, int] = {}
 
     def of(self, rule: Rule) -> int:
-        """The meaning of a rule, whatever the order of what it is made of."""
+        """The number of a rule's canonical form, whatever the order of its parts."""
         found = self._of.get(rule)
         if found is None:
             found = self._of[rule] = self._simplified(self._simplifier.simplify(rule))
@@ -56,15 +56,15 @@ class CanonicalRules:
             case Const(truth):
                 return self._number(truth)
             case _:
-                return self._number(self._leaf(rule))
+                return self._number(self._predicate(rule))
 
     def _number(self, thing: Hashable) -> int:
         return self._numbers.setdefault(thing, len(self._numbers))
 
-    def _leaf(self, leaf: Predicate) -> Hashable:
-        """A leaf, with what the panel says of the thing it asks for in place of its name."""
-        kind = type(leaf)
-        match leaf:
+    def _predicate(self, predicate: Predicate) -> Hashable:
+        """A predicate, with the panel's definition of its attribute in place of the name."""
+        kind = type(predicate)
+        match predicate:
             case InIds(marketplace, name):
                 mapping = self._panel.mapping
                 column = mapping.marketplace(marketplace).respondent_id
@@ -73,11 +73,13 @@ class CanonicalRules:
                 return kind, marketplace, name, column, lists, self._panel.as_of
             case TookPart(marketplace, scope, ids, outcomes):
                 return kind, marketplace, scope, ids, outcomes, _history(self._panel.file)
-        asked = tuple(getattr(leaf, name) for name in leaf.__slots__ if name != "attribute")
-        return kind, self._definition(leaf.attribute), asked
+        required = tuple(
+            getattr(predicate, name) for name in predicate.__slots__ if name != "attribute"
+        )
+        return kind, self._definition(predicate.attribute), required
 
     def _definition(self, name: str) -> Hashable:
-        """What the answers to an attribute are, whatever it is called."""
+        """Where the answers to an attribute come from, and how they are read."""
         schema = self._panel.schema
         if name not in schema:
             return name
@@ -91,7 +93,7 @@ class CanonicalRules:
 
 
 def _history(file: PanelFile) -> Hashable:
-    """Where it stands who took part in what: a file, or rows of a database."""
+    """Where participation is read from: a file, or rows of a database."""
     location, base = file.history, file.path.parent.resolve()
     if location is None or location.scheme is not None:
         return location, base
@@ -99,24 +101,27 @@ def _history(file: PanelFile) -> Hashable:
 
 
 def canonical_form(
-    survey: Survey, meanings: CanonicalRules, how: ChoiceStrategy, labels: QuotaLabels
+    survey: Survey, rules: CanonicalRules, strategy: ChoiceStrategy, labels: QuotaLabels
 ) -> Hashable:
-    """What decides a survey's result, with quotas chosen so, and quotas going by their labels."""
+    """What decides a survey's result, where quotas are chosen by a strategy and known by labels."""
     if not survey.open:
         return None
-    gate = meanings.of(And(tuple(clause.rule for clause in survey.gate)))
-    return gate, _Forms(meanings, how, labels).of(
-        survey.groups, closed=how is ChoiceStrategy.BALANCED
-    )
+    gate = rules.of(And(tuple(clause.rule for clause in survey.gate)))
+    forms = _Forms(rules, strategy, labels)
+    return gate, forms.of(survey.groups, closed=strategy is ChoiceStrategy.BALANCED)
 
 
-def asked_of(quota: Quota, meanings: CanonicalRules) -> Hashable:
-    """What a quota asks, open or not, with all that is nested in it."""
+def canonical_condition(quota: Quota, rules: CanonicalRules) -> Hashable:
+    """What a quota requires, open or not, with all that is nested in it."""
     nested = (
-        (group.regime, group.required, _multiset(asked_of(each, meanings) for each in group.quotas))
+        (
+            group.regime,
+            group.required,
+            _multiset(canonical_condition(inner, rules) for inner in group.quotas),
+        )
         for group in quota.groups
     )
-    return meanings.of(quota.rule), _multiset(nested)
+    return rules.of(quota.rule), _multiset(nested)
 
 
 def _multiset(things: Iterable[Hashable]) -> Hashable:
@@ -125,35 +130,35 @@ def _multiset(things: Iterable[Hashable]) -> Hashable:
 
 @dataclass(frozen=True, slots=True)
 class _Forms:
-    """The forms of groups; `closed`: whether a closed quota in them may have a say.
+    """The forms of groups; `closed`: whether a closed quota in them can affect the result.
 
-    It has one where no quota that a member matches may be closed, and in what is nested there; and
-    for `balanced`, whose draws are about all quotas.
+    It can where no quota that a member matches may be closed, and in what is nested there; and
+    for `balanced`, which draws among all quotas.
     """
 
-    meanings: CanonicalRules
-    how: ChoiceStrategy
+    rules: CanonicalRules
+    strategy: ChoiceStrategy
     labels: QuotaLabels
 
     def of(self, groups: tuple[Group, ...], *, closed: bool) -> Hashable:
         return _multiset(self._group(group, closed=closed) for group in groups)
 
     def _group(self, group: Group, *, closed: bool) -> Hashable:
-        """A group, in which quotas stand in the order in which they take members."""
+        """A group, in which quotas are in the order in which they take members."""
         closed = closed or group.regime is Regime.ALL_OPEN
         quotas = [quota for quota in group.quotas if closed or quota.open]
-        if self.how is ChoiceStrategy.MOST_OPEN:
+        if self.strategy is ChoiceStrategy.MOST_OPEN:
             quotas.sort(key=lambda quota: -quota.remaining)
         forms = tuple(self._quota(quota, closed=closed) for quota in quotas)
-        salt = group.pointer if self.how is ChoiceStrategy.BALANCED else None
+        salt = group.pointer if self.strategy is ChoiceStrategy.BALANCED else None
         return group.regime, group.required, forms, salt
 
     def _quota(self, quota: Quota, *, closed: bool) -> Hashable:
         seats = (
             quota.remaining
-            if self.how in (ChoiceStrategy.SCARCEST, ChoiceStrategy.BALANCED)
+            if self.strategy in (ChoiceStrategy.SCARCEST, ChoiceStrategy.BALANCED)
             else None
         )
         nested = self.of(quota.groups, closed=closed)
-        label, asks = self.labels[quota.pointer], self.meanings.of(quota.rule)
-        return label, asks, quota.open, seats, nested
+        label, condition = self.labels[quota.pointer], self.rules.of(quota.rule)
+        return label, condition, quota.open, seats, nested

@@ -1,7 +1,7 @@
-"""What two versions of one survey say otherwise, in the payload's terms, with the places.
+"""How two versions of one survey differ, in the payload's terms, with the places.
 
-Where only order, the tags of cells or places are others, nothing has changed; but quotas are
-chosen from in their order, so that of quotas it counts.
+Where only order, tags of cells or places differ, nothing has changed; except that the order of
+quotas counts, as they are chosen from in order.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _FEW_DIGITS, _ALL_DIGITS = 3, 17
 def changed_clauses(
     before: Survey, after: Survey, words_before: Wording, words_after: Wording
 ) -> tuple[ClauseChange, ...]:
-    """What a survey says otherwise: of itself, its gate, its groups of quotas, and each quota.
+    """What differs in a survey itself, its gate, its groups of quotas, and each quota.
 
-    Pointers are from the survey's own object, each in the payload of its side; a blank one is the
-    object itself.
+    Pointers are from the survey's own object in the payload of that side; a blank one is the object
+    itself.
     """
     unordered = Unordered()
     parts = RuleParts(before.origins, unordered), RuleParts(after.origins, unordered)
     words = WordingPair(words_before, words_after)
-    other = without_equal_groups(before, after, unordered)
-    pairs = pair_quotas(*other)
+    remaining = without_equal_groups(before, after, unordered)
+    pairs = pair_quotas(*remaining)
     quotas = _Quotas(parts, words)
     return (
         *_of_survey(before, after),
         *_of_gate(before, after, parts, words),
-        *group_changes(*other, pairs),
+        *group_changes(*remaining, pairs),
         *(change for pair in pairs for change in quotas.changes(pair)),
     )
 
@@ -50,10 +50,10 @@ def _of_survey(before: Survey, after: Survey) -> Iterator[ClauseChange]:
     if before.live != after.live:
         yield _at_survey("status", _status(before.live), _status(after.live))
     if before.remaining != after.remaining:
-        left = (
-            None if each is None else _seats(each) for each in (before.remaining, after.remaining)
+        seats = (
+            None if left is None else _seats(left) for left in (before.remaining, after.remaining)
         )
-        yield _at_survey("seats", *left)
+        yield _at_survey("seats", *seats)
     if before.pay != after.pay:
         yield _at_survey("pay", *_pay(before.pay, after.pay))
 
@@ -69,32 +69,32 @@ def _status(live: bool) -> str:
 
 def _seats(remaining: int | None) -> str:
     if remaining is None:
-        return "seats left are not told"
+        return "seats left are not reported"
     return "1 seat left" if remaining == 1 else f"{remaining:,} seats left"
 
 
 def _pay(before: float | None, after: float | None) -> tuple[str | None, str | None]:
-    """What is paid, with as few digits as tell both apart."""
+    """What is paid, with as few digits as distinguish both."""
 
-    def told(digits: int) -> tuple[str | None, ...]:
+    def texts(digits: int) -> tuple[str | None, ...]:
         return tuple(
-            None if each is None else f"{each:.{digits}g} a minute" for each in (before, after)
+            None if pay is None else f"{pay:.{digits}g} a minute" for pay in (before, after)
         )
 
-    few = told(_FEW_DIGITS)
-    old, new = told(_ALL_DIGITS) if few[0] == few[1] else few
+    few = texts(_FEW_DIGITS)
+    old, new = texts(_ALL_DIGITS) if few[0] == few[1] else few
     return old, new
 
 
 def _of_gate(
     before: Survey, after: Survey, parts: tuple[RuleParts, RuleParts], words: WordingPair
 ) -> Iterator[ClauseChange]:
-    """Reason by reason; what is not a filter of the payload's speaks in the panel's words."""
+    """Reason by reason; all but filters are worded as the panel names things."""
     for reason in Reason:
         differ = Differ(words if reason is Reason.FILTER else WordingPair(Wording(), Wording()))
         olds, news = (
-            [of.of(each.rule, each.pointer) for each in survey.gate if each.reason is reason]
-            for survey, of in zip((before, after), parts, strict=True)
+            [side.of(part.rule, part.pointer) for part in survey.gate if part.reason is reason]
+            for survey, side in zip((before, after), parts, strict=True)
         )
         for old, new in differ.between(olds, news):
             yield ClauseChange(reason.value, None, old, new)
@@ -109,31 +109,31 @@ class _Quotas:
         self._differ = Differ(words)
 
     def changes(self, pair: PairedQuota) -> Iterator[ClauseChange]:
-        """What a quota says otherwise; all of it, where it stands on one side only."""
+        """What differs in a quota; all of it, where it is on one side only."""
         path = pair.path_before if pair.path_after is None else pair.path_after
         old, new = pair.before, pair.after
         if old is None or new is None:
-            said = (_whole(old, self._words.before), _whole(new, self._words.after))
-            yield ClauseChange("quota", path, *said)
+            texts = (_whole(old, self._words.before), _whole(new, self._words.after))
+            yield ClauseChange("quota", path, *texts)
         else:
             yield from self._changed(path, old, new)
 
     def _changed(self, path: Path | None, old: Quota, new: Quota) -> Iterator[ClauseChange]:
-        told = {
+        texts = {
             "name": (old.id, new.id),
             "status": (_status(old.live), _status(new.live)),
             "seats": (_seats(old.remaining), _seats(new.remaining)),
         }
-        for what, (before, after) in told.items():
+        for what, (before, after) in texts.items():
             if before != after:
                 yield ClauseChange(
                     what, path, ClauseText(old.pointer, before), ClauseText(new.pointer, after)
                 )
-        asked = (self._asked(side, quota) for side, quota in enumerate((old, new)))
-        for said_before, said_after in self._differ.between(*asked):
-            yield ClauseChange("condition", path, said_before, said_after)
+        rules = (self._rule(side, quota) for side, quota in enumerate((old, new)))
+        for text_before, text_after in self._differ.between(*rules):
+            yield ClauseChange("condition", path, text_before, text_after)
 
-    def _asked(self, side: int, quota: Quota) -> list[RulePart]:
+    def _rule(self, side: int, quota: Quota) -> list[RulePart]:
         return [self._parts[side].of(quota.rule, quota.pointer)]
 
 

@@ -1,6 +1,6 @@
 """The comparison of two inventories, two mappings or two states of a panel.
 
-A recipe, as `matcher.engine.matches` is: nothing is evaluated until it is asked for something,
+A recipe, as `matcher.engine.matches` is: nothing is evaluated until a result is requested,
 members stream out block by block, and what did not change is never matched.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path as FilePath
 import pyarrow as pa
 
 from matcher.comparison.clauses import changed_clauses
-from matcher.comparison.evaluate_pairs import MatchSettings, Measure
+from matcher.comparison.evaluate_pairs import MatchSettings, PairEvaluation
+from matcher.comparison.limits import ComparisonLimits
 from matcher.comparison.mapping_diff import mapping_changes
 from matcher.comparison.result import (
     Change,
@@ -25,7 +26,7 @@ from matcher.comparison.result import (
 )
 from matcher.comparison.rows import (
     MemberChange,
-    Numbered,
+    NumberedRows,
     change_batches,
     change_schema,
     read_batch,
@@ -39,14 +40,12 @@ from matcher.rules import TookPart, Wording, attributes_of, predicates_of
 from matcher.surveys import ChoiceStrategy, Surveys, all_rules
 from profiles.panel import Panel
 
-MOST_EXAMINED = 50
-"""In so many surveys, those with the most changes, it is looked into who is concerned."""
-
 
 class Comparison:
     """Who gains, loses or moves between two sides; made by `compare`.
 
-    Iterate over it for `MemberChange` rows, in member order and then survey order.
+    Iterate over it for `MemberChange` rows, in member order and then survey order. Each iteration
+    reads the panel.
     """
 
     def __init__(
@@ -55,29 +54,31 @@ class Comparison:
         after: Surveys | Plan,
         panel: Panel,
         panel_after: Panel | None,
-        *,
-        how: ChoiceStrategy,
-        seed: int,
-        uncertain: bool,
-        workers: int,
-        progress: Progress | None,
+        settings: MatchSettings,
     ) -> None:
         self._sides = before, after
         self.panel = panel
         self.panel_after = panel_after or panel
-        for side, its_panel in ((before, self.panel), (after, self.panel_after)):
+        for side, read in ((before, self.panel), (after, self.panel_after)):
             if isinstance(side, Plan):
-                _check_plan(side, its_panel)
+                _check_plan(side, read)
         inventories = SideInventory.of(before), SideInventory.of(after)
         self._surveys = sum(len(side.surveys) for side in inventories)
         self._in_both = len(inventories[0].surveys.keys() & inventories[1].surveys.keys())
-        self._pairs = [*SurveyPairing(self.panel, self.panel_after, how).pairs(*inventories)]
+        self._pairs = [
+            *SurveyPairing(self.panel, self.panel_after, settings.strategy).pairs(*inventories)
+        ]
         self._mappings = before.mapping or panel.mapping, after.mapping or self.panel_after.mapping
-        self._settings = MatchSettings(how, seed, uncertain, max(workers, 1), progress)
+        self._settings = settings
         self._found: Difference | None = None
 
+    def __repr__(self) -> str:
+        old, new = (len(side.surveys) for side in self._sides)
+        changed = sum(not pair.equivalent for pair in self._pairs)
+        return f"Comparison({old:,} and {new:,} surveys, {changed:,} to match again)"
+
     def difference(self) -> Difference:
-        """All that is found, without a list of members."""
+        """All that is found, without the members one by one."""
         if self._found is None:
             for _ in self._run(named=False):
                 pass
@@ -96,42 +97,45 @@ class Comparison:
             yield from read_batch(batch)
 
     def to_parquet(self, path: str | FilePath) -> Difference:
-        """Write all rows to a Parquet file, whole or not at all; gives what is found."""
+        """Write all rows to a Parquet file, whole or not at all; returns the difference."""
         write_parquet(self.batches(), change_schema(self.panel, self.panel_after), FilePath(path))
         return self.difference()
 
-    def _run(self, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
-        """Match what has changed, block by block; what is found is there when all is done."""
-        changed = [number for number, pair in enumerate(self._pairs) if not pair.alike]
-        whole = self._measure(changed, examined=len(changed) <= MOST_EXAMINED)
+    def _run(self, *, named: bool) -> Iterator[tuple[pa.Array, list[NumberedRows]]]:
+        """Match what has changed, block by block; `_found` is set at the end."""
+        most = self._settings.limits.examined
+        changed = [number for number, pair in enumerate(self._pairs) if not pair.equivalent]
+        whole = self._evaluation(changed, examined=len(changed) <= most)
         for ids, rows in whole.blocks(named=named):
-            yield ids, [(changed[number], each) for number, each in rows]
-        tallies = dict(zip(changed, (each.tally for each in whole.countings), strict=True))
+            yield ids, [(changed[number], members) for number, members in rows]
+        tallies = dict(zip(changed, (counting.tally for counting in whole.countings), strict=True))
         part, examined = whole, changed
-        if len(changed) > MOST_EXAMINED:
+        if len(changed) > most:
             order = sorted(changed, key=lambda number: self._rank(number, tallies[number]))
-            examined = order[:MOST_EXAMINED]
-            part = self._measure(examined, examined=True)
+            examined = order[:most]
+            part = self._evaluation(examined, examined=True)
             for _ in part.blocks(named=False):
                 pass
         concentrations = {
-            number: each.top()
-            for number, each in zip(examined, part.by_survey, strict=True)
-            if each is not None
+            number: found.top()
+            for number, found in zip(examined, part.by_survey, strict=True)
+            if found is not None
         }
         self._found = self._summary(whole, changed, concentrations)
 
     def _rank(self, number: int, tally: ChangeTally) -> tuple[bool, int]:
         """What is examined first: surveys open on both sides, by how many are affected."""
-        return not self._pairs[number].goes_on, -tally.affected
+        return not self._pairs[number].open_in_both, -tally.affected
 
-    def _measure(self, numbers: Sequence[int], *, examined: bool) -> Measure:
+    def _evaluation(self, numbers: Sequence[int], *, examined: bool) -> PairEvaluation:
         pairs = [self._pairs[number] for number in numbers]
-        return Measure(pairs, self.panel, self.panel_after, self._settings, examined=examined)
+        return PairEvaluation(
+            pairs, self.panel, self.panel_after, self._settings, examined=examined
+        )
 
     def _summary(
         self,
-        whole: Measure,
+        whole: PairEvaluation,
         changed: Sequence[int],
         concentrations: Mapping[int, Mapping[Change, tuple[Concentration, ...]]],
     ) -> Difference:
@@ -141,14 +145,14 @@ class Comparison:
         for number, pair in enumerate(self._pairs):
             counting = counted.get(number)
             tally = counting.tally if counting else ChangeTally()
-            if pair.same_words and tally.none:
+            if pair.identical and not tally.affected:
                 unchanged += 1
                 continue
             surveys.append(
                 SurveyDifference(
                     pair.name,
-                    pair.was,
-                    pair.is_now,
+                    pair.status_before,
+                    pair.status_after,
                     counting is not None,
                     tally,
                     counting.quota_differences() if counting else (),
@@ -165,7 +169,7 @@ class Comparison:
             whole.members_after,
             whole.joined,
             whole.left,
-            _sum([each.tally for each in surveys]),
+            _sum([survey.tally for survey in surveys]),
             tuple(surveys),
             unchanged,
             whole.overall.top(),
@@ -188,15 +192,15 @@ class Comparison:
 
 
 def _check_plan(plan: Plan, panel: Panel) -> None:
-    """Refuse a plan that asks for what the panel lacks, in a survey that is not matched, too."""
+    """Refuse a plan that needs what the panel does not have, even in surveys not matched again."""
     rules = [rule for survey in plan.surveys for rule in all_rules(survey)]
-    history = any(isinstance(leaf, TookPart) for leaf in predicates_of(rules))
+    history = any(isinstance(predicate, TookPart) for predicate in predicates_of(rules))
     check_asked(attributes_of(rules), history, panel)
 
 
 def _sum(tallies: Sequence[ChangeTally]) -> ChangeTally:
     return ChangeTally(
-        *(sum(getattr(each, field.name) for each in tallies) for field in fields(ChangeTally))
+        *(sum(getattr(tally, field.name) for tally in tallies) for field in fields(ChangeTally))
     )
 
 
@@ -211,23 +215,37 @@ def compare(
     uncertain: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
+    limits: ComparisonLimits | None = None,
 ) -> Comparison:
     """Compare two inventories on a panel, or on two: who gains, loses or moves.
 
     With `panel_after` the surveys after are matched on that panel, and members are the same where
     their ids are. `choose`, `seed` and `uncertain` are those of `Plan.match`; `workers` is the
-    number of threads. Nothing is matched until the result is asked for something, and then only
-    surveys that may give someone something else. Raises InputError where a panel lacks an
-    attribute, or history.
+    number of threads. Nothing is matched until a result is requested, and then only surveys whose
+    result may differ. Raises InputError where a panel has no such attribute, or no history.
+
+    >>> import matcher, profiles
+    >>> panel = profiles.open_panel("fixtures/demo/panel.toml", "2026-11-21")
+    >>> old = matcher.load_surveys(["fixtures/demo/payloads"], panel.mapping)
+    >>> new = matcher.load_surveys(["fixtures/demo/changed"], panel.mapping)
+    >>> comparison = matcher.compare(old, new, panel)
+    >>> comparison.difference()
+    Difference(13 surveys changed, 35 unchanged, 3,374 lost, 3,784 gained, 213 moved)
+    >>> next(iter(comparison))
+    MemberChange('m0000006', dynata:20112, gained)
     """
+    settings = MatchSettings(
+        ChoiceStrategy(choose),
+        seed,
+        uncertain,
+        max(workers, 1),
+        progress,
+        limits or ComparisonLimits(),
+    )
     return Comparison(
         before,
         after,
         panel,
         panel_after,
-        how=ChoiceStrategy(choose),
-        seed=seed,
-        uncertain=uncertain,
-        workers=workers,
-        progress=progress,
+        settings,
     )

@@ -1,4 +1,4 @@
-"""Where those are concentrated who gained, lost or moved: counted on blocks, both sides."""
+"""Which answers members who gained, lost or moved have in common, counted block by block."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ from profiles.panel import Shard
 
 
 class Concentrations:
-    """Which answers those who changed have more often than those who are given it on both sides.
+    """Which answers members who changed hold more often than those given the survey on both sides.
 
-    Those who lost something are looked up in the panel before, all others in the panel after.
+    Those who lost it are looked up in the panel before, all others in the panel after.
     """
 
     def __init__(self, before: Side, after: Side, attributes: frozenset[str]) -> None:
-        olds, news = before.asked & attributes, after.asked & attributes
+        names_before, names_after = (
+            before.attributes & attributes,
+            after.attributes & attributes,
+        )
         self._one_panel = before.panel is after.panel
-        self._kept_before = Histogram(olds)
-        self._kept_after = self._kept_before if self._one_panel else Histogram(news)
+        self._kept_before = Histogram(names_before)
+        self._kept_after = self._kept_before if self._one_panel else Histogram(names_after)
         self._changed = {
-            change: Histogram(olds if change is Change.LOST else news) for change in Change
+            change: Histogram(names_before if change is Change.LOST else names_after)
+            for change in Change
         }
         self._among_kept = {
-            change: Histogram(olds if change is Change.LOST else news) for change in Change
+            change: Histogram(names_before if change is Change.LOST else names_after)
+            for change in Change
         }
 
     def on_side(self, rows: Rowset, *, before: bool) -> list[Change]:
@@ -42,7 +47,7 @@ class Concentrations:
     def add(
         self, shard: Shard, rows: Sequence[BitRow], changes: Sequence[Change], *, before: bool
     ) -> None:
-        """Count those of a shard who are given it on both sides, and who changed, in that order."""
+        """Count members of a shard; `rows`: given on both sides, then one row a change."""
         kept, *changed = rows
         if before or not self._one_panel:
             (self._kept_before if before else self._kept_after).add(shard, kept)
@@ -53,26 +58,26 @@ class Concentrations:
                 self._among_kept[change].add(shard, among)
 
     def top(self) -> dict[Change, tuple[Concentration, ...]]:
-        """The most telling answers, by change."""
+        """The strongest answers, by change."""
         found = {}
         for change, changed in self._changed.items():
             kept = self._kept_before if change is Change.LOST else self._kept_after
-            telling = strongest(changed, kept.without(self._among_kept[change]))
-            if telling:
-                found[change] = telling
+            answers = strongest(changed, kept.without(self._among_kept[change]))
+            if answers:
+                found[change] = answers
         return found
 
 
 def concentrate(block: MemberBlock, wanted: Sequence[tuple[Concentrations, Rowset]]) -> None:
     """Count the members of a block for several concentrations, in one pass over each side."""
-    for apart, before in ((block.of_before, True), (block.of_after, False)):
-        changes = [each.on_side(rows, before=before) for each, rows in wanted]
+    for split, before in ((block.split_before, True), (block.split_after, False)):
+        changes = [found.on_side(rows, before=before) for found, rows in wanted]
         together = [
             row
-            for (_, rows), mine in zip(wanted, changes, strict=True)
-            for row in (rows.both, *(rows.changed[change] for change in mine))
+            for (_, rows), of_survey in zip(wanted, changes, strict=True)
+            for row in (rows.both, *(rows.changed[change] for change in of_survey))
         ]
-        for shard, parts in apart(together):
+        for shard, parts in split(together):
             left = iter(parts)
-            for (each, _), mine in zip(wanted, changes, strict=True):
-                each.add(shard, [*islice(left, 1 + len(mine))], mine, before=before)
+            for (found, _), of_survey in zip(wanted, changes, strict=True):
+                found.add(shard, [*islice(left, 1 + len(of_survey))], of_survey, before=before)

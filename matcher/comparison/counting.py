@@ -1,4 +1,4 @@
-"""What becomes of members with one survey: counted on a block, and added up over blocks."""
+"""How members change in one survey: counted on a block, and added up over blocks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matcher.comparison.assignments import (
     Assignments,
     SideOfSurvey,
     assignments_of,
     at_least,
-    divided,
+    count_by_slots,
     popcounts,
 )
 from matcher.comparison.blocks import AssignedSide
@@ -32,12 +30,10 @@ from matcher.comparison.result import (
 )
 from matcher.engine import numbered
 from matcher.surveys import Quota, Verdict
-from profiles.encoding import BitRow, BitRows, bits_at, popcount, positions, words
+from profiles.encoding import BitRow, BitRows, Numbers, bits_at, popcount, positions, words
 
 ROWS_CHANGE = (Change.GAINED, Change.LOST, Change.MOVED)
-"""What is written of members, by number."""
-
-Numbers: TypeAlias = NDArray[np.int64]
+"""The changes that are written of members, by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,7 @@ class Rowset:
 
     @classmethod
     def nobody(cls, members: int) -> Rowset:
-        """Rows of so many members in which nobody stands."""
+        """Empty rows of so many members."""
         width = words(members)
         empty = {change: np.zeros(width, np.uint64) for change in Change}
         return cls(np.zeros(width, np.uint64), empty)
@@ -57,16 +53,16 @@ class Rowset:
 
 @dataclass(frozen=True, slots=True)
 class MemberRows:
-    """Members of a block who gained, lost or moved, ascending, and what they are given.
+    """Members of a block who gained, lost or moved, ascending, and their assignments.
 
-    `change` numbers `ROWS_CHANGE`; `before` and `after` number `standings`.
+    `change` numbers `ROWS_CHANGE`; `before` and `after` number `assignments`.
     """
 
     members: Numbers
     change: Numbers
     before: Numbers
     after: Numbers
-    standings: Sequence[Assignment]
+    assignments: Sequence[Assignment]
 
 
 @dataclass(slots=True)
@@ -81,7 +77,7 @@ class SurveyChanges:
 
 
 class Counting:
-    """Counts one survey; `before` or `after` is None where it is not there."""
+    """Counts one survey; `before` or `after` is None where it is not on that side."""
 
     def __init__(
         self, quotas: Sequence[PairedQuota], before: SideOfSurvey | None, after: SideOfSurvey | None
@@ -89,7 +85,7 @@ class Counting:
         self.quotas = quotas
         self._before = before
         self._after = after
-        olds, news = ({} if half is None else half.slots() for half in (before, after))
+        olds, news = ({} if survey is None else survey.slots() for survey in (before, after))
         self._slots = [
             (
                 olds[quota.before.pointer] if before and quota.before else None,
@@ -112,13 +108,15 @@ class Counting:
         self._flows: Counter[tuple[Assignment, Assignment, bool]] = Counter()
 
     def count(self, before: AssignedSide, after: AssignedSide, *, named: bool) -> SurveyChanges:
-        """Count a block; `named`: give the members, too."""
+        """Count a block; `named`: give the members too."""
         width = before.given.shape[1] if len(before.given) else after.given.shape[1]
         nobody = np.zeros(width, np.uint64)
         given, maybe = zip(
             *(
-                (side.given[half.number], side.uncertain[half.number]) if half else (nobody, nobody)
-                for side, half in ((before, self._before), (after, self._after))
+                (side.given[survey.number], side.uncertain[survey.number])
+                if survey
+                else (nobody, nobody)
+                for side, survey in ((before, self._before), (after, self._after))
             ),
             strict=True,
         )
@@ -149,7 +147,7 @@ class Counting:
 
     @property
     def rows(self) -> int:
-        """How many rows of bits it takes on both sides."""
+        """How many rows of bits it needs on both sides."""
         return sum(slot is not None for slots in self._slots for slot in slots) + 4
 
     @property
@@ -158,7 +156,7 @@ class Counting:
         return ChangeTally(*self._tally.tolist())
 
     def flows(self) -> tuple[Flow, ...]:
-        """From where to where, the largest first."""
+        """Members by assignment before and after, the largest first."""
         flows = [
             Flow(before, after, members, same)
             for (before, after, same), members in self._flows.items()
@@ -170,31 +168,31 @@ class Counting:
     def quota_differences(self) -> tuple[QuotaDifference, ...]:
         """Quota by quota."""
         differences = []
-        for quota, counts in zip(self.quotas, self._counts.tolist(), strict=True):
+        for pair, counts in zip(self.quotas, self._counts.tolist(), strict=True):
             states = [
-                None if each is None or ids is None else _state(ids, each, assigned)
-                for each, ids, assigned in (
-                    (quota.before, quota.path_before, counts[0]),
-                    (quota.after, quota.path_after, counts[1]),
+                None if version is None or ids is None else _state(ids, version, assigned)
+                for version, ids, assigned in (
+                    (pair.before, pair.path_before, counts[0]),
+                    (pair.after, pair.path_after, counts[1]),
                 )
             ]
             differences.append(QuotaDifference(states[0], states[1], *counts[2:]))
         return tuple(differences)
 
     def _differing(self, olds: BitRows, news: BitRows) -> BitRow:
-        """Members who are not given the same on both sides, whatever quotas are called there."""
+        """Members who are given different quotas on each side, names aside."""
         differing = olds ^ news
         for numbers in self._of_one_name:
             nobody = np.zeros_like(differing[0])
-            often = zip_longest(at_least(olds[numbers]), at_least(news[numbers]), fillvalue=nobody)
-            differing[numbers] = np.bitwise_or.reduce([old ^ new for old, new in often])
+            counts = zip_longest(at_least(olds[numbers]), at_least(news[numbers]), fillvalue=nobody)
+            differing[numbers] = np.bitwise_or.reduce([old ^ new for old, new in counts])
         row: BitRow = np.bitwise_or.reduce(differing, axis=0)
         return row
 
     def _count_kept(self, found: SurveyChanges, sides: tuple[AssignedSide, AssignedSide]) -> None:
-        """Count those who are given the same on both sides, by what that is.
+        """Count those who are given the same quotas on both sides, by path.
 
-        Where an id stands in several groups, what it is called now is looked up for everyone.
+        Where an id occurs in several groups, its name after is looked up for everyone.
         """
         kept = found.rows.both & ~found.rows.changed[Change.MOVED]
         if self._before is None or not kept.any():
@@ -202,19 +200,19 @@ class Counting:
         if self._repeats:
             nobody = np.zeros_like(kept)
             members = positions(kept)
-            halves = zip((self._before, self._after), sides, strict=True)
-            stand = [assignments_of(*half, kept, nobody, members) for half in halves]
-            self._count_flows(found, stand, same=True)
+            surveys = zip((self._before, self._after), sides, strict=True)
+            places = [assignments_of(*survey, kept, nobody, members) for survey in surveys]
+            self._count_flows(found, places, same=True)
             return
-        for slots, count in divided(self._before.compiled.steps, sides[0].taken, kept):
+        for slots, count in count_by_slots(self._before.compiled.steps, sides[0].taken, kept):
             before = tuple(slot.quota.id for slot in slots)
             after = tuple(id_ for _, id_ in sorted(self._partner[slot.number] for slot in slots))
             found.flows[before, after, True] += count
 
     @staticmethod
-    def _count_flows(found: SurveyChanges, stand: Sequence[Assignments], *, same: bool) -> None:
-        """Count members by where they stand on each side."""
-        (before, olds), (after, news) = stand
+    def _count_flows(found: SurveyChanges, places: Sequence[Assignments], *, same: bool) -> None:
+        """Count members by their assignments on both sides."""
+        (before, olds), (after, news) = places
         flows, numbers = numbered(before * len(news) + after, len(olds) * len(news))
         counts = np.bincount(numbers, minlength=len(flows))
         for flow, count in zip(flows.tolist(), counts.tolist(), strict=True):
@@ -229,7 +227,7 @@ class Counting:
         *,
         named: bool,
     ) -> None:
-        """Count those who stand elsewhere, by where; `named`: note who gains, loses or moves."""
+        """Count those whose assignments differ; `named`: note who gained, lost or moved."""
         changed = found.rows.changed
         neither = ~(given[0] | given[1])
         if uncertain := popcount(maybe[0] & maybe[1] & neither):
@@ -242,10 +240,10 @@ class Counting:
         )
         if not len(members):
             return
-        halves = zip((self._before, self._after), sides, given, maybe, strict=True)
-        stand = [assignments_of(*half, members) for half in halves]
-        self._count_flows(found, stand, same=False)
-        (before, olds), (after, news) = stand
+        surveys = zip((self._before, self._after), sides, given, maybe, strict=True)
+        places = [assignments_of(*survey, members) for survey in surveys]
+        self._count_flows(found, places, same=False)
+        (before, olds), (after, news) = places
         if named:
             marks = [bits_at(changed[change], members) for change in ROWS_CHANGE]
             some = np.flatnonzero(np.logical_or.reduce(marks))
@@ -259,7 +257,7 @@ class Counting:
 
 
 def _rows(slots: Sequence[int | None], taken: BitRows, width: int) -> BitRows:
-    """A row for each slot, in which nobody stands where there is none."""
+    """A row for each slot, empty where there is none."""
     rows = np.zeros((len(slots), width), np.uint64)
     for row, slot in zip(rows, slots, strict=True):
         if slot is not None:

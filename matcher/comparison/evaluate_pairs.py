@@ -1,4 +1,4 @@
-"""Matches some surveys on both sides and adds up, block by block, what becomes of members."""
+"""Matches some surveys on both sides and adds up, block by block, how members change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from matcher.comparison.align_panels import Union, unite
+from matcher.comparison.align_panels import MemberUnion, unite
 from matcher.comparison.assignments import SideOfSurvey
 from matcher.comparison.blocks import (
     MemberBlock,
@@ -19,7 +19,8 @@ from matcher.comparison.blocks import (
 )
 from matcher.comparison.concentrations import Concentrations, concentrate
 from matcher.comparison.counting import Counting, Rowset, SurveyChanges
-from matcher.comparison.rows import Numbered
+from matcher.comparison.limits import ComparisonLimits
+from matcher.comparison.rows import NumberedRows
 from matcher.comparison.survey_pairs import SurveyPair
 from matcher.engine import Progress, shard_members
 from matcher.plan import Plan
@@ -29,7 +30,6 @@ from matcher.surveys import Choice, ChoiceStrategy, First, all_rules
 from profiles.encoding import words
 from profiles.panel import Panel, Shard
 
-_TOGETHER = 1 << 30
 _ROWS_A_PAIR = 6
 
 
@@ -37,18 +37,19 @@ _ROWS_A_PAIR = 6
 class MatchSettings:
     """How members are matched on both sides."""
 
-    how: ChoiceStrategy
+    strategy: ChoiceStrategy
     seed: int
     uncertain: bool
     workers: int
-    progress: Progress | None = None
+    progress: Progress | None
+    limits: ComparisonLimits
 
 
-class Measure:
-    """What becomes of members with some surveys.
+class PairEvaluation:
+    """How members change in some surveys.
 
-    `examined`: where they are concentrated, survey by survey, too. All that is public is complete
-    when the blocks have been gone through.
+    `examined`: find concentrations survey by survey too. What is public is complete once all
+    blocks have been read.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Measure:
         self._pairs = pairs
         self._settings = settings
         plans = [
-            Plan(tuple(each for each in surveys if each is not None))
+            Plan(tuple(survey for survey in surveys if survey is not None))
             for surveys in ([pair.before for pair in pairs], [pair.after for pair in pairs])
         ]
         self._before, self._after = (
@@ -77,11 +78,12 @@ class Measure:
             for plan, panel in zip(plans, (before, after), strict=True)
         )
         self.countings = _countings(pairs, self._before, self._after)
-        asked = [_asked(pair) for pair in pairs]
-        together = frozenset().union(*asked)
+        attributes = [_attributes(pair) for pair in pairs]
+        together = frozenset().union(*attributes)
         self.overall = Concentrations(self._before, self._after, together)
         self.by_survey = [
-            Concentrations(self._before, self._after, mine) if examined else None for mine in asked
+            Concentrations(self._before, self._after, names) if examined else None
+            for names in attributes
         ]
         self.members_before = 0
         self.members_after = 0
@@ -90,20 +92,22 @@ class Measure:
 
     @property
     def evaluated(self) -> int:
-        """How many surveys are matched, those of both sides."""
+        """How many surveys are matched, on both sides together."""
         return len(self._before.compiled) + len(self._after.compiled)
 
     @property
     def predicates(self) -> int:
-        """How many distinct predicates are evaluated, those of both sides."""
+        """How many distinct predicates are evaluated, on both sides together."""
         sides = (self._before, self._after)
         return sum(len(side.plan.program.registers) for side in sides)
 
-    def blocks(self, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
-        """Evaluate all: the ids of each block, and where `named` the rows of each survey in it."""
+    def blocks(self, *, named: bool) -> Iterator[tuple[pa.Array, list[NumberedRows]]]:
+        """Evaluate all: the ids of each block, and if `named` the rows of each survey in it."""
         rows = self._before.rows + self._after.rows + _ROWS_A_PAIR * len(self._pairs)
         sides = self._before.panel, self._after.panel
-        members = shard_members(rows, sides[0], self._settings.workers)
+        members = shard_members(
+            rows, sides[0], self._settings.workers, self._settings.limits.shards
+        )
         union = unite(*sides, members)
         if union is None:
             yield from self._by_shard(members, named=named)
@@ -113,11 +117,13 @@ class Measure:
             self.joined, self.left = union.joined, union.left
             yield union.ids, [*self._united(union, members, named=named)]
 
-    def _by_shard(self, members: int, *, named: bool) -> Iterator[tuple[pa.Array, list[Numbered]]]:
+    def _by_shard(
+        self, members: int, *, named: bool
+    ) -> Iterator[tuple[pa.Array, list[NumberedRows]]]:
         def work(shards: tuple[Shard, Shard]) -> tuple[MemberBlock, list[SurveyChanges], Rowset]:
             block = shard_block(self._before, self._after, shards)
-            found = [each.count(block.before, block.after, named=named) for each in self.countings]
-            return block, found, _overall(block, self._going_on(self._pairs, found))
+            found = [one.count(block.before, block.after, named=named) for one in self.countings]
+            return block, found, _overall(block, self._open_in_both(self._pairs, found))
 
         shards = shard_pairs(self._before, self._after, members)
         total = self._before.panel.known_members
@@ -129,17 +135,17 @@ class Measure:
             if self._settings.progress is not None:
                 self._settings.progress(self.members_before, total)
 
-    def _united(self, union: Union, members: int, *, named: bool) -> Iterator[Numbered]:
-        """As many surveys at a time as rows of all members take up so much memory."""
+    def _united(self, union: MemberUnion, members: int, *, named: bool) -> Iterator[NumberedRows]:
+        """As many surveys at a time as rows of all members fit into memory."""
         so_far: Rowset | None = None
         for numbers in self._at_a_time(union):
             pairs = [self._pairs[number] for number in numbers]
             before = self._before.part([pair.before for pair in pairs if pair.before])
             after = self._after.part([pair.after for pair in pairs if pair.after])
             block = united_block(before, after, union, members)
-            counted = _countings(pairs, before, after)
-            found = [each.count(block.before, block.after, named=named) for each in counted]
-            so_far = _overall(block, self._going_on(pairs, found), so_far)
+            countings = _countings(pairs, before, after)
+            found = [one.count(block.before, block.after, named=named) for one in countings]
+            so_far = _overall(block, self._open_in_both(pairs, found), so_far)
             last = [(self.overall, so_far)] if numbers.stop == len(self._pairs) else []
             concentrate(block, [*last, *self._examined(numbers, found)])
             yield from self._add(numbers, found)
@@ -147,72 +153,79 @@ class Measure:
                 done = union.size * numbers.stop // max(len(self._pairs), 1)
                 self._settings.progress(done, union.size)
 
-    def _at_a_time(self, union: Union) -> Iterator[range]:
+    def _at_a_time(self, union: MemberUnion) -> Iterator[range]:
         """Numbers of surveys that are matched together."""
-        most = max(_TOGETHER // 8 // max(words(union.size), 1), 1)
+        row_bytes = 8 * max(words(union.size), 1)
+        most = max(self._settings.limits.united_bytes // row_bytes, 1)
         first = rows = 0
-        for number, each in enumerate(self.countings):
-            mine = _ROWS_A_PAIR + each.rows
-            if rows and rows + mine > most:
+        for number, counting in enumerate(self.countings):
+            needed = _ROWS_A_PAIR + counting.rows
+            if rows and rows + needed > most:
                 yield range(first, number)
                 first, rows = number, 0
-            rows += mine
+            rows += needed
         yield range(first, len(self.countings))
 
     def _examined(
         self, numbers: range, found: Sequence[SurveyChanges]
     ) -> Iterator[tuple[Concentrations, Rowset]]:
-        for number, each in zip(numbers, found, strict=True):
+        for number, changes in zip(numbers, found, strict=True):
             examined = self.by_survey[number]
             if examined is not None:
-                yield examined, each.rows
+                yield examined, changes.rows
 
-    def _add(self, numbers: range, found: Sequence[SurveyChanges]) -> Iterator[Numbered]:
-        """Add what was found of some surveys; gives who is concerned, by survey."""
-        for number, each in zip(numbers, found, strict=True):
-            self.countings[number].add(each)
-            if each.members is not None and len(each.members.members):
-                yield number, each.members
+    def _add(self, numbers: range, found: Sequence[SurveyChanges]) -> Iterator[NumberedRows]:
+        """Add what was found of some surveys; yields the members who changed, by survey."""
+        for number, changes in zip(numbers, found, strict=True):
+            self.countings[number].add(changes)
+            if changes.members is not None and len(changes.members.members):
+                yield number, changes.members
 
     @staticmethod
-    def _going_on(pairs: Sequence[SurveyPair], found: Sequence[SurveyChanges]) -> list[Rowset]:
-        """The rows of surveys that are open on both sides: what else changes is no question."""
-        return [each.rows for pair, each in zip(pairs, found, strict=True) if pair.goes_on]
+    def _open_in_both(pairs: Sequence[SurveyPair], found: Sequence[SurveyChanges]) -> list[Rowset]:
+        """The rows of surveys that are open on both sides; why others change is plain."""
+        return [
+            changes.rows for pair, changes in zip(pairs, found, strict=True) if pair.open_in_both
+        ]
 
     def _choice(self, plan: Plan, panel: Panel) -> Choice:
-        """How quotas are chosen; refuses a panel that lacks what the plan asks for."""
+        """How quotas are chosen; refuses a panel that does not have what the plan needs."""
         settings = self._settings
         matches = plan.match(
-            panel, choose=settings.how, seed=settings.seed, workers=settings.workers
+            panel,
+            choose=settings.strategy,
+            seed=settings.seed,
+            workers=settings.workers,
+            limits=settings.limits.shards,
         )
         return matches.choice() if plan.surveys else First()
 
 
 def _countings(pairs: Sequence[SurveyPair], before: Side, after: Side) -> list[Counting]:
-    """One for each survey; the sides hold those that are there, in the same order."""
+    """One for each pair; the sides hold their surveys in the same order."""
     numbered = [iter(enumerate(side.compiled)) for side in (before, after)]
     countings = []
     for pair in pairs:
-        halves = [
+        both = [
             SideOfSurvey(*next(numbers)) if survey is not None else None
             for survey, numbers in zip((pair.before, pair.after), numbered, strict=True)
         ]
-        countings.append(Counting(pair.quotas, *halves))
+        countings.append(Counting(pair.quotas, *both))
     return countings
 
 
 def _overall(block: MemberBlock, rows: Sequence[Rowset], so_far: Rowset | None = None) -> Rowset:
-    """Who changed so in any survey, and who is given any on both sides."""
+    """Who changed in any survey, by change, and who is given any on both sides."""
     whole = so_far or Rowset.nobody(block.size)
-    for each in rows:
-        np.bitwise_or(whole.both, each.both, out=whole.both)
-        for change, row in each.changed.items():
+    for rowset in rows:
+        np.bitwise_or(whole.both, rowset.both, out=whole.both)
+        for change, row in rowset.changed.items():
             np.bitwise_or(whole.changed[change], row, out=whole.changed[change])
     return whole
 
 
-def _asked(pair: SurveyPair) -> frozenset[str]:
-    """The attributes that rules ask for which only one version has; where there are none, all."""
+def _attributes(pair: SurveyPair) -> frozenset[str]:
+    """The attributes in rules that only one version has; where there are none, in all rules."""
     olds, news = (
         set(all_rules(survey)) if survey else set() for survey in (pair.before, pair.after)
     )

@@ -1,6 +1,6 @@
-"""How the groups of quotas of a survey changed: how they are judged, in which order, and of what.
+"""How the groups of quotas of a survey changed: their quotas, their order, how they are judged.
 
-Groups have no names: they are known by the quotas in them, and those left over by where they stand.
+Groups have no names: they are known by the quotas in them, and those left over by their place.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def _without(survey: Survey, forms: Counter[Hashable], unordered: Unordered) -> 
 
 
 def _form(group: Group, unordered: Unordered) -> Hashable:
-    """All that a group says, in whatever order; but the order of its open quotas."""
+    """All that a group says, in any order; except for the order of its open quotas."""
     quotas = [
         (
             quota.id,
             unordered.of(quota.rule),
             quota.live,
             quota.remaining,
-            frozenset(Counter(_form(each, unordered) for each in quota.groups).items()),
+            frozenset(Counter(_form(inner, unordered) for inner in quota.groups).items()),
         )
         for quota in group.quotas
     ]
@@ -66,7 +66,7 @@ def _form(group: Group, unordered: Unordered) -> Hashable:
 def group_changes(
     before: Survey, after: Survey, pairs: Sequence[PairedQuota]
 ) -> Iterator[ClauseChange]:
-    """Groups judged otherwise, added or removed, and quotas in another order or another group."""
+    """Groups judged differently, added or removed, and quotas in another order or another group."""
     grouping = _Grouping(
         list(_placed(before.groups, None, None)), list(_placed(after.groups, None, None)), pairs
     )
@@ -100,7 +100,7 @@ class _Grouping:
         self._partner: dict[str, _Placed] = {}
         self._paired: set[str] = set()
         self._pair_by_quotas()
-        self._pair_left(lambda each: bool(each.group.quotas))
+        self._pair_left(lambda placed: bool(placed.group.quotas))
         self._pair_left(lambda _: None)
 
     def _pair_by_quotas(self) -> None:
@@ -109,7 +109,7 @@ class _Grouping:
             (self._group_before[old.pointer], self._group_after[new.pointer])
             for old, new, _ in self._kept
         )
-        by_pointer = {each.group.pointer: each for each in self._olds}
+        by_pointer = {placed.group.pointer: placed for placed in self._olds}
         for (old, new), _ in shared.most_common():
             self._pair(by_pointer[old], new)
 
@@ -130,10 +130,10 @@ class _Grouping:
             self._paired.add(old.group.pointer)
 
     def _left(self) -> list[_Placed]:
-        return [each for each in self._olds if each.group.pointer not in self._paired]
+        return [old for old in self._olds if old.group.pointer not in self._paired]
 
     def changes(self) -> Iterator[ClauseChange]:
-        """What is otherwise of each group; nothing of those in a quota that itself came or went."""
+        """What differs in each group, except within quotas that were added or removed."""
         kept = {None, *self._now.values()}
         for new in self._news:
             old = self._partner.get(new.group.pointer)
@@ -163,15 +163,15 @@ class _Grouping:
             if quota.open and self._now.get(quota.pointer) in by_pointer
         ]
         places = {quota.pointer: place for place, quota in enumerate(new.quotas)}
-        now = sorted(stayed, key=lambda each: places[each[1].pointer])
-        other = [place for place, each in enumerate(stayed) if each is not now[place]]
-        if not other:
+        now = sorted(stayed, key=lambda pair: places[pair[1].pointer])
+        moved = [place for place, pair in enumerate(stayed) if pair is not now[place]]
+        if not moved:
             return "", ""
-        span = slice(other[0], other[-1] + 1)
+        span = slice(moved[0], moved[-1] + 1)
         return _ids(quota for quota, _ in stayed[span]), _ids(quota for _, quota in now[span])
 
     def moved(self) -> Iterator[ClauseChange]:
-        """Quotas that are judged together with others than before."""
+        """Quotas that are judged together with other quotas than before."""
         for old, new, path in self._kept:
             was = self._partner.get(self._group_after[new.pointer])
             if was is None or was.group.pointer != self._group_before[old.pointer]:
@@ -181,13 +181,13 @@ class _Grouping:
 
 def _groups_of(placed: Iterable[_Placed]) -> dict[str, str]:
     """The pointer of the group that each quota is in."""
-    return {quota.pointer: each.group.pointer for each in placed for quota in each.group.quotas}
+    return {quota.pointer: at.group.pointer for at in placed for quota in at.group.quotas}
 
 
 def _beside(quota: Quota, placed: Iterable[_Placed]) -> ClauseText:
     """The group that a quota is in: `in /quotas/1, with q2, q3`."""
-    group = next(each.group for each in placed if quota in each.group.quotas)
-    others = _ids(each for each in group.quotas if each.pointer != quota.pointer)
+    group = next(at.group for at in placed if quota in at.group.quotas)
+    others = _ids(other for other in group.quotas if other.pointer != quota.pointer)
     return ClauseText(
         quota.pointer, f"in {group.pointer}, {f'with {others}' if others else 'alone'}"
     )

@@ -1,4 +1,4 @@
-"""What a panel file says otherwise of the panel's attributes and of how marketplaces name them."""
+"""How two panel files differ in the panel's attributes and in what marketplaces call them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 def mapping_changes(before: PanelMapping, after: PanelMapping) -> tuple[MappingChange, ...]:
     """What differs, by dotted key: `marketplaces.dynata.attributes.785.answers.4`.
 
-    In the order of what is there now, the rest last. An attribute that is on one side only is told
-    in one line. Where members stand is no part of a mapping.
+    In the order of the new file, what is gone last. An attribute that is on one side only takes one
+    line. Where members are read from is not part of a mapping.
     """
     olds, news = dict(_entries(before, after)), dict(_entries(after, before))
     return tuple(
@@ -33,7 +33,7 @@ def mapping_changes(before: PanelMapping, after: PanelMapping) -> tuple[MappingC
 
 
 def _entries(mapping: PanelMapping, other: PanelMapping) -> Iterator[Entry]:
-    """What a panel file says, where it is compared with another."""
+    """What a panel file says, in as much detail as it is compared with another."""
     yield ("panel", "member_id"), mapping.schema.member_id
     for name, attribute in mapping.schema.attributes.items():
         at = ("attributes", name)
@@ -78,7 +78,7 @@ def _marketplace(
 def _mapped(
     at: tuple[str, ...], mapped: AttributeMapping, other: AttributeMapping | None
 ) -> Iterator[Entry]:
-    """One attribute of a marketplace; its answers one by one where the other side has some, too."""
+    """One attribute of a marketplace; its answers one by one where the other side has some too."""
     many = "" if mapped.answers is None else _plural(len(mapped.answers))
     if other is None:
         yield at, ", ".join(filter(None, (mapped.attribute.name, many)))

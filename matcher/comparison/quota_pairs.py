@@ -1,8 +1,8 @@
-"""Which quota of a survey was which: by id, and those left over by what they ask.
+"""Which quota of a survey was which: by id, and those left over by what they require.
 
-A quota is known by its path (its id, after those it is nested in); of several of one id those that
-ask the same go together. Quotas that only have another id are taken for the same where they ask the
-same, within quotas that are the same.
+A quota is known by its path (its id, after those it is nested in); of several with one id, those
+that require the same are paired. Quotas of different ids are the same quota, renamed, where they
+require the same within quotas that are the same.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TypeAlias
 from matcher.rules import Simplifier
 from matcher.surveys import Group, Quota, Survey, matches_rule
 
-Asks: TypeAlias = Callable[[Quota], Hashable]
-"""What a quota asks, to be compared with what another does."""
+QuotaCondition: TypeAlias = Callable[[Quota], Hashable]
+"""What a quota requires, as a value that is compared with that of another."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairedQuota:
-    """A quota on each side, with its path there; None where it is not there."""
+    """A quota on each side, with its path; None where it is not on that side."""
 
     before: Quota | None
     after: Quota | None
@@ -30,19 +30,19 @@ class PairedQuota:
 
     @property
     def renamed(self) -> bool:
-        """Whether its own id is another."""
+        """Whether its own id differs."""
         return (
             self.before is not None and self.after is not None and self.before.id != self.after.id
         )
 
     @property
     def label(self) -> Hashable:
-        """What both quotas go by: the path now, or one that nothing has now."""
+        """What both quotas are known by: the path after, or one that no quota has after."""
         return self.path_after or ("gone", self.path_before)
 
 
-def asks_simplified() -> Asks:
-    """What quotas ask, as simplified rules over the panel's attributes."""
+def simplified_condition() -> QuotaCondition:
+    """What quotas require, as simplified rules over the panel's attributes."""
     simplifier = Simplifier()
     return lambda quota: simplifier.simplify(matches_rule(quota))
 
@@ -50,28 +50,29 @@ def asks_simplified() -> Asks:
 def pair_quotas(
     before: Survey | None,
     after: Survey | None,
-    asks_before: Asks | None = None,
-    asks_after: Asks | None = None,
+    condition_before: QuotaCondition | None = None,
+    condition_after: QuotaCondition | None = None,
 ) -> tuple[PairedQuota, ...]:
-    """Every quota at every depth of both, once; in the order of what is there now, the rest last.
+    """Every quota at every depth of both, once; in the order of the new side, what is gone last.
 
-    What quotas ask is compared by `asks_before` and `asks_after`; without them, by rule.
+    What quotas require is compared by `condition_before` and `condition_after`; without them, by
+    rule.
     """
-    asks = asks_simplified()
-    pairing = _Pairing(asks_before or asks, asks_after or asks)
-    groups_before, groups_after = (each.groups if each else () for each in (before, after))
+    condition = simplified_condition()
+    pairing = _Pairing(condition_before or condition, condition_after or condition)
+    groups_before, groups_after = (survey.groups if survey else () for survey in (before, after))
     return tuple(pairing.pairs(groups_before, groups_after, (), ()))
 
 
 class _Pairing:
-    def __init__(self, asks_before: Asks, asks_after: Asks) -> None:
-        self._keys: tuple[tuple[Asks, Asks], ...] = (
+    def __init__(self, condition_before: QuotaCondition, condition_after: QuotaCondition) -> None:
+        self._keys: tuple[tuple[QuotaCondition, QuotaCondition], ...] = (
             (
-                lambda quota: (quota.id, asks_before(quota)),
-                lambda quota: (quota.id, asks_after(quota)),
+                lambda quota: (quota.id, condition_before(quota)),
+                lambda quota: (quota.id, condition_after(quota)),
             ),
             (lambda quota: quota.id, lambda quota: quota.id),
-            (asks_before, asks_after),
+            (condition_before, condition_after),
         )
 
     def pairs(
@@ -81,7 +82,7 @@ class _Pairing:
         path_before: tuple[str, ...] | None,
         path_after: tuple[str, ...] | None,
     ) -> Iterator[PairedQuota]:
-        """The quotas of groups that stand at one place, each followed by those nested in it."""
+        """The quotas of groups at one place, each followed by those nested in it."""
         olds = [quota for group in before for quota in group.quotas]
         news = [quota for group in after for quota in group.quotas]
         for old, new in self._matched(olds, news):
@@ -102,10 +103,10 @@ class _Pairing:
             for place in left:
                 waiting[key_old(olds[place])].append(place)
             for place in free:
-                if found := waiting.get(key_new(news[place])):
-                    mine = found.popleft()
-                    partner[place] = mine
-                    del left[mine]
+                if candidates := waiting.get(key_new(news[place])):
+                    old_place = candidates.popleft()
+                    partner[place] = old_place
+                    del left[old_place]
         for new, old in zip(news, partner, strict=True):
             yield None if old is None else olds[old], new
         for place in left:

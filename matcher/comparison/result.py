@@ -1,7 +1,7 @@
 """What a comparison finds: plain values that tables, documents and the report are made of.
 
-*Given* are the members whom a survey admits: those eligible, and where uncertain members are given
-out, those too. A *path* is a member's chosen quota of each group, outermost first.
+*Given* are the members whom a survey admits: those eligible, and on request those uncertain. A
+*path* is a member's chosen quota of each group, outermost first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from reprlib import repr as shortened
 from typing import TypeAlias
 
 from matcher.concentration import Concentration
@@ -20,11 +21,11 @@ Path: TypeAlias = tuple[str, ...]
 
 
 Assignment: TypeAlias = Path | Verdict
-"""Where a member stands with a survey: the quotas that he is given, or why he is given none."""
+"""A member's result in a survey: the path of quotas they are given, or why they are given none."""
 
 
 class Change(StrEnum):
-    """What may become of one member with one survey; the first three are written by `diff -o`."""
+    """How one member's result in one survey changes; `diff -o` writes the first three."""
 
     GAINED = "gained"
     LOST = "lost"
@@ -42,7 +43,7 @@ class Status(StrEnum):
 
 
 class Fate(StrEnum):
-    """What has become of a survey as a whole."""
+    """How a survey as a whole changed."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -58,8 +59,8 @@ class Fate(StrEnum):
 class ChangeTally:
     """Members of one survey (or, summed over surveys, pairs of member and survey).
 
-    `before` and `after`: given the survey. `newly_uncertain`: uncertain now and not before,
-    whatever they were.
+    `before` and `after`: given the survey. `newly_uncertain`: uncertain after and not before,
+    whatever they were before.
     """
 
     before: int = 0
@@ -73,20 +74,15 @@ class ChangeTally:
 
     @property
     def affected(self) -> int:
-        """Of how many something has become."""
+        """How many changed in any way."""
         return self.gained + self.lost + self.moved + self.newly_uncertain
-
-    @property
-    def none(self) -> bool:
-        """Whether nothing has become of anyone."""
-        return not self.affected
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """So many members of one survey went from one standing to another, or stayed where they were.
+    """How many members of one survey went from one assignment to another, or kept it.
 
-    `same`: the path is the same, though quotas may have other names or stand in another order.
+    `same`: the path is the same, though quotas may be renamed or in another order.
     """
 
     before: Assignment
@@ -94,10 +90,17 @@ class Flow:
     members: int
     same: bool
 
+    def __repr__(self) -> str:
+        before, after = (
+            end.value if isinstance(end, Verdict) else shortened(end)
+            for end in (self.before, self.after)
+        )
+        return f"Flow({before} -> {after}, {self.members:,} members)"
+
 
 @dataclass(frozen=True, slots=True)
 class QuotaState:
-    """One quota on one side: its path, members given it, seats left, whether it takes anyone."""
+    """One quota on one side: its path, members given it, seats left, whether it is open."""
 
     ids: Path
     assigned: int
@@ -107,10 +110,10 @@ class QuotaState:
 
 @dataclass(frozen=True, slots=True)
 class QuotaDifference:
-    """One quota, before and after; None where it is not there.
+    """One quota, before and after; None where it is not on that side.
 
-    `gained` and `lost` are those who are given it and gained or lost the survey; `came` and `left`
-    moved to it, or from it, within the survey.
+    `gained` and `lost` count members given it who gained or lost the survey; `came` and `left`
+    those who moved to it, or from it, within the survey.
     """
 
     before: QuotaState | None
@@ -120,6 +123,12 @@ class QuotaDifference:
     came: int
     left: int
 
+    def __repr__(self) -> str:
+        sides = [side for side in (self.before, self.after) if side is not None]
+        ids = shortened(sides[-1].ids) if sides else "nothing"
+        assigned = " -> ".join(f"{side.assigned:,}" for side in sides)
+        return f"QuotaDifference({ids}: {assigned} assigned)"
+
 
 @dataclass(frozen=True, slots=True)
 class ClauseText:
@@ -128,13 +137,16 @@ class ClauseText:
     pointer: str
     text: str
 
+    def __repr__(self) -> str:
+        return f"ClauseText({shortened(self.pointer)}, {shortened(self.text)})"
+
 
 @dataclass(frozen=True, slots=True)
 class ClauseChange:
-    """One thing that a survey says otherwise; None on the side where it says nothing of it.
+    """One difference between two versions of a survey; None on a side that says nothing of it.
 
     `what` names it (`filter`, `country`, `quota`, `seats`, `status`, `order`); `quota` is the path
-    of the quota it stands in, as it is named now, or was where it is gone.
+    of the quota it is in, by its name after, or before where it is gone.
     """
 
     what: str
@@ -142,13 +154,17 @@ class ClauseChange:
     before: ClauseText | None
     after: ClauseText | None
 
+    def __repr__(self) -> str:
+        old, new = (side and shortened(side.text) for side in (self.before, self.after))
+        return f"ClauseChange({self.what}: {old} -> {new})"
+
 
 @dataclass(frozen=True, slots=True)
 class MappingChange:
-    """One thing that the panel file says otherwise of a marketplace, or of the panel.
+    """One difference between two panel files.
 
-    `place` is a dotted key of the panel file; `before` and `after` are what stands there, None:
-    nothing.
+    `place` is a dotted key of the panel file; `before` and `after` are its values, None: no such
+    key.
     """
 
     place: str
@@ -158,11 +174,11 @@ class MappingChange:
 
 @dataclass(frozen=True, slots=True)
 class SurveyDifference:
-    """One survey that is not what it was.
+    """One survey that changed.
 
-    `evaluated`: members were matched on both sides; else both are known to give the same.
-    `renamed`: paths of quotas that only have another name. `flows` has no members who are
-    ineligible before and after. `concentrations` are there for the surveys most affected.
+    `evaluated`: members were matched on both sides; else both are known to give the same result.
+    `renamed`: paths of quotas that only have another name. `flows` leaves out members who are
+    ineligible before and after. `concentrations` are found for the surveys most affected.
     """
 
     survey: str
@@ -176,9 +192,12 @@ class SurveyDifference:
     clauses: tuple[ClauseChange, ...] = ()
     concentrations: Mapping[Change, tuple[Concentration, ...]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"SurveyDifference({self.survey}: {self.fate}, {_counts(self.tally)})"
+
     @property
     def fate(self) -> Fate:
-        """What has become of it."""
+        """How it changed as a whole."""
         match self.before, self.after:
             case Status.ABSENT, _:
                 return Fate.ADDED
@@ -192,15 +211,15 @@ class SurveyDifference:
                 return Fate.OPENED
             case Status.OPEN, Status.CLOSED:
                 return Fate.CLOSED
-        return Fate.NO_EFFECT if self.tally.none else Fate.CHANGED
+        return Fate.CHANGED if self.tally.affected else Fate.NO_EFFECT
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What was done, as counters that are the same on every machine.
 
-    Surveys given to the comparison on either side, those of them whose members were matched (old
-    and new count each), distinct predicates evaluated, and members read, once for each panel.
+    Surveys on both sides together, those of them that were matched, distinct predicates evaluated,
+    and members read, once for each panel.
     """
 
     surveys: int
@@ -211,13 +230,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that a comparison finds, without a list of members.
+    """All that a comparison finds, without the members one by one.
 
-    `surveys` are those that are not what they were, in payload order; `unchanged` counts the rest
-    of those on both sides.
-    `joined` and `left` count members who are in one panel only. `tally` sums pairs of member and
-    survey; `concentrations` are about members who gained, lost or moved in any survey that is open
-    on both sides.
+    `surveys` are those that changed, in payload order; `unchanged` counts the others that are on
+    both sides. `joined` and `left` count members who are in one panel only. `tally` counts pairs of
+    member and survey; `concentrations` are about members who gained, lost or moved in any survey
+    that is open on both sides.
     """
 
     as_of: date
@@ -233,3 +251,13 @@ class Difference:
     work: Work
     diagnostics_before: tuple[Diagnostic, ...] = ()
     diagnostics_after: tuple[Diagnostic, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"Difference({len(self.surveys):,} surveys changed, {self.unchanged:,} unchanged, "
+            f"{_counts(self.tally)})"
+        )
+
+
+def _counts(tally: ChangeTally) -> str:
+    return f"{tally.lost:,} lost, {tally.gained:,} gained, {tally.moved:,} moved"

@@ -19,19 +19,22 @@ _AT_A_TIME = 1 << 16
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _PATHS = pa.list_(pa.string())
 
-Numbered: TypeAlias = tuple[int, MemberRows]
+NumberedRows: TypeAlias = tuple[int, MemberRows]
 """The number of a survey, and its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """One member who gained, lost or moved in one survey; None: not given on that side."""
+    """One member who gained, lost or moved in one survey; None: not given it on that side."""
 
     member_id: str | int
     survey: str
     change: Change
     before: Path | None
     after: Path | None
+
+    def __repr__(self) -> str:
+        return f"MemberChange({self.member_id!r}, {self.survey}, {self.change.value})"
 
 
 def change_schema(before: Panel, after: Panel) -> pa.Schema:
@@ -49,17 +52,18 @@ def change_schema(before: Panel, after: Panel) -> pa.Schema:
 
 
 def change_batches(
-    schema: pa.Schema, ids: pa.Array, names: Sequence[str], found: Sequence[Numbered]
+    schema: pa.Schema, ids: pa.Array, names: Sequence[str], found: Sequence[NumberedRows]
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a block, in member order and then survey order; `names` are the surveys'."""
     if not found:
         return
-    standings: list[Assignment] = []
+    assignments: list[Assignment] = []
     starts = []
     for _, rows in found:
-        starts.append(len(standings))
-        standings += rows.standings
-    paths = pa.array([None if isinstance(each, Verdict) else each for each in standings], _PATHS)
+        starts.append(len(assignments))
+        assignments += rows.assignments
+    quotas = [None if isinstance(given, Verdict) else given for given in assignments]
+    paths = pa.array(quotas, _PATHS)
     sizes = [len(rows.members) for _, rows in found]
     members = np.concatenate([rows.members for _, rows in found])
     surveys = np.repeat(np.array([number for number, _ in found], np.int32), sizes)

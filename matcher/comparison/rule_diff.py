@@ -1,8 +1,7 @@
 """How two rules differ, condition by condition: of a long combination only what changed.
 
-A rule is taken apart as far as its single conditions (a cell, a question, a datapoint), which the
-survey's origins name. Equal ones are matched wherever they stand; those left are paired by what
-they speak of.
+A rule is split into its single conditions (a cell, a question, a datapoint), which the survey's
+origins name. Equal ones are matched wherever they are; those left are paired by their topics.
 """
 
 from __future__ import annotations
@@ -28,27 +27,27 @@ from matcher.rules import (
 )
 
 TextPair: TypeAlias = tuple[ClauseText | None, ClauseText | None]
-"""What is said before and after; None: nothing of it."""
+"""The texts before and after; None: there is none."""
 
 Connective: TypeAlias = type[And] | type[Or]
-T = TypeVar("T")
+Topic = TypeVar("Topic")
 
 
 class Unordered:
-    """Rules that only differ in the order of what they are made of become one."""
+    """Makes one rule of rules that only differ in the order of their parts."""
 
     def __init__(self) -> None:
         self._simplifier = Simplifier()
         self._ordered: dict[Rule, Rule] = {}
 
     def of(self, rule: Rule) -> Rule:
-        """The one rule for all that mean the same so."""
+        """The one rule for all that differ in order only."""
         while (ordered := self._in_order(self._simplifier.simplify(rule))) is not rule:
             rule = ordered
         return rule
 
     def _in_order(self, rule: Rule) -> Rule:
-        """In any order that is always the same: equal rules are one object, and remembered here."""
+        """Put parts in a fixed order: equal rules are one object, and are kept here."""
         found = self._ordered.get(rule)
         if found is None:
             found = rule
@@ -62,16 +61,16 @@ class Unordered:
 class RulePart:
     """A single condition; or parts of which all must hold (any of them, where the rule is an Or).
 
-    `rule` is as it was lowered, `meaning` what it is compared by.
+    `rule` is as it was lowered, `ordered` the form it is compared by.
     """
 
     rule: Rule
-    meaning: Rule
+    ordered: Rule
     pointer: str
     parts: tuple[RulePart, ...] = ()
 
     def split(self, kind: Connective) -> Iterator[RulePart]:
-        """The parts that this kind of combination is made of; itself where it is none."""
+        """The parts of a combination of this kind; itself where it is none."""
         if self.parts and isinstance(self.rule, kind):
             for part in self.parts:
                 yield from part.split(kind)
@@ -80,7 +79,7 @@ class RulePart:
 
 
 class RuleParts:
-    """Takes rules of one survey apart; `origins` says where its conditions stand."""
+    """Splits rules of one survey; `origins` says where its conditions are."""
 
     def __init__(self, origins: Iterable[tuple[Rule, str]], unordered: Unordered) -> None:
         self._unordered = unordered
@@ -89,118 +88,118 @@ class RuleParts:
             self._places.setdefault(rule, []).append(pointer)
 
     def of(self, rule: Rule, at: str) -> RulePart:
-        """A rule that stands at a pointer; conditions that stand within it keep their own."""
-        meaning = self._unordered.of(rule)
+        """A rule at a pointer; conditions within it keep their own pointers."""
+        ordered = self._unordered.of(rule)
         if places := self._places.get(rule):
-            within = (each for each in places if f"{each}/".startswith(f"{at}/"))
-            return RulePart(rule, meaning, next(within, places[0]))
+            within = (place for place in places if f"{place}/".startswith(f"{at}/"))
+            return RulePart(rule, ordered, next(within, places[0]))
         if isinstance(rule, And | Or):
-            return RulePart(rule, meaning, at, tuple(self.of(part, at) for part in rule.rules))
-        return RulePart(rule, meaning, at)
+            return RulePart(rule, ordered, at, tuple(self.of(part, at) for part in rule.rules))
+        return RulePart(rule, ordered, at)
 
 
 class Differ:
-    """Finds what two versions of a rule say otherwise, in the words of either side."""
+    """Finds how two versions of a rule differ, in the words of either side."""
 
-    def __init__(self, speakers: WordingPair) -> None:
-        self._speakers = speakers
+    def __init__(self, wordings: WordingPair) -> None:
+        self._wordings = wordings
 
     def between(self, before: Iterable[RulePart], after: Iterable[RulePart]) -> Iterator[TextPair]:
-        """What differs, where all of the parts must hold; in the order of what is said now."""
-        return self._apart(before, after, And)
+        """What differs, where all of the parts must hold; in the order of the new side."""
+        return self._differences(before, after, And)
 
-    def _apart(
+    def _differences(
         self, before: Iterable[RulePart], after: Iterable[RulePart], kind: Connective
     ) -> Iterator[TextPair]:
         olds, news = list(before), list(after)
-        lost, come = _without(olds, news, kind), _without(news, olds, kind)
-        for old, new in _paired(lost, come):
+        removed, added = _without(olds, news, kind), _without(news, olds, kind)
+        for old, new in _paired(removed, added):
             if old is not None and new is not None:
                 yield from self._changed(old, new)
             else:
-                say_before, say_after = self._speakers
-                yield self._alone(old, say_before, kind), self._alone(new, say_after, kind)
+                before_in, after_in = self._wordings
+                yield self._alone(old, before_in, kind), self._alone(new, after_in, kind)
 
     def _changed(self, old: RulePart, new: RulePart) -> Iterator[TextPair]:
-        """Only what changed of combinations that have something in common; else both as a whole."""
+        """Only what changed in combinations that share a part; else both as a whole."""
         kinds: tuple[Connective, ...] = (Or, And)
         for kind in kinds:
-            if _meanings([old], kind) & _meanings([new], kind):
-                yield from self._apart([old], [new], kind)
+            if _ordered_parts([old], kind) & _ordered_parts([new], kind):
+                yield from self._differences([old], [new], kind)
                 return
-        before, after = distinguishing_texts(old.rule, new.rule, self._speakers)
+        before, after = distinguishing_texts(old.rule, new.rule, self._wordings)
         yield ClauseText(old.pointer, before), ClauseText(new.pointer, after)
 
     def _alone(self, part: RulePart | None, words: Wording, kind: Connective) -> ClauseText | None:
-        """What only one side says; of alternatives, that it is one."""
+        """A part that only one side has; an alternative is marked as one."""
         if part is None:
             return None
         return ClauseText(part.pointer, ("or " if kind is Or else "") + words.of(part.rule))
 
 
-def _meanings(parts: Iterable[RulePart], kind: Connective) -> set[Rule]:
-    return {part.meaning for whole in parts for part in whole.split(kind)}
+def _ordered_parts(parts: Iterable[RulePart], kind: Connective) -> set[Rule]:
+    return {part.ordered for whole in parts for part in whole.split(kind)}
 
 
 def _without(
     parts: Iterable[RulePart], others: Iterable[RulePart], kind: Connective
 ) -> list[RulePart]:
-    """What is left of some parts where others say the same; those of which all is left, whole."""
-    said = _meanings(others, kind) | {TRUE if kind is And else FALSE}
+    """The parts without what others have too; those that share nothing stay whole."""
+    known = _ordered_parts(others, kind) | {TRUE if kind is And else FALSE}
     left: dict[Rule, RulePart] = {}
     for whole in parts:
         split = list(whole.split(kind))
-        fresh = [part for part in split if part.meaning not in said]
+        fresh = [part for part in split if part.ordered not in known]
         for part in [whole] if len(fresh) == len(split) else fresh:
-            left.setdefault(part.meaning, part)
+            left.setdefault(part.ordered, part)
     return list(left.values())
 
 
 def _paired(
-    lost: Sequence[RulePart], come: Sequence[RulePart]
+    removed: Sequence[RulePart], added: Sequence[RulePart]
 ) -> Iterator[tuple[RulePart | None, RulePart | None]]:
-    """Pairs those that are most alike; what has no counterpart is alone."""
+    """Pairs those that are most alike; a part without counterpart is alone."""
     found = [
         (likeness, place_old, place_new)
-        for place_old, old in enumerate(lost)
-        for place_new, new in enumerate(come)
+        for place_old, old in enumerate(removed)
+        for place_new, new in enumerate(added)
         if (likeness := _likeness(old, new)) > (0.0, 0.0)
     ]
-    found.sort(key=lambda each: (-each[0][0], -each[0][1], each[1], each[2]))
+    found.sort(key=lambda match: (-match[0][0], -match[0][1], match[1], match[2]))
     partner: dict[int, int] = {}
     paired: set[int] = set()
     for _, place_old, place_new in found:
         if place_old not in paired and place_new not in partner:
             partner[place_new] = place_old
             paired.add(place_old)
-    for place, new in enumerate(come):
-        yield lost[partner[place]] if place in partner else None, new
-    for place, old in enumerate(lost):
+    for place, new in enumerate(added):
+        yield removed[partner[place]] if place in partner else None, new
+    for place, old in enumerate(removed):
         if place not in paired:
             yield old, None
 
 
 def _likeness(old: RulePart, new: RulePart) -> tuple[float, float]:
-    """How many things both speak of, and how many conditions they share, as fractions.
+    """How many topics both share, and how many conditions, as fractions.
 
-    What speaks of nothing (an attribute that is not mapped, say) is like what stands in its place.
+    A part without topics (an attribute that is not mapped, say) is like the one at its pointer.
     """
-    leaves_old, leaves_new = set(predicates_of([old.meaning])), set(predicates_of([new.meaning]))
-    if not (leaves_old and leaves_new):
+    olds, news = set(predicates_of([old.ordered])), set(predicates_of([new.ordered]))
+    if not (olds and news):
         return float(old.pointer == new.pointer), 0.0
-    topics = _shared(set(map(_topic, leaves_old)), set(map(_topic, leaves_new)))
-    return topics, _shared(leaves_old, leaves_new)
+    topics = _shared(set(map(_topic, olds)), set(map(_topic, news)))
+    return topics, _shared(olds, news)
 
 
-def _topic(leaf: Predicate) -> Hashable:
-    match leaf:
+def _topic(predicate: Predicate) -> Hashable:
+    match predicate:
         case TookPart(_, scope):
             return TookPart, scope
         case InIds():
             return InIds
         case _:
-            return leaf.attribute
+            return predicate.attribute
 
 
-def _shared(some: set[T], others: set[T]) -> float:
+def _shared(some: set[Topic], others: set[Topic]) -> float:
     return len(some & others) / len(some | others)

@@ -1,4 +1,4 @@
-"""What two rules say, put so that the reader sees the difference."""
+"""Two rules in words that show how they differ."""
 
 from __future__ import annotations
 
@@ -36,34 +36,34 @@ class WordingPair(NamedTuple):
 _PANEL = WordingPair(Wording(), Wording())
 
 
-def distinguishing_texts(before: Rule, after: Rule, speakers: WordingPair) -> tuple[str, str]:
+def distinguishing_texts(before: Rule, after: Rule, wordings: WordingPair) -> tuple[str, str]:
     """Two different rules in words that differ.
 
-    Of long lists what was added and dropped; where the marketplace's words are the same, those of
-    the panel beside; and where these are the same, too, every detail.
+    Long lists show what was added and dropped; where the marketplace's words are the same, the
+    panel's are added; and where these are the same too, every detail.
     """
-    told = _in_words(before, after, speakers)
-    if told[0] == told[1]:
-        own = _in_words(before, after, _PANEL)
-        told = f"{told[0]} (in the panel: {own[0]})", f"{told[1]} (in the panel: {own[1]})"
-    if told[0] == told[1]:
-        told = f"{told[0]} ({_exactly(before)})", f"{told[1]} ({_exactly(after)})"
-    return told
+    old, new = _in_words(before, after, wordings)
+    if old == new:
+        panel_old, panel_new = _in_words(before, after, _PANEL)
+        old, new = f"{old} (in the panel: {panel_old})", f"{new} (in the panel: {panel_new})"
+    if old == new:
+        old, new = f"{old} ({_exactly(before)})", f"{new} ({_exactly(after)})"
+    return old, new
 
 
-def _in_words(before: Rule, after: Rule, speakers: WordingPair) -> tuple[str, str]:
-    said = [speakers.after.of(after), *_list_changes(before, after, speakers)]
-    return speakers.before.of(before), "; ".join(said)
+def _in_words(before: Rule, after: Rule, wordings: WordingPair) -> tuple[str, str]:
+    new = [wordings.after.of(after), *_list_changes(before, after, wordings)]
+    return wordings.before.of(before), "; ".join(new)
 
 
-def _list_changes(before: Rule, after: Rule, speakers: WordingPair) -> Iterator[str]:
-    """`adds 5, 7`, `drops 3`: of lists too long to be told in full, one of each kind a side."""
+def _list_changes(before: Rule, after: Rule, wordings: WordingPair) -> Iterator[str]:
+    """`adds 5, 7`, `drops 3`: for lists too long to be named in full, one of each kind a side."""
     olds, news = _lists(before), _lists(after)
     for kind, new in news.items():
         if kind not in olds or len(olds[kind]) > 1 or len(new) > 1:
             continue
-        old_values = speakers.before.values(olds[kind][0])
-        new_values = speakers.after.values(new[0])
+        old_values = wordings.before.values(olds[kind][0])
+        new_values = wordings.after.values(new[0])
         if max(len(old_values), len(new_values)) > NAMED:
             yield from _one_list("adds", new_values, old_values)
             yield from _one_list("drops", old_values, new_values)
@@ -72,21 +72,21 @@ def _list_changes(before: Rule, after: Rule, speakers: WordingPair) -> Iterator[
 def _lists(rule: Rule) -> dict[Hashable, list[Predicate]]:
     """The lists in a rule, by what they are about."""
     found: dict[Hashable, list[Predicate]] = {}
-    for leaf in predicates_of([rule]):
-        match leaf:
+    for predicate in predicates_of([rule]):
+        match predicate:
             case OneOf(about) | StartsWith(about) | InRanges(about) | TookPart(_, about):
-                found.setdefault((type(leaf), about), []).append(leaf)
+                found.setdefault((type(predicate), about), []).append(predicate)
     return found
 
 
 def _one_list(verb: str, values: list[str], without: list[str]) -> Iterator[str]:
-    known = set(without)
-    if changed := [value for value in values if value not in known]:
+    left_out = set(without)
+    if changed := [value for value in values if value not in left_out]:
         yield f"{verb} {listed(changed)}"
 
 
 def _exactly(rule: Rule) -> str:
-    """A rule with all that words leave out, as JSON: `["unusable", "gender", ["refused"]]`."""
+    """A rule in every detail, as JSON: `["unusable", "gender", ["refused"]]`."""
     return json.dumps(_spelt(rule), ensure_ascii=False)
 
 
@@ -99,9 +99,9 @@ def _spelt(rule: Rule) -> list[object]:
         case Const(truth):
             return [truth.name.lower()]
         case _:
-            return [_name(rule), *(getattr(rule, each.name) for each in fields(rule))]
+            return [_name(rule), *(getattr(rule, field.name) for field in fields(rule))]
 
 
 def _name(rule: Rule) -> str:
-    """`one of`, `took part`: what a sort of rule is called."""
+    """`one of`, `took part`: what a kind of rule is called."""
     return re.sub(r"\B(?=[A-Z])", " ", type(rule).__name__).lower()

@@ -13,9 +13,9 @@ _WRITTEN = re.compile(r"(?P<number>\d{1,15}(\.\d{1,9})?)\s*(?P<percent>%?)", re.
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """At most so many pairs of member and survey, or so many in a hundred of those before.
+    """At most so many pairs of member and survey, or so many percent of those before.
 
-    Those before are the pairs given before in the surveys that are not what they were.
+    Those before are the pairs given before in the surveys that changed.
     """
 
     change: Change
@@ -23,9 +23,9 @@ class Threshold:
     percent: bool
 
     def exceeded(self, tally: ChangeTally) -> bool:
-        """Whether more than that have changed so."""
-        found: int = getattr(tally, self.change)
-        return found * 100 > self.most * tally.before if self.percent else found > self.most
+        """Whether more than that changed so."""
+        count: int = getattr(tally, self.change)
+        return count * 100 > self.most * tally.before if self.percent else count > self.most
 
     def __str__(self) -> str:
         return f"{self.most:,.15g}{' %' if self.percent else ''}"

@@ -1,4 +1,4 @@
-"""Where some members are concentrated: the answers that they hold more often than others do.
+"""Answers that some members hold more often than others do.
 
 Answers are counted shard by shard, with work in proportion to the members compared;
 `matcher.concentration.association` picks the best.
@@ -6,9 +6,9 @@ Answers are counted shard by shard, with work in proportion to the members compa
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from math import inf
 from typing import TypeAlias
 
 import numpy as np
@@ -22,7 +22,8 @@ from matcher.concentration.association import (
     best_set,
     best_single,
 )
-from matcher.concentration.result import Concentration, Value
+from matcher.concentration.result import AnswerValue, Concentration
+from matcher.concentration.vocabularies import Vocabularies
 from profiles.encoding import (
     BitRow,
     Codes,
@@ -30,6 +31,7 @@ from profiles.encoding import (
     ConstantColumn,
     ListsColumn,
     NumberColumn,
+    Numbers,
     RowsColumn,
     SingleColumn,
     Vocabulary,
@@ -38,15 +40,13 @@ from profiles.encoding import (
     positions,
 )
 from profiles.panel import Shard
-from profiles.schema import INFINITY
 
-Numbers: TypeAlias = NDArray[np.int64]
 VocabularyPart: TypeAlias = tuple[Vocabulary, Numbers]
-"""Values, and how often each is held; before those, how often there is no answer."""
+"""Values, and how often there is no answer, then how often each value is held."""
 
 
-def in_words(concentration: Concentration) -> str:
-    """What is held, in the panel's words: `region = DE`, `age 55 and above`."""
+def concentration_words(concentration: Concentration) -> str:
+    """A concentration's answers, in the panel's words: `region = DE`, `age 55 and above`."""
     attribute, values = concentration.attribute, concentration.values
     match values:
         case (None,):
@@ -54,16 +54,16 @@ def in_words(concentration: Concentration) -> str:
         case ((low, high),):
             if low == high:
                 return f"{attribute} = {low:.15g}"
-            if low == -INFINITY:
+            if low == -inf:
                 return f"{attribute} up to {high:.15g}"
-            end = "and above" if high == INFINITY else f"to {high:.15g}"
+            end = "and above" if high == inf else f"to {high:.15g}"
             return f"{attribute} {low:.15g} {end}"
         case _:
             *first, last = ("no answer" if value is None else str(value) for value in values)
             return f"{attribute} = {' or '.join((', '.join(first), last) if first else (last,))}"
 
 
-def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> BitRow:
+def holders(shard: Shard, attribute: str, values: Iterable[AnswerValue]) -> BitRow:
     """The members of a shard who hold any of the values."""
     column = shard.columns[attribute]
     vocabulary = column.vocabulary
@@ -81,7 +81,7 @@ def holders(shard: Shard, attribute: str, values: Iterable[Value]) -> BitRow:
 
 
 class Histograms:
-    """What some members have answered, and what others have, attribute by attribute."""
+    """The answers of some members and of others, attribute by attribute."""
 
     def __init__(self, attributes: Iterable[str]) -> None:
         attributes = [*attributes]
@@ -90,21 +90,27 @@ class Histograms:
     def add(
         self, shard: Shard, some: BitRow, others: BitRow, among: Mapping[str, BitRow] | None = None
     ) -> None:
-        """Count the members of a shard; nobody stands in both rows.
+        """Count the members of a shard; nobody is in both rows.
 
-        `among`: of an attribute in it, the answers of those in its row alone; the rest are taken
-        to hold nothing of it. Raises KeyError where the shard was read without an attribute.
+        `among`: for an attribute in it, only the answers of members in its row count; the others
+        count as holding none. Raises KeyError where the shard was read without an attribute.
         """
         self._some.add(shard, some, among)
         self._others.add(shard, others, among)
 
+    def __repr__(self) -> str:
+        return (
+            f"Histograms({len(self._some.answers):,} attributes, {self._some.members:,} members "
+            f"and {self._others.members:,} others)"
+        )
+
     def top(self, most: int = 3) -> tuple[Concentration, ...]:
-        """The most telling answers, as `strongest` gives them."""
+        """The strongest answers, as `strongest` gives them."""
         return strongest(self._some, self._others, most)
 
 
 class Histogram:
-    """What some members have answered, attribute by attribute.
+    """The answers of some members, attribute by attribute.
 
     Attributes that are the same for all members (constants of the panel) are left out.
     """
@@ -114,7 +120,7 @@ class Histogram:
         self.members = 0
 
     def add(self, shard: Shard, row: BitRow, among: Mapping[str, BitRow] | None = None) -> None:
-        """Count the members of a shard who stand in a row; `among` as for `Histograms.add`."""
+        """Count the members of a shard who are in a row; `among` as for `Histograms.add`."""
         self.members += popcount(row)
         everyone = _Members(row)
         for name, answers in self.answers.items():
@@ -126,20 +132,23 @@ class Histogram:
             else:
                 answers.add(column, everyone)
 
+    def __repr__(self) -> str:
+        return f"Histogram({len(self.answers):,} attributes, {self.members:,} members)"
+
     def without(self, others: Histogram) -> Histogram:
-        """These members less others, all of whom are among them."""
+        """These members without others, all of whom are among them."""
         left = Histogram(self.answers)
-        for each, factor in ((self, 1), (others, -1)):
-            left.members += factor * each.members
-            for name, answers in each.answers.items():
-                left.answers[name].take_over(answers, factor)
+        for histogram, factor in ((self, 1), (others, -1)):
+            left.members += factor * histogram.members
+            for name, answers in histogram.answers.items():
+                left.answers[name].add_all(answers, factor)
         return left
 
 
 def strongest(some: Histogram, others: Histogram, most: int = 3) -> tuple[Concentration, ...]:
-    """The most telling answers of some members, best first, at most one an attribute.
+    """The strongest answers of some members, best first, at most one an attribute.
 
-    Only answers of which some hold a larger share than the others do, beyond what chance explains;
+    Only answers that a larger share of them holds than of the others, beyond what chance explains;
     none where there are no others to compare with.
     """
     if not (some.members and others.members):
@@ -150,13 +159,15 @@ def strongest(some: Histogram, others: Histogram, most: int = 3) -> tuple[Concen
         best = _best(answers, others.answers[name], sizes)
         if best is not None:
             score, values, (holding, others_holding) = best
-            of = Concentration(name, values, some.members, holding, others.members, others_holding)
-            found.append(((-score, -holding, name), of))
-    return tuple(of for _, of in sorted(found, key=lambda each: each[0])[:most])
+            held = Concentration(
+                name, values, some.members, holding, others.members, others_holding
+            )
+            found.append(((-score, -holding, name), held))
+    return tuple(held for _, held in sorted(found, key=lambda pair: pair[0])[:most])
 
 
 class _Members:
-    """Members as a row, and by position where that is asked for."""
+    """Members as a row of bits, and by position where that is needed."""
 
     def __init__(self, row: BitRow) -> None:
         self.row = row
@@ -173,7 +184,7 @@ class _Answers:
     def __init__(self) -> None:
         self.parts: list[VocabularyPart] = []
         self.exclusive = True
-        self._known = _Vocabularies()
+        self._known = Vocabularies()
 
     def add(self, column: Column, members: _Members) -> None:
         """Count the members of a shard."""
@@ -190,14 +201,14 @@ class _Answers:
                 raise AssertionError("a column of a panel")
         self._add(vocabulary, counts)
 
-    def take_over(self, other: _Answers, factor: int) -> None:
-        """Add what another has counted, so many times."""
+    def add_all(self, other: _Answers, factor: int) -> None:
+        """Add the counts of another, times a factor."""
         self.exclusive &= other.exclusive
         for vocabulary, counts in other.parts:
             self._add(vocabulary, factor * counts)
 
     def _add(self, vocabulary: Vocabulary, counts: Numbers) -> None:
-        """Counts are kept apart from those before if the values are others."""
+        """Add counts to those of the same vocabulary, or keep them apart."""
         number = self._known.number(vocabulary)
         if number == len(self.parts):
             self.parts.append((vocabulary, counts.astype(np.int64)))
@@ -206,45 +217,27 @@ class _Answers:
             so_far += counts
 
 
-class _Vocabularies:
-    """Distinct vocabularies, numbered as they come; there may be as many as there are shards."""
-
-    def __init__(self) -> None:
-        self.distinct: list[Vocabulary] = []
-        self._alike: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-
-    def number(self, vocabulary: Vocabulary) -> int:
-        """The number of a vocabulary, which is the next one if it is new."""
-        alike = self._alike[len(vocabulary), *vocabulary[:1], *vocabulary[-1:]]
-        for number in alike:
-            if _same(self.distinct[number], vocabulary):
-                return number
-        alike.append(len(self.distinct))
-        self.distinct.append(vocabulary)
-        return alike[-1]
-
-
 def _best(some: _Answers, others: _Answers, sizes: Numbers) -> Best | None:
-    """The most telling of an attribute's candidates; None where none is telling."""
-    silent = np.array([_silent(some), _silent(others)])
+    """The strongest of an attribute's candidates; None where none is strong enough."""
+    unanswered = np.array([_unanswered(some), _unanswered(others)])
     vocabulary, counts = _together(some.parts, others.parts)
     places = np.flatnonzero(counts.any(axis=0))
     counts = counts[:, places]
     found = []
-    if silent[0] * sizes[1] > silent[1] * sizes[0]:
-        found.append(best_single(Values((), [-1]), silent[:, None], sizes))
+    if unanswered[0] * sizes[1] > unanswered[1] * sizes[0]:
+        found.append(best_single(Values((), [-1]), unanswered[:, None], sizes))
     exclusive = some.exclusive and others.exclusive
     if not isinstance(vocabulary, tuple) and exclusive:
         found.append(best_interval(vocabulary[places], counts, sizes))
     elif exclusive:
         values = Values(vocabulary, [-1, *places.tolist()])
-        found.append(best_set(values, np.column_stack((silent, counts)), sizes))
+        found.append(best_set(values, np.column_stack((unanswered, counts)), sizes))
     else:
         found.append(best_single(Values(vocabulary, places.tolist()), counts, sizes))
-    return max((each for each in found if each), key=lambda each: each[0], default=None)
+    return max(filter(None, found), key=lambda best: best[0], default=None)
 
 
-def _silent(answers: _Answers) -> int:
+def _unanswered(answers: _Answers) -> int:
     """How many have no answer."""
     return sum(int(counts[0]) for _, counts in answers.parts)
 
@@ -254,12 +247,12 @@ def _together(*sides: Sequence[VocabularyPart]) -> tuple[Vocabulary, ValueCounts
     parts = [(*part, side) for side, parts in enumerate(sides) for part in parts if len(part[0])]
     if not parts:
         return (), np.zeros((2, 0), np.int64)
-    known = _Vocabularies()
+    known = Vocabularies()
     numbers = [known.number(vocabulary) for vocabulary, *_ in parts]
     values, places = _united(known.distinct)
     counts = np.zeros((2, len(values)), np.int64)
-    for number, (_, each, side) in zip(numbers, parts, strict=True):
-        counts[side, places[number]] += each[1:]
+    for number, (_, held, side) in zip(numbers, parts, strict=True):
+        counts[side, places[number]] += held[1:]
     return values, counts
 
 
@@ -267,12 +260,12 @@ def _united(vocabularies: Sequence[Vocabulary]) -> tuple[Vocabulary, Sequence[Nu
     """All values of some vocabularies, ascending, and the places of each one's among them."""
     if len(vocabularies) == 1:
         return vocabularies[0], [np.arange(len(vocabularies[0]))]
-    texts = tuple(each for each in vocabularies if isinstance(each, tuple))
+    texts = tuple(texts for texts in vocabularies if isinstance(texts, tuple))
     if texts:
         return _united_texts(texts)
-    numbers = [each for each in vocabularies if not isinstance(each, tuple)]
+    numbers = [numbers for numbers in vocabularies if not isinstance(numbers, tuple)]
     values = np.unique(np.concatenate(numbers))
-    return values, [np.searchsorted(values, each) for each in numbers]
+    return values, [np.searchsorted(values, part) for part in numbers]
 
 
 @lru_cache(maxsize=64)
@@ -281,15 +274,7 @@ def _united_texts(
 ) -> tuple[tuple[str, ...], Sequence[Numbers]]:
     values = tuple(sorted(set().union(*vocabularies)))
     place_of = {value: place for place, value in enumerate(values)}
-    return values, [np.array([place_of[value] for value in each]) for each in vocabularies]
-
-
-def _same(one: Vocabulary, other: Vocabulary) -> bool:
-    if one is other:
-        return True
-    if isinstance(one, tuple) or isinstance(other, tuple):
-        return isinstance(one, tuple) and isinstance(other, tuple) and one == other
-    return np.array_equal(one, other)
+    return values, [np.array([place_of[value] for value in texts]) for texts in vocabularies]
 
 
 def _count_numbers(

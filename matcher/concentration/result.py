@@ -1,11 +1,11 @@
-"""Which answers some members hold more often than others: what is told of it."""
+"""An answer that some members hold more often than others, with the numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Value: TypeAlias = str | tuple[float, float] | None
+AnswerValue: TypeAlias = str | tuple[float, float] | None
 """A panel code, a closed range of numbers, or None: no answer."""
 
 
@@ -14,11 +14,11 @@ class Concentration:
     """An answer that is more frequent among some members than among others.
 
     `holding` of the `members` (those lost, say) hold any of the values; of the `others` (those who
-    had been given the survey and were not lost) `others_holding` do.
+    kept the survey, say) `others_holding` do.
     """
 
     attribute: str
-    values: tuple[Value, ...]
+    values: tuple[AnswerValue, ...]
     members: int
     holding: int
     others: int

@@ -1,6 +1,24 @@
-"""What marketplaces answered, against what we would have said."""
+"""A log of what marketplaces answered, compared with our own verdicts."""
 
-from matcher.reconciliation.reconcile import reconcile
-from matcher.reconciliation.result import Asking, Confusion, Reconciliation, Suspect, SuspectKind
+from matcher.reconciliation.reconcile import Reconciled, reconcile
+from matcher.reconciliation.result import (
+    AnsweredCode,
+    Confusion,
+    Reconciliation,
+    RejectedRows,
+    Suspect,
+    SuspectKind,
+    SuspectSurvey,
+)
 
-__all__ = ["Asking", "Confusion", "Reconciliation", "Suspect", "SuspectKind", "reconcile"]
+__all__ = [
+    "AnsweredCode",
+    "Confusion",
+    "Reconciled",
+    "Reconciliation",
+    "RejectedRows",
+    "Suspect",
+    "SuspectKind",
+    "SuspectSurvey",
+    "reconcile",
+]

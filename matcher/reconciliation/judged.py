@@ -1,4 +1,4 @@
-"""Rows of a log as they were judged, and which of them contradict what the marketplace said."""
+"""Rows of a log as they were judged, and which of them contradict the marketplace."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _TURNED_AWAY = frozenset({Disposition.NOT_TARGETED})
 class Judged:
     """Rows of the log, one for each member of a shard.
 
-    `rows` are their numbers in the log, `survey` and `code` say which of either; `truth` is how
-    true it is that the member fits, `reason` a place in `targeting.REASONS`, `rests` by attribute
-    the rows in which that is known because of his answer.
+    `rows` are their numbers in the log, `survey` and `code` the numbers of either; `truth` says
+    whether the member fits the survey, `reason` is a place in `targeting.REASONS`. `depends` are by
+    attribute the rows in which that is known only because of the member's answer.
     """
 
     shard: Shard
@@ -36,25 +36,26 @@ class Judged:
     code: Numbers
     truth: NDArray[np.int8]
     reason: NDArray[np.int8]
-    rests: Mapping[str, BitRow]
+    depends: Mapping[str, BitRow]
 
 
 def compared(
     judged: Judged, codes: Sequence[AnsweredCode], kind: SuspectKind
 ) -> tuple[Flags, Flags]:
-    """The rows that were a surprise of that kind; and those of which the marketplace said the same.
+    """The rows that are surprises of that kind; and those in which the marketplace agrees with us.
 
-    Turned away are those who fit: the others of them were taken; and the other way round.
+    Surprises are members who fit and were turned away, compared with those who fit and were taken;
+    or the other way round.
     """
     turned_away, taken = (
-        np.array([code.meaning in meanings for code in codes], np.bool_)[judged.code]
-        for meanings in (_TURNED_AWAY, _TAKEN)
+        np.array([code.disposition in dispositions for code in codes], np.bool_)[judged.code]
+        for dispositions in (_TURNED_AWAY, _TAKEN)
     )
     if kind is SuspectKind.TURNED_AWAY:
         fits = judged.truth == Truth.TRUE
         return fits & turned_away, fits & taken
-    out = judged.truth == Truth.FALSE
-    return out & taken, out & turned_away
+    unfit = judged.truth == Truth.FALSE
+    return unfit & taken, unfit & turned_away
 
 
 def surprising(judged: Judged, codes: Sequence[AnsweredCode]) -> Flags:

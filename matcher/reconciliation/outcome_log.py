@@ -1,6 +1,6 @@
 """Reads a log of outcomes: who was sent to which survey, what the marketplace answered, and when.
 
-Rows that say too little, or name what is not known, are counted with the place of the first.
+Rows that are incomplete, or name something unknown, are counted with the place of the first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from profiles.history import HistoryRows
 from profiles.schema import as_moment
 from profiles.sources import Batch, Source
 
-OWN_WORDS = {
+LOG_OUTCOMES = {
     "complete": Disposition.COMPLETE,
     "started": Disposition.ENTERED,
     "dropout": Disposition.ENTERED,
@@ -44,9 +44,9 @@ OWN_WORDS = {
     "duplicate": Disposition.TAKEN,
     "quality": Disposition.QUALITY,
 }
-"""Outcomes in our own words: those of participation history, and one for who was turned away.
+"""Outcomes of participation history, and one for members who were turned away.
 
-Who was disqualified may have been so by the marketplace or in the survey: that says nothing.
+Disqualification may be the marketplace's or the survey's, so it contradicts nothing.
 """
 
 _OPTIONAL = ("code", "disposition", "status", "outcome", "at", "wave_id")
@@ -61,7 +61,7 @@ class Log:
     """Rows that can be judged, by number; all arrays have one entry a row.
 
     `member` is a place in `ids`, `survey` one among the surveys given, `code` one in `codes`; `day`
-    is a proleptic ordinal. `place` says where a row stood. `rows` counts all there were.
+    is a proleptic ordinal. `place` gives the place of a row in its file. `rows` counts all rows.
     """
 
     ids: pa.Array
@@ -75,18 +75,18 @@ class Log:
     set_aside: tuple[RejectedRows, ...]
 
 
-def check_columns(source: Source) -> None:
-    """Raise InputError where a log lacks a column that it cannot do without."""
+def check_log_columns(source: Source) -> None:
+    """Raise InputError where a column that a log needs is missing."""
     has = set(source.schema().names)
-    lacking = []
+    missing = []
     if "member_id" not in has:
-        lacking.append("`member_id`")
+        missing.append("`member_id`")
     if "survey" not in has and not {"marketplace", "survey_id"} <= has:
-        lacking.append("`survey` (or `marketplace` and `survey_id`)")
+        missing.append("`survey` (or `marketplace` and `survey_id`)")
     if not {"code", "outcome"} & has and not {"disposition", "status"} <= has:
-        lacking.append("`code` (or `disposition` and `status`, or `outcome`)")
-    if lacking:
-        raise InputError(f"{source.name}: no column {', '.join(lacking)}, which a log needs")
+        missing.append("`code` (or `disposition` and `status`, or `outcome`)")
+    if missing:
+        raise InputError(f"{source.name}: no column {', '.join(missing)}, which a log needs")
 
 
 def read_log(
@@ -95,9 +95,9 @@ def read_log(
     """Read a log of outcomes of these surveys; rows without a time are of the as-of day.
 
     `rejected`: names of surveys that were set aside. Raises InputError where the log cannot be
-    read, or lacks a column.
+    read, or a column is missing.
     """
-    check_columns(source)
+    check_log_columns(source)
     reader = _Reader(surveys, rejected, as_of)
     has = source.schema().names
     wanted = [name for name in ("member_id", "survey", *_OPTIONAL) if name in has]
@@ -146,17 +146,17 @@ class _Reader:
         refuse(survey == -2, "a survey that is not in the payloads")
         code = self._codes(rows, survey)
         refuse(code == -1, "no code and no outcome")
-        refuse(code == -2, "an outcome that is not one of ours")
+        refuse(code == -2, "an outcome that is not known")
         day = _days(batch, self.as_of)
         refuse(day == -1, "a time that cannot be read")
-        mine = np.flatnonzero(good)
-        self.ids.append(ids.take(pa.array(mine)))
-        self.kept.append(mine + self.rows)
-        self.numbers.append(np.array([survey[mine], code[mine], day[mine]]))
+        kept = np.flatnonzero(good)
+        self.ids.append(ids.take(pa.array(kept)))
+        self.kept.append(kept + self.rows)
+        self.numbers.append(np.array([survey[kept], code[kept], day[kept]]))
         self.rows += batch.data.num_rows
 
     def _surveys(self, rows: HistoryRows) -> Numbers:
-        """The number of each row's survey; -1: none named, -2: not known, -3: set aside."""
+        """The number of each row's survey; -1: none named, -2: not known, -3: rejected."""
         places = dict.fromkeys(self.rejected, -3)
         places |= {survey.name: number for number, survey in enumerate(self.surveys)}
         names = coded(_names(rows))
@@ -168,13 +168,13 @@ class _Reader:
         return numbers
 
     def _codes(self, rows: HistoryRows, survey: Numbers) -> Numbers:
-        """The number of each row's code, or else outcome; -1: neither, -2: no outcome of ours."""
+        """The number of each row's code, or else outcome; -1: neither, -2: not an outcome."""
         code, outcome = _codes(rows), _column(rows, "outcome")
         texts = coded(pc.coalesce(code, outcome))
         own = pc.is_null(code).to_numpy(zero_copy_only=False)
         names = sorted({survey.marketplace for survey in self.surveys})
-        of_survey = [names.index(survey.marketplace) for survey in self.surveys]
-        marketplace = np.array([*of_survey, 0], np.int64)[np.maximum(survey, -1)]
+        market_numbers = [names.index(survey.marketplace) for survey in self.surveys]
+        marketplace = np.array([*market_numbers, 0], np.int64)[np.maximum(survey, -1)]
         width = len(texts.codes) + 1
         keys = (marketplace * 2 + own) * width + texts.numbers
         keys[(survey < 0) | (texts.numbers < 0)] = -1
@@ -193,7 +193,7 @@ class _Reader:
     def _code(self, marketplace: str, text: str, own: bool) -> int:
         key = marketplace, text, own
         if key not in self.codes:
-            read = _own_word(marketplace, text) if own else _result(marketplace, text)
+            read = _outcome(marketplace, text) if own else _disposition(marketplace, text)
             if read is not None and read not in self.known:
                 self.known.append(read)
             self.codes[key] = -2 if read is None else self.known.index(read)
@@ -225,24 +225,24 @@ class _Reader:
 
 
 def _check_types(batch: Batch) -> None:
-    """Raise InputError where a column cannot hold what a log has in it."""
-    for each in batch.data.schema:
-        kind, place = each.type, batch.place(0)
-        if each.name == "member_id" and not is_id(kind):
+    """Raise InputError where the type of a column is not one that a log has."""
+    for column in batch.data.schema:
+        kind, place = column.type, batch.place(0)
+        if column.name == "member_id" and not is_id(kind):
             why = f"ids must be text or integers, not `{short_name(kind)}`"
             raise InputError(f"{place}, column `member_id`: {why}")
-        if each.name == "at":
+        if column.name == "at":
             tests = (is_text, pa.types.is_timestamp, pa.types.is_date, pa.types.is_null)
-            if not any(fits(kind) for fits in tests):
+            if not any(is_type(kind) for is_type in tests):
                 why = f"times must be text or timestamps, not `{short_name(kind)}`"
                 raise InputError(f"{place}, column `at`: {why}")
         elif not is_code(kind):
             why = f"a column of type `{short_name(kind)}` cannot hold codes"
-            raise InputError(f"{place}, column `{each.name}`: {why}")
+            raise InputError(f"{place}, column `{column.name}`: {why}")
 
 
 def _column(rows: HistoryRows, name: str) -> Texts:
-    """The codes of a column; null where there is none, or no such column."""
+    """The texts of a column; null where there is none, or no such column."""
     size = rows.batch.data.num_rows
     if name not in rows.names:
         return pa.nulls(size, pa.string())
@@ -250,7 +250,7 @@ def _column(rows: HistoryRows, name: str) -> Texts:
 
 
 def _names(rows: HistoryRows) -> Texts:
-    """The names of surveys: as they stand, or put together."""
+    """The names of surveys: from one column, or put together."""
     if "survey" in rows.names:
         return _column(rows, "survey")
     survey, wave = _column(rows, "survey_id"), _column(rows, "wave_id")
@@ -265,12 +265,12 @@ def _lowered(name: str) -> str:
 
 
 def _codes(rows: HistoryRows) -> Texts:
-    """The marketplace's codes: as they stand, or disposition and status put together."""
+    """The marketplace's codes: from one column, or disposition and status put together."""
     both = (_column(rows, name) for name in ("disposition", "status"))
     return pc.coalesce(_column(rows, "code"), pc.binary_join_element_wise(*both, "/"))
 
 
-def _result(marketplace: str, text: str) -> AnsweredCode:
+def _disposition(marketplace: str, text: str) -> AnsweredCode:
     """What a marketplace's code means; spaces and case do not count."""
     known = marketplaces()[marketplace].dispositions
     wanted = "".join(text.split()).lower()
@@ -280,22 +280,23 @@ def _result(marketplace: str, text: str) -> AnsweredCode:
     return AnsweredCode(marketplace, text, "not known", None)
 
 
-def _own_word(marketplace: str, text: str) -> AnsweredCode | None:
-    meaning = OWN_WORDS.get(text.lower())
-    return AnsweredCode(marketplace, text.lower(), text.lower(), meaning) if meaning else None
+def _outcome(marketplace: str, text: str) -> AnsweredCode | None:
+    outcome = text.lower()
+    disposition = LOG_OUTCOMES.get(outcome)
+    return AnsweredCode(marketplace, outcome, outcome, disposition) if disposition else None
 
 
 def _days(batch: Batch, as_of: date) -> Numbers:
-    """The day of each row as a proleptic ordinal, in UTC where it says; -1: cannot be read."""
+    """The day of each row as a proleptic ordinal, in UTC; -1: cannot be read."""
     size = batch.data.num_rows
-    otherwise = np.full(size, as_of.toordinal(), np.int64)
+    default = np.full(size, as_of.toordinal(), np.int64)
     if "at" not in batch.data.schema.names:
-        return otherwise
+        return default
     column = batch.data.column("at")
     if is_text(column.type):
         texts = coded(column)
         table = [
-            as_of.toordinal() if each is None else _day(each) for each in texts.codes.to_pylist()
+            as_of.toordinal() if text is None else _day(text) for text in texts.codes.to_pylist()
         ]
         days: Numbers = np.array([*table, as_of.toordinal()], np.int64)[texts.numbers]
         return days
@@ -304,8 +305,8 @@ def _days(batch: Batch, as_of: date) -> Numbers:
     except BadValueError as error:
         raise InputError(f"{batch.place(error.row)}, column `at`: {error.why}") from None
     numbers = dates.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False) + _EPOCH
-    there = dates.is_valid().to_numpy(zero_copy_only=False)
-    return np.where(there, numbers, otherwise)
+    is_known = dates.is_valid().to_numpy(zero_copy_only=False)
+    return np.where(is_known, numbers, default)
 
 
 def _day(text: str) -> int:

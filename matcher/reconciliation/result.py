@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from reprlib import repr as shortened
 
 from matcher.concentration import Concentration
 from matcher.marketplaces import Disposition
@@ -16,23 +17,23 @@ from matcher.surveys import Reason
 
 
 class SuspectKind(StrEnum):
-    """In which way a marketplace contradicts us."""
+    """How a marketplace contradicts us."""
 
     TURNED_AWAY = "turned-away"
-    """It said that the survey is not for the member; by our rules he fits."""
+    """It turned the member away; by our rules they fit."""
 
     TAKEN = "taken"
-    """It let him in; by our rules he does not fit."""
+    """It took the member; by our rules they do not fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredCode:
-    """What a marketplace answered; `meaning` is None where the code is not known."""
+    """What a marketplace answered; `disposition` is None where the code is not known."""
 
     marketplace: str
     code: str
     text: str
-    meaning: Disposition | None
+    disposition: Disposition | None
 
     def __str__(self) -> str:
         return f"{self.code} ({self.text})" if self.text != self.code else self.code
@@ -49,7 +50,7 @@ class RejectedRows:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """One code of a marketplace, against what we would have said of those who got it.
+    """One code of a marketplace, with our verdicts on the rows that have it.
 
     `unfit`: by the part of the survey that decided. `surprises`: turned away though they fit, or
     taken though they do not.
@@ -61,17 +62,24 @@ class Confusion:
     unfit: Mapping[Reason, int]
     surprises: int
 
+    def __repr__(self) -> str:
+        code = self.code
+        return (
+            f"Confusion({code.marketplace} {code.code}, rows={self.rows:,}, fits={self.fits:,}, "
+            f"surprises={self.surprises:,})"
+        )
+
     @property
     def rows(self) -> int:
-        """How many got the code."""
+        """How many have the code."""
         return self.fits + self.uncertain + sum(self.unfit.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """Surprises of one survey and code, in a survey that asks for an attribute.
+class SuspectSurvey:
+    """Surprises of one code, in a survey that asks for the suspect attribute.
 
-    Of `rows` that came back so, `holding` hold the answer; `pointers` say where the survey asks.
+    Of `rows` with the code, `holding` hold the answer; `pointers` say where the survey asks.
     """
 
     survey: str
@@ -83,12 +91,12 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An answer that members hold who were a surprise, and the others do not.
+    """An answer that members of surprising rows hold, and those of other rows do not.
 
     `held.members` are the surprises of the kind at the marketplace that no suspect before this one
-    explains; `held.others` the rows of which we said the same, and the marketplace, too. An answer
-    counts only where what we say rests on it. `attribute_ids` are what the marketplace calls the
-    attribute, `words` says the answer in its words; `asking` are the surveys with most such rows.
+    explains; `held.others` the rows in which the marketplace agrees with us. An answer counts only
+    where our verdict depends on it. `attribute_ids` are the marketplace's ids of the attribute,
+    `words` is the answer in its words; `surveys` are those with most such rows.
     """
 
     marketplace: str
@@ -96,14 +104,17 @@ class Suspect:
     held: Concentration
     attribute_ids: tuple[str, ...]
     words: str
-    asking: tuple[Asking, ...]
+    surveys: tuple[SuspectSurvey, ...]
+
+    def __repr__(self) -> str:
+        return f"Suspect({self.marketplace}, {self.kind}: {shortened(self.words)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """All that was found in a log of so many rows.
 
-    `as_of` is the day on which rows without a time were judged. Suspects come best first.
+    `as_of` is the day on which rows without a time were judged. Suspects are in order of strength.
     """
 
     as_of: date
@@ -112,12 +123,18 @@ class Reconciliation:
     suspects: tuple[Suspect, ...]
     set_aside: tuple[RejectedRows, ...]
 
+    def __repr__(self) -> str:
+        return (
+            f"Reconciliation(rows={self.rows:,}, judged={self.judged:,}, "
+            f"surprises={self.surprises:,}, suspects={len(self.suspects):,})"
+        )
+
     @property
     def judged(self) -> int:
         """Rows that were not set aside."""
-        return sum(each.rows for each in self.confusion)
+        return sum(line.rows for line in self.confusion)
 
     @property
     def surprises(self) -> int:
         """Rows in which the marketplace contradicts us."""
-        return sum(each.surprises for each in self.confusion)
+        return sum(line.surprises for line in self.confusion)

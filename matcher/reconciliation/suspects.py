@@ -1,4 +1,4 @@
-"""Which answers are behind the surprises: held by those of them, and not by the others."""
+"""Which answers explain the surprises: held in those rows, and not in the others."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import accumulate
 
 import numpy as np
 
-from matcher.concentration import Concentration, Histograms, Value, g_statistic, holders
+from matcher.concentration import AnswerValue, Concentration, Histograms, g_statistic, holders
 from matcher.reconciliation.judged import Flags, Judged, compared
 from matcher.reconciliation.result import (
     AnsweredCode,
-    Asking,
     Suspect,
     SuspectKind,
+    SuspectSurvey,
 )
 from matcher.rules import Answered, Not, Or, Rule, Wording, attributes_of, in_ranges, one_of
 from matcher.surveys import Survey
@@ -23,10 +23,10 @@ from profiles.encoding import flags_of, pack
 from profiles.schema import PanelMapping
 
 MOST = 5
-"""So many suspects are named for each marketplace and kind of surprise, of so many surveys each."""
+"""Suspects named for each marketplace and kind of surprise, and surveys for each suspect."""
 
 LEAST = 5
-"""An answer that fewer of the surprises rest on is no suspect: it may be chance."""
+"""An answer that fewer surprises depend on is no suspect: it may be chance."""
 
 
 def find_suspects(
@@ -34,26 +34,26 @@ def find_suspects(
     surveys: Sequence[Survey],
     codes: Sequence[AnsweredCode],
     mapping: PanelMapping,
-    asking: Mapping[str, Flags],
+    asked_by: Mapping[str, Flags],
 ) -> list[Suspect]:
-    """The suspects of each marketplace and kind of surprise, the most telling first.
+    """The suspects of each marketplace and kind of surprise, the strongest first.
 
-    `asking`: by attribute that decides anything, which surveys ask for it.
+    `asked_by`: by attribute that decides anything, which surveys ask for it.
     """
     found: list[tuple[float, Suspect]] = []
     for marketplace in dict.fromkeys(survey.marketplace for survey in surveys):
         for kind in SuspectKind:
-            search = _Search(judged, surveys, codes, mapping, asking, marketplace, kind)
-            some = list(search.suspects())
+            search = _Search(judged, surveys, codes, mapping, asked_by, marketplace, kind)
+            suspects = list(search.suspects())
             # One found later is among fewer rows, and comes after those found before it.
-            telling = accumulate((g_statistic(each.held) for each in some), min)
-            found += zip(telling, some, strict=True)
-    return [suspect for _, suspect in sorted(found, key=lambda each: -each[0])]
+            strengths = accumulate((g_statistic(suspect.held) for suspect in suspects), min)
+            found += zip(strengths, suspects, strict=True)
+    return [suspect for _, suspect in sorted(found, key=lambda pair: -pair[0])]
 
 
 @dataclass
 class _Compared:
-    """Rows that were a surprise, and those of which both said the same, so far unexplained."""
+    """Rows that are surprises, and those in which both agree, not yet explained."""
 
     judged: Judged
     some: Flags
@@ -61,10 +61,10 @@ class _Compared:
 
 
 class _Search:
-    """Looks for suspects one by one: what one explains is left out when the next is looked for.
+    """Looks for suspects one by one: rows that one explains are left out when looking for the next.
 
-    An answer counts where what we say rests on it, so that what few surveys ask for compares with
-    what many do.
+    An answer counts only where our verdict depends on it, so that attributes that few surveys ask
+    for compare with those that many ask for.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class _Search:
         surveys: Sequence[Survey],
         codes: Sequence[AnsweredCode],
         mapping: PanelMapping,
-        asking: Mapping[str, Flags],
+        asked_by: Mapping[str, Flags],
         marketplace: str,
         kind: SuspectKind,
     ) -> None:
@@ -81,54 +81,55 @@ class _Search:
         self._codes = codes
         self._mapping = mapping.marketplace(marketplace)
         self._kind = kind
-        ours = np.array([each.marketplace == marketplace for each in surveys], np.bool_)
-        self._asking = {name: asks for name, asks in asking.items() if (asks & ours).any()}
+        here = np.array([survey.marketplace == marketplace for survey in surveys], np.bool_)
+        self._asked_by = {
+            name: asking for name, asking in asked_by.items() if (asking & here).any()
+        }
         self._rows = []
-        for each in judged:
-            some, others = compared(each, codes, kind)
-            here = ours[each.survey]
-            if (here & (some | others)).any():
-                self._rows.append(_Compared(each, here & some, here & others))
+        for part in judged:
+            some, others = compared(part, codes, kind)
+            in_market = here[part.survey]
+            if (in_market & (some | others)).any():
+                self._rows.append(_Compared(part, in_market & some, in_market & others))
 
     def suspects(self) -> Iterator[Suspect]:
         """At most so many, best first."""
         for _ in range(MOST):
-            histograms = Histograms(self._asking)
-            for each in self._rows:
-                histograms.add(
-                    each.judged.shard, pack(each.some), pack(each.others), each.judged.rests
-                )
+            histograms = Histograms(self._asked_by)
+            for rows in self._rows:
+                judged = rows.judged
+                histograms.add(judged.shard, pack(rows.some), pack(rows.others), judged.depends)
             best = next(iter(histograms.top(1)), None)
             if best is None or best.holding < LEAST:
                 return
             yield self._suspect(best)
 
     def _suspect(self, held: Concentration) -> Suspect:
-        """The suspect, whose rows are left out from now on."""
-        rows: Counter[tuple[int, int]] = Counter()
+        """The suspect; the rows that it explains are left out from now on."""
+        rows_asked: Counter[tuple[int, int]] = Counter()
         holding: Counter[tuple[int, int]] = Counter()
-        for each in self._rows:
-            asking = self._asking[held.attribute][each.judged.survey]
-            shard = each.judged.shard
-            held_by = holders(shard, held.attribute, held.values)
-            holds = flags_of(held_by & each.judged.rests[held.attribute], shard.size)
-            rows.update(_pairs(each.judged, asking & each.some))
-            holding.update(_pairs(each.judged, holds & each.some))
-            each.some = each.some & ~holds
-            each.others = each.others & ~holds
-        most = sorted(holding, key=lambda pair: (-holding[pair], -rows[pair], pair))[:MOST]
+        for rows in self._rows:
+            judged = rows.judged
+            asking = self._asked_by[held.attribute][judged.survey]
+            held_by = holders(judged.shard, held.attribute, held.values)
+            holds = flags_of(held_by & judged.depends[held.attribute], judged.shard.size)
+            rows_asked.update(_pairs(judged, asking & rows.some))
+            holding.update(_pairs(judged, holds & rows.some))
+            rows.some = rows.some & ~holds
+            rows.others = rows.others & ~holds
+        most = sorted(holding, key=lambda pair: (-holding[pair], -rows_asked[pair], pair))[:MOST]
         mapped = self._mapping.attributes.items()
         return Suspect(
             self._mapping.name,
             self._kind,
             held,
-            tuple(id_ for id_, each in mapped if each.attribute.name == held.attribute),
+            tuple(id_ for id_, answers in mapped if answers.attribute.name == held.attribute),
             Wording(self._mapping).of(_rule(held.attribute, held.values)),
             tuple(
-                Asking(
+                SuspectSurvey(
                     self._surveys[survey].name,
                     self._codes[code],
-                    rows[survey, code],
+                    rows_asked[survey, code],
                     holding[survey, code],
                     _pointers(self._surveys[survey], held.attribute),
                 )
@@ -150,8 +151,8 @@ def _pointers(survey: Survey, attribute: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _rule(attribute: str, values: Sequence[Value]) -> Rule:
-    """What those who hold any of the values have in common."""
+def _rule(attribute: str, values: Sequence[AnswerValue]) -> Rule:
+    """The rule that holds for members with any of the values."""
     rules: list[Rule] = []
     if texts := [value for value in values if isinstance(value, str)]:
         rules.append(one_of(attribute, texts))

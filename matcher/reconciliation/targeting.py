@@ -1,7 +1,7 @@
-"""Whether members fit what surveys are targeted at, for many pairs of member and survey at once.
+"""Whether members fit the targeting of surveys, for many pairs of member and survey at once.
 
 A survey that is closed today may have been open when a member was sent, and seats and participation
-were others then. So targeting is what can be judged later on: filters, locale and devices, and
+were different then. So targeting is what can be judged later on: filters, locale and devices, and
 quotas as if all of them were open.
 """
 
@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,21 +49,20 @@ def _open(quota: Quota) -> Quota:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What is said of pairs of member and survey, in the order in which they were asked for.
+    """Verdicts on pairs of member and survey, in the order of the pairs.
 
-    `truth`: how true it is that the member fits; `reason`: the place in `REASONS` of the part that
-    decided. `rests`: by attribute, the pairs of which that would not be known if it were not known
-    what the member has answered. Who fits because he holds any value at all that marketplaces have
-    answers for does not rest on it.
+    `truth`: whether the member fits; `reason`: the place in `REASONS` of the part that decided.
+    `depends`: by attribute, the pairs of which `truth` would be unknown if the member's answer were
+    unknown. Fitting because of any value at all that marketplaces have answers for does not count.
     """
 
     truth: NDArray[np.int8]
     reason: NDArray[np.int8]
-    rests: Mapping[str, BitRow]
+    depends: Mapping[str, BitRow]
 
 
 class Targeting:
-    """Judges pairs of member and survey as `evaluate.judge` does with `targeting_of` the survey.
+    """Judges pairs of member and survey as `surveys.judge` does with `targeting_of` the survey.
 
     Each part of a survey, a clause or a group, is compiled by itself, so that the one that decides
     is known.
@@ -72,48 +72,48 @@ class Targeting:
         parts = [_parts(targeting_of(survey)) for survey in surveys]
         alone = (
             replace(survey, gate=(part,), groups=(), live=True, remaining=None)
-            for survey, mine in zip(surveys, parts, strict=True)
-            for part in mine
+            for survey, of_survey in zip(surveys, parts, strict=True)
+            for part in of_survey
         )
         self.plan = Plan(tuple(alone))
-        asked = [set(attributes_of(part.rule for part in mine)) for mine in parts]
-        self.asking: dict[str, NDArray[np.bool_]] = {
-            name: np.array([name in each for each in asked], np.bool_)
+        attributes = [set(attributes_of(part.rule for part in of_survey)) for of_survey in parts]
+        self.asked_by: dict[str, NDArray[np.bool_]] = {
+            name: np.array([name in names for names in attributes], np.bool_)
             for name in sorted(self.plan.attributes)
         }
         """By attribute that decides anything, which surveys ask for it."""
         gates = [compiled.gate for compiled in self.plan.program.surveys]
         registers = [(_NEVER,) if gate is None else gate or (_ALWAYS,) for gate in gates]
         self._reason = np.array(
-            [REASONS.index(part.reason) for mine in parts for part in mine], np.int8
+            [REASONS.index(part.reason) for of_survey in parts for part in of_survey], np.int8
         )
         self._parts = _Lists(map(len, parts))
         self._registers = _Lists(map(len, registers))
-        self._register = np.array([each for mine in registers for each in mine], np.int64)
-        anything = {name: _mapped(mapping, name) for name in self.asking}
-        self._about = {
-            Truth.TRUE: _about(self.plan.program, anything),
-            Truth.FALSE: _about(self.plan.program, {}),
+        self._register = np.array([*chain.from_iterable(registers)], np.int64)
+        mapped = {name: _mapped(mapping, name) for name in self.asked_by}
+        self._registers_of = {
+            Truth.TRUE: _registers_of(self.plan.program, mapped),
+            Truth.FALSE: _registers_of(self.plan.program, {}),
         }
 
     def judge(self, shard: Shard, surveys: Numbers) -> Verdicts:
-        """What is said of each of the first members of a shard and the survey of that number."""
+        """The verdicts on the first members of a shard, each with the survey of that number."""
         program = self.plan.program
         bound = bind(program, shard, empty_rows(program, shard.size))
         rows = (bound.true, possible_rows(bound, shard))
         everyone = np.arange(len(surveys))
         truth, reason = self._judge_all(rows, everyone, surveys)
-        rests = {}
-        for name, asking in self.asking.items():
+        depends = {}
+        for name, asking in self.asked_by.items():
             flags = np.zeros(shard.size, np.bool_)
-            for known, about in self._about.items():
+            for known, registers in self._registers_of.items():
                 some = np.flatnonzero(asking[surveys] & (truth == known))
-                if len(some) and name in about:
-                    with about[name].unknown(rows):
+                if len(some) and name in registers:
+                    with registers[name].unknown(rows):
                         again, _ = self._judge_all(rows, some, surveys[some])
                     flags[some] = again == Truth.UNKNOWN
-            rests[name] = pack(flags)
-        return Verdicts(truth, reason, rests)
+            depends[name] = pack(flags)
+        return Verdicts(truth, reason, depends)
 
     def _judge_all(
         self, rows: tuple[BitRows, BitRows], members: Numbers, surveys: Numbers
@@ -132,7 +132,7 @@ class Targeting:
         register, member = self._register[item], members[pair[of]]
         starts = np.flatnonzero(np.diff(of, prepend=-1))
         true, possible = (
-            np.minimum.reduceat(_bits(each, register, member), starts) for each in rows
+            np.minimum.reduceat(_bits(bits, register, member), starts) for bits in rows
         )
         truth = true + possible
         first_parts = np.flatnonzero(np.diff(pair, prepend=-1))
@@ -145,7 +145,7 @@ class Targeting:
 
 
 def _mapped(mapping: PanelMapping, attribute: str) -> frozenset[str] | None:
-    """All values that marketplaces' answers stand for; None where values stand as they are."""
+    """All values that marketplaces have answers for; None where any value counts as it is."""
     values: set[str] = set()
     for marketplace in mapping.marketplaces.values():
         for mapped in marketplace.attributes.values():
@@ -157,8 +157,8 @@ def _mapped(mapping: PanelMapping, attribute: str) -> frozenset[str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
-    """Registers about an attribute: literals, and compounds of them, by number in order."""
+class _AttributeRegisters:
+    """Registers that depend on an attribute: literals, and compounds of them by number."""
 
     literals: list[int]
     compounds: dict[int, Compound]
@@ -167,19 +167,21 @@ class _About:
     def unknown(self, rows: tuple[BitRows, BitRows]) -> Iterator[None]:
         """Let the literals be unknown for everyone, as long as this lasts."""
         numbers = [*self.literals, *self.compounds]
-        saved = [each[numbers] for each in rows]
-        for each, unknown in zip(rows, (np.uint64(0), ~np.uint64(0)), strict=True):
-            each[self.literals] = unknown
+        saved = [bits[numbers] for bits in rows]
+        for bits, unknown in zip(rows, (np.uint64(0), ~np.uint64(0)), strict=True):
+            bits[self.literals] = unknown
             for number, compound in self.compounds.items():
-                combine(compound, each, each[number])
+                combine(compound, bits, bits[number])
         yield
-        for each, before in zip(rows, saved, strict=True):
-            each[numbers] = before
+        for bits, before in zip(rows, saved, strict=True):
+            bits[numbers] = before
 
 
-def _about(program: Program, anything: Mapping[str, frozenset[str] | None]) -> Mapping[str, _About]:
-    """By attribute what is about it, but for literals that hold for `anything`."""
-    found: defaultdict[str, _About] = defaultdict(lambda: _About([], {}))
+def _registers_of(
+    program: Program, mapped: Mapping[str, frozenset[str] | None]
+) -> Mapping[str, _AttributeRegisters]:
+    """By attribute the registers that depend on it, without literals that hold for all `mapped`."""
+    found: defaultdict[str, _AttributeRegisters] = defaultdict(lambda: _AttributeRegisters([], {}))
     names: list[set[str]] = []
     for register in program.registers:
         number = len(names)
@@ -188,23 +190,23 @@ def _about(program: Program, anything: Mapping[str, frozenset[str] | None]) -> M
             names[number].update(*(names[part] for part in register.registers))
             for name in names[number]:
                 found[name].compounds[number] = register
-        elif not isinstance(leaf := register.predicate, InIds | TookPart | Const):
-            every = anything.get(leaf.attribute)
-            if not (every and isinstance(leaf, OneOf) and every <= {*leaf.values}):
-                names[number].add(leaf.attribute)
-                found[leaf.attribute].literals.append(number)
+        elif not isinstance(predicate := register.predicate, InIds | TookPart | Const):
+            every = mapped.get(predicate.attribute)
+            if not (every and isinstance(predicate, OneOf) and every <= {*predicate.values}):
+                names[number].add(predicate.attribute)
+                found[predicate.attribute].literals.append(number)
     return found
 
 
 class _Lists:
-    """Lists of so many items each, one after the other."""
+    """Lists of different sizes, one after the other."""
 
     def __init__(self, sizes: Iterable[int]) -> None:
         self._sizes = np.fromiter(sizes, np.int64)
         self._starts = np.cumsum(self._sizes) - self._sizes
 
     def items(self, lists: Numbers) -> tuple[Numbers, Numbers]:
-        """All items of some lists, in order: which of the lists each is in, and its number."""
+        """All items of some lists, in order: the place of its list among them, and its number."""
         sizes = self._sizes[lists]
         of = np.repeat(np.arange(len(lists)), sizes)
         shift = self._starts[lists] - (np.cumsum(sizes) - sizes)
@@ -212,7 +214,7 @@ class _Lists:
 
 
 def _parts(survey: Survey) -> list[Clause]:
-    """What all must hold, in the order in which the reference asks; there is at least one."""
+    """The parts that must all hold, in the order of the reference; there is at least one."""
     groups = [Clause(admits_rule(group), Reason.QUOTA, group.pointer) for group in survey.groups]
     return [*survey.gate, *groups] or [Clause(TRUE, Reason.ADMITTED, "")]
 
@@ -220,8 +222,8 @@ def _parts(survey: Survey) -> list[Clause]:
 def _bits(rows: BitRows, registers: Numbers, members: Numbers) -> NDArray[np.int8]:
     """Whether a register holds for a member, for each of as many registers as members."""
     bits: NDArray[np.int8] = (registers == _ALWAYS).astype(np.int8)
-    asked = np.flatnonzero(registers >= 0)
-    place = members[asked]
-    words = rows[registers[asked], place >> 6] >> (place & 63).astype(np.uint64)
-    bits[asked] = words & np.uint64(1)
+    real = np.flatnonzero(registers >= 0)
+    place = members[real]
+    words = rows[registers[real], place >> 6] >> (place & 63).astype(np.uint64)
+    bits[real] = words & np.uint64(1)
     return bits

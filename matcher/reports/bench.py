@@ -1,4 +1,4 @@
-"""What `bench` says: one JSON document for programs, tables for people."""
+"""What `bench` prints: one JSON document for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def benchmark_json(
         {
             **benchmark.to_json(),
             "comparison": compared,
-            "diagnostics": [each.to_json() for each in diagnostics],
+            "diagnostics": [finding.to_json() for finding in diagnostics],
         }
     )
 
@@ -59,7 +59,7 @@ def _changes_json(changes: Mapping[str, FigureChange]) -> dict[str, Any]:
 def print_benchmark(
     console: Console, benchmark: Benchmark, comparison: BenchmarkComparison | None
 ) -> None:
-    """Tables of figures and of work; compared, of the work that differs alone."""
+    """Tables of figures and of work; in a comparison only of the work that differs."""
     where = benchmark.circumstances
     if comparison is not None:
         for line in _unlike(comparison):
@@ -82,11 +82,11 @@ def print_benchmark(
 def _unlike(comparison: BenchmarkComparison) -> Iterator[str]:
     """What makes two benchmarks hard to compare, in a line each."""
     if comparison.inputs:
-        said = ", ".join(_difference(*each) for each in comparison.inputs.items())
-        yield f"[yellow]inputs differ[/yellow]: {said}; counters are told, and not judged"
+        changes = ", ".join(_difference(*change) for change in comparison.inputs.items())
+        yield f"[yellow]inputs differ[/yellow]: {changes}; counters are shown but not compared"
     if comparison.circumstances:
-        said = ", ".join(_difference(*each) for each in comparison.circumstances.items())
-        yield f"[dim]measured otherwise: {said}[/dim]"
+        changes = ", ".join(_difference(*change) for change in comparison.circumstances.items())
+        yield f"[dim]measured differently: {changes}[/dim]"
 
 
 def _difference(name: str, change: FigureChange) -> str:
@@ -97,19 +97,19 @@ def _difference(name: str, change: FigureChange) -> str:
 
 
 def _figures(benchmark: Benchmark, comparison: BenchmarkComparison | None) -> Table:
-    """Times and memory; beside a saved benchmark, with what they were and their ratios."""
+    """Times and memory; in a comparison with those before and the ratios."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True, min_width=12)
     for name in ("now", "loops") if comparison is None else ("now", "before", "ratio"):
         table.add_column(name, justify="right", no_wrap=True, min_width=9)
-    for each in fields(Times):
-        time = getattr(benchmark.times, each.name)
-        line = [label(each.name), _seconds(time.seconds)]
+    for stage in fields(Times):
+        time = getattr(benchmark.times, stage.name)
+        line = [label(stage.name), _seconds(time.seconds)]
         if comparison is None:
             line.append(f"{time.seconds / time.calibration:.3f}")
         else:
-            before = getattr(comparison.before.times, each.name)
-            line += [_seconds(before.seconds), _ratio(comparison.ratios[each.name])]
+            before = getattr(comparison.before.times, stage.name)
+            line += [_seconds(before.seconds), _ratio(comparison.ratios[stage.name])]
         table.add_row(*line)
     line = ["memory", _megabytes(benchmark.memory)]
     if comparison is not None:
@@ -136,7 +136,7 @@ def _work(benchmark: Benchmark, comparison: BenchmarkComparison | None) -> Table
 
 
 def _seconds(seconds: float) -> str:
-    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    size, unit = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
     return f"{seconds / size:.3g} {unit}"
 
 

@@ -1,4 +1,4 @@
-"""What the command line says: one JSON document for programs, tables and findings for people."""
+"""What `match` and `count` print: one JSON document for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matcher.reports.markup import NONE, shown
 from matcher.reports.text import plural, shorten
 from matcher.surveys import Diagnostic
 
-MOST_SURVEYS = 60
+COUNTED_SURVEYS = 60
 
 
 def counts_json(
@@ -75,7 +75,7 @@ def _number(count: int) -> str:
 
 
 def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool) -> Table:
-    """One line a survey: whom it admits, its quotas, and how much of it this panel can fill."""
+    """One line a survey: members, quotas, and the share of seats that this panel can fill."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("survey", no_wrap=True)
     table.add_column("status", no_wrap=True, min_width=8)
@@ -83,7 +83,7 @@ def survey_table(counts: PanelCounts, rejected: Sequence[str], *, assigned: bool
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     if assigned:
         table.add_column("fillable", justify="right", no_wrap=True, min_width=8)
-    for survey in counts.surveys[:MOST_SURVEYS]:
+    for survey in counts.surveys[:COUNTED_SURVEYS]:
         seats, fillable = _seats(survey.quotas)
         outer = [quota for quota in survey.quotas if len(quota.ids) == 1]
         line = [
@@ -111,13 +111,13 @@ def _share(part: int, whole: int) -> str:
 
 
 def quota_table(counts: PanelCounts, rejected: Sequence[str]) -> Table:
-    """One line a quota under each survey: who matches, and how many that are for each seat."""
+    """One line a quota under each survey: members who match, and how many for each seat."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("survey / quota", no_wrap=True, max_width=48)
     table.add_column("status", no_wrap=True, min_width=8)
     for name in ("eligible", "uncertain", "matched", "seats", "per seat"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    for survey in counts.surveys[:MOST_SURVEYS]:
+    for survey in counts.surveys[:COUNTED_SURVEYS]:
         table.add_row(
             f"[bold]{shown(survey.survey)}[/bold]",
             survey.status,
@@ -149,13 +149,13 @@ def print_counts(
     *,
     limit: int | None = None,
 ) -> None:
-    """A table of surveys, what it leaves out, and one line that sums it up.
+    """A table of surveys, how many it leaves out, and a line of totals.
 
     `limit`: the most surveys that a member is given.
     """
     console.print(table)
-    if len(counts.surveys) > MOST_SURVEYS:
-        more = len(counts.surveys) - MOST_SURVEYS
+    if len(counts.surveys) > COUNTED_SURVEYS:
+        more = len(counts.surveys) - COUNTED_SURVEYS
         console.print(f"[dim]… and {plural(more, 'survey')} more: --json has them all[/dim]")
     pairs = sum(survey.eligible for survey in counts.surveys)
     eligible = plural(pairs, "eligible pair")

@@ -26,14 +26,14 @@ def findings_json(surveys: int, diagnostics: Iterable[Diagnostic]) -> bytes:
 
 
 def print_summary(console: Console, diagnostics: Sequence[Diagnostic]) -> None:
-    """Errors one by one, the rest by code: enough to know whether to run `lint`."""
+    """Errors one by one, warnings by code: enough to know whether to run `lint`."""
     errors = [finding for finding in diagnostics if finding.level is Level.ERROR]
     for finding in errors[:MOST_ERRORS]:
         print_finding(console, finding)
     if len(errors) > MOST_ERRORS:
         console.print(f"… and {plural(len(errors) - MOST_ERRORS, 'error')} more")
     warnings = Counter(
-        each.code for each in diagnostics if each.level is Level.WARNING and each.survey
+        finding.code for finding in diagnostics if finding.level is Level.WARNING and finding.survey
     )
     if warnings:
         named = ", ".join(f"{count:,} {code}" for code, count in warnings.most_common())

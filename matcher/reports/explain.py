@@ -1,4 +1,4 @@
-"""What `matcher explain` says: a tree for people, with the payload's own words, or one document."""
+"""What `matcher explain` prints: a tree with excerpts of the payload, or one JSON document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from profiles.schema import Answers
 
 LONGEST_EXCERPT = 1000
 FEW_QUOTAS = 6
-"""Of the quotas of a group that a member does not match, only so many are shown to people."""
+"""Quotas of a group that the member does not match, at most, in the tree."""
 
 NO_ANSWER = "no answer"
 _STYLE = {Truth.TRUE: "green", Truth.FALSE: "red", Truth.UNKNOWN: "yellow"}
@@ -52,15 +52,15 @@ def explanation_json(as_of: date, found: Explanation, diagnostics: Iterable[Diag
             "outcome": outcome and {"code": outcome.code, "text": outcome.text},
             "quota_ids": found.quota_ids,
             "ask": found.ask,
-            "nearest_miss": None if missed is None else [_change_json(each) for each in missed],
+            "nearest_miss": None if missed is None else [_change_json(change) for change in missed],
             "open": found.open,
             "remaining": found.remaining,
             "gate": [
-                {"pointer": each.pointer, "reason": each.reason, **_part_json(each.part)}
-                for each in found.gate
+                {"pointer": clause.pointer, "reason": clause.reason, **_part_json(clause.part)}
+                for clause in found.gate
             ],
-            "groups": [_group_json(each) for each in found.groups],
-            "diagnostics": [each.to_json() for each in diagnostics],
+            "groups": [_group_json(group) for group in found.groups],
+            "diagnostics": [finding.to_json() for finding in diagnostics],
         }
     )
 
@@ -74,7 +74,7 @@ def _change_json(change: AnswerChange) -> dict[str, Any]:
 def _part_json(part: ExplainedPart) -> dict[str, Any]:
     if isinstance(part, Condition):
         return _condition_json(part)
-    parts = [_part_json(each) for each in part.parts]
+    parts = [_part_json(inner) for inner in part.parts]
     return {"truth": _name(part.truth), "any_of" if part.any_of else "all_of": parts}
 
 
@@ -103,7 +103,7 @@ def _group_json(group: ExplainedGroup) -> dict[str, Any]:
                 "open": quota.open,
                 "remaining": quota.remaining,
                 "rule": _part_json(quota.part),
-                "groups": [_group_json(each) for each in quota.groups],
+                "groups": [_group_json(group) for group in quota.groups],
             }
             for quota in group.quotas
         ],
@@ -115,10 +115,10 @@ def _name(truth: Truth) -> str:
 
 
 class Tree:
-    """The lines of an explanation for people: truth, place, what is asked, what was answered.
+    """The lines of an explanation for people: truth, place, condition, answer.
 
-    `payload`: the survey's own object. What it says at a place is shown once, under a condition
-    that is not true.
+    `payload`: the survey's own object. Its text at a place is shown once, under a condition that is
+    not true.
     """
 
     def __init__(self, payload: Json) -> None:
@@ -172,18 +172,18 @@ class Tree:
             self._group(group, depth + 1)
 
     def _parts(self, part: ExplainedPart, depth: int) -> None:
-        """What stands below a line that has told of all of them, or any."""
+        """The parts below a line that says whether all of them must hold, or any."""
         if isinstance(part, Condition):
             self._part(part, "", depth)
             return
-        for each in part.parts:
-            self._part(each, "", depth)
+        for inner in part.parts:
+            self._part(inner, "", depth)
 
     def _part(self, part: ExplainedPart, at: str, depth: int) -> None:
         if not isinstance(part, Condition):
             self._line(part.truth, at, depth, "any of" if part.any_of else "all of")
-            for each in part.parts:
-                self._part(each, "", depth + 1)
+            for inner in part.parts:
+                self._part(inner, "", depth + 1)
         elif part.asks != "anyone":
             first, *others = part.pointers
             more = f" +{len(others)}" if others else ""
@@ -223,20 +223,20 @@ def _filter(part: ExplainedPart) -> str:
 
 
 def _answers(condition: Condition) -> str:
-    told = [_answer(answers) for _, answers in condition.answers]
-    return "; ".join((*told, *condition.unknown))
+    texts = [_answer(answers) for _, answers in condition.answers]
+    return "; ".join((*texts, *condition.unknown))
 
 
 def _answer(answers: Answers | None) -> str:
     if answers is None:
         return NO_ANSWER
-    texts = [each if isinstance(each, str) else f"{each:.15g}" for each in answers]
+    texts = [answer if isinstance(answer, str) else f"{answer:.15g}" for answer in answers]
     more = f" and {len(texts) - _SHOWN_ITEMS} more" if len(texts) > _SHOWN_ITEMS else ""
     return ", ".join(texts[:_SHOWN_ITEMS]) + more if texts else "none of these"
 
 
 def excerpt(payload: Json, pointer: str) -> str:
-    """What a payload says at a JSON pointer, on one line, shortened; blank where nothing is."""
+    """A payload's value at a JSON pointer, on one line, shortened; blank where there is none."""
     found = payload
     for step in pointer.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
@@ -249,7 +249,7 @@ def excerpt(payload: Json, pointer: str) -> str:
 
 
 def _short(value: Json) -> Json:
-    """The same with its long texts and lists cut short."""
+    """The value with long texts and lists cut short."""
     match value:
         case str():
             return shorten(value)
@@ -257,12 +257,12 @@ def _short(value: Json) -> Json:
             more = [f"… {len(value):,} in all"] if len(value) > _SHOWN_ITEMS else []
             return [*map(_short, value[:_SHOWN_ITEMS]), *more]
         case dict():
-            return {key: _short(each) for key, each in value.items()}
+            return {key: _short(inner) for key, inner in value.items()}
     return value
 
 
 def print_explanation(console: Console, found: Explanation, payload: Json) -> None:
-    """The verdict, the tree, and at the end what would have to change and what comes of it."""
+    """The verdict, the tree, and at the end what would have to change."""
     style = _VERDICT[found.verdict]
     because = "" if found.verdict is Verdict.ELIGIBLE else f", because of: {found.reason}"
     console.print(
@@ -280,17 +280,17 @@ def print_explanation(console: Console, found: Explanation, payload: Json) -> No
 
 def _ending(found: Explanation) -> Iterator[str]:
     if found.quota_ids:
-        given = ", ".join(shown(shorten(each)) for each in found.quota_ids)
+        given = ", ".join(shown(shorten(id_)) for id_ in found.quota_ids)
         yield f"quotas given: {given}"
     if found.verdict is Verdict.ELIGIBLE:
         if not found.quota_ids:
             yield "no quota is given"
         return
     if found.nearest_miss is None:
-        yield "nearest miss: none; nothing about the member or the seats would change it"
+        yield "nearest miss: none; no change of answers or seats would make the member eligible"
     else:
         yield f"nearest miss: {plural(len(found.nearest_miss), 'change')}"
-        yield from (f"  {_told(each)}" for each in found.nearest_miss)
+        yield from (f"  {_change_text(change)}" for change in found.nearest_miss)
     if found.ask:
         yield f"to be asked: {shown(', '.join(found.ask))}"
     if found.outcome is not None:
@@ -299,13 +299,14 @@ def _ending(found: Explanation) -> Iterator[str]:
         yield "outcome: the marketplace has no code for it"
 
 
-def _told(change: AnswerChange) -> str:
+def _change_text(change: AnswerChange) -> str:
     if isinstance(change, Opening):
         what = f"quota {shorten(change.quota_id)} opens" if change.quota_id else "the survey opens"
         return shown(f"{change.pointer} {what}".strip())
     first, *others = change.pointers
     more = f" (and {plural(len(others), 'place')} more)" if others else ""
-    told = [
-        f"answered {_answer(each)}" if each is not None else NO_ANSWER for _, each in change.answers
+    texts = [
+        NO_ANSWER if answers is None else f"answered {_answer(answers)}"
+        for _, answers in change.answers
     ]
-    return shown("; ".join((f"{first}{more}: {change.asks}", *told, *change.unknown)))
+    return shown("; ".join((f"{first}{more}: {change.asks}", *texts, *change.unknown)))

@@ -1,4 +1,4 @@
-"""What writing an index has done."""
+"""What `index` prints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def index_json(done: Indexed) -> bytes:
 
 
 def print_index(console: Console, done: Indexed, seconds: float) -> None:
-    """One line: what has been written."""
+    """One line: what was written."""
     console.print(
         f"{plural(done.members, 'member')}: {done.new:,} new, {done.changed:,} changed, "
         f"{done.deleted:,} deleted · {plural(done.shards, 'shard')}, {done.size / 1e6:,.1f} MB · "

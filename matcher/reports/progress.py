@@ -22,7 +22,7 @@ class ProgressBar:
         self._task: Any = None
 
     def __call__(self, members: int, total: int | None) -> None:
-        """Tell how many members are done, and how many there are where that is known."""
+        """Show how many members are done, of how many where that is known."""
         if not self._shown or time.monotonic() - self._began < _PATIENCE:
             return
         if self._bar is None:

@@ -1,27 +1,27 @@
-"""What `matcher reconcile` says: a table of codes and the suspects for people, or one document."""
+"""What `matcher reconcile` prints: a table of codes and the suspects, or one JSON document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from matcher.concentration import Value
-from matcher.reconciliation import Asking, Confusion, Reconciliation, Suspect, SuspectKind
+from matcher.concentration import AnswerValue
+from matcher.reconciliation import Confusion, Reconciliation, Suspect, SuspectKind, SuspectSurvey
 from matcher.reports.json_document import document
 from matcher.reports.markup import NONE, shown
 from matcher.reports.text import plural
 from matcher.surveys import Diagnostic
-from profiles.schema import INFINITY
 
 _MOST_POINTERS = 3
 _KINDS = {
     SuspectKind.TURNED_AWAY: ("turned away though they fit", "taken"),
     SuspectKind.TAKEN: ("taken though they do not fit", "turned away"),
 }
-"""What became of the surprising rows, and of those that they are compared with."""
+"""How the surprising rows are described, and those that they are compared with."""
 
 
 def reconciliation_json(found: Reconciliation, diagnostics: Iterable[Diagnostic]) -> bytes:
@@ -34,24 +34,24 @@ def reconciliation_json(found: Reconciliation, diagnostics: Iterable[Diagnostic]
             "surprises": found.surprises,
             "confusion": [
                 {
-                    "marketplace": each.code.marketplace,
-                    "code": each.code.code,
-                    "text": each.code.text,
-                    "meaning": each.code.meaning,
-                    "rows": each.rows,
-                    "fits": each.fits,
-                    "uncertain": each.uncertain,
-                    "unfit": dict(each.unfit),
-                    "surprises": each.surprises,
+                    "marketplace": line.code.marketplace,
+                    "code": line.code.code,
+                    "text": line.code.text,
+                    "meaning": line.code.disposition,
+                    "rows": line.rows,
+                    "fits": line.fits,
+                    "uncertain": line.uncertain,
+                    "unfit": dict(line.unfit),
+                    "surprises": line.surprises,
                 }
-                for each in found.confusion
+                for line in found.confusion
             ],
-            "suspects": [_suspect_json(each) for each in found.suspects],
+            "suspects": [_suspect_json(suspect) for suspect in found.suspects],
             "set_aside": [
-                {"why": each.why, "rows": each.rows, "first": each.first}
-                for each in found.set_aside
+                {"why": rejected.why, "rows": rejected.rows, "first": rejected.first}
+                for rejected in found.set_aside
             ],
-            "diagnostics": [each.to_json() for each in diagnostics],
+            "diagnostics": [finding.to_json() for finding in diagnostics],
         }
     )
 
@@ -71,38 +71,38 @@ def _suspect_json(suspect: Suspect) -> dict[str, Any]:
         "others_holding": held.others_holding,
         "asking": [
             {
-                "survey": each.survey,
-                "code": each.code.code,
-                "rows": each.rows,
-                "holding": each.holding,
-                "pointers": each.pointers,
+                "survey": survey.survey,
+                "code": survey.code.code,
+                "rows": survey.rows,
+                "holding": survey.holding,
+                "pointers": survey.pointers,
             }
-            for each in suspect.asking
+            for survey in suspect.surveys
         ],
     }
 
 
-def _value_json(value: Value) -> Any:
+def _value_json(value: AnswerValue) -> Any:
     if not isinstance(value, tuple):
         return value
-    return [None if abs(end) == INFINITY else end for end in value]
+    return [None if abs(end) == inf else end for end in value]
 
 
 def print_reconciliation(console: Console, found: Reconciliation, seconds: float) -> None:
-    """Codes against what we would have said, then the suspects, then what was set aside."""
+    """Codes against our verdicts, then the suspects, then the rows that were set aside."""
     if found.confusion:
         console.print(_table(found.confusion))
     for number, suspect in enumerate(found.suspects, start=1):
         console.print()
         _print_suspect(console, number, suspect)
     if found.surprises and not found.suspects:
-        console.print("\nno answer tells the surprises from the other rows", soft_wrap=True)
+        console.print("\nno answer distinguishes the surprises from the other rows", soft_wrap=True)
     if found.set_aside:
         console.print()
-    for each in found.set_aside:
+    for rejected in found.set_aside:
         console.print(
-            f"[yellow]set aside[/yellow]: {plural(each.rows, 'row')}: {shown(each.why)}; "
-            f"the first is {shown(each.first)}",
+            f"[yellow]set aside[/yellow]: {plural(rejected.rows, 'row')}: {shown(rejected.why)}; "
+            f"the first is {shown(rejected.first)}",
             soft_wrap=True,
         )
     console.print(
@@ -120,7 +120,7 @@ def _table(lines: Iterable[Confusion]) -> Table:
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("why not", no_wrap=True)
     for line in lines:
-        reasons = sorted(line.unfit.items(), key=lambda each: -each[1])
+        reasons = sorted(line.unfit.items(), key=lambda reason: -reason[1])
         counts = (line.rows, line.fits, line.uncertain, sum(line.unfit.values()))
         table.add_row(
             shown(line.code.marketplace),
@@ -135,29 +135,29 @@ def _table(lines: Iterable[Confusion]) -> Table:
 
 def _print_suspect(console: Console, number: int, suspect: Suspect) -> None:
     held = suspect.held
-    became, others = _KINDS[suspect.kind]
+    surprises, others = _KINDS[suspect.kind]
     console.print(
         f"[bold]{number}. {shown(suspect.marketplace)}: {shown(suspect.words)}: "
         "check that mapping[/bold]",
         soft_wrap=True,
     )
     console.print(
-        f"   held by {held.holding:,} of {held.members:,} {became}, "
+        f"   held by {held.holding:,} of {held.members:,} {surprises}, "
         f"and by {held.others_holding:,} of {held.others:,} {others}",
         soft_wrap=True,
     )
     if len(suspect.attribute_ids) > 1:
         ids = " and ".join(suspect.attribute_ids)
         console.print(shown(f"   attributes {ids} are mapped to {held.attribute}"), soft_wrap=True)
-    for each in suspect.asking:
-        console.print(f"   {shown(_asking(each))}", soft_wrap=True)
+    for survey in suspect.surveys:
+        console.print(f"   {shown(_survey_line(survey))}", soft_wrap=True)
 
 
-def _asking(asking: Asking) -> str:
-    places = ", ".join(asking.pointers[:_MOST_POINTERS])
-    more = ", …" if len(asking.pointers) > _MOST_POINTERS else ""
+def _survey_line(survey: SuspectSurvey) -> str:
+    places = ", ".join(survey.pointers[:_MOST_POINTERS])
+    more = ", …" if len(survey.pointers) > _MOST_POINTERS else ""
     where = f"; asked at {places}{more}" if places else ""
     return (
-        f"of {asking.rows:,} sent to {asking.survey} that came back {asking.code}, "
-        f"{asking.holding:,} hold it{where}"
+        f"of {survey.rows:,} sent to {survey.survey} that came back {survey.code}, "
+        f"{survey.holding:,} hold it{where}"
     )

@@ -6,7 +6,7 @@ LONGEST_LINE = 1000
 
 
 def one_line(text: str) -> str:
-    """The text so that it stays on one line and leaves a terminal alone; a long one is cut."""
+    """The text on one line, with what a terminal could interpret escaped; a long one is cut."""
     if len(text) > LONGEST_LINE:
         text = f"{text[: LONGEST_LINE * 3 // 4]} … {text[-LONGEST_LINE // 4 :]}"
     if text.isprintable():
@@ -21,5 +21,5 @@ def plural(count: int, thing: str) -> str:
 
 
 def shorten(quota_id: str) -> str:
-    """A quota id that people can still tell from others; some are long hashes."""
+    """A quota id short enough to read; some are long hashes."""
     return quota_id if len(quota_id) <= 24 else f"{quota_id[:12]}…{quota_id[-4:]}"

@@ -1,4 +1,4 @@
-"""Differences made by hand: what `matcher diff` would find, ordinary and odd."""
+"""Differences made by hand: what `matcher diff` could find, ordinary and odd."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from matcher.comparison import (
     ClauseText,
     Difference,
     Flow,
+    MappingChange,
     Path,
     QuotaDifference,
     QuotaState,
     Status,
     SurveyDifference,
+    Work,
 )
-from matcher.comparison.result import MappingChange, Work
 from matcher.concentration import Concentration
 from matcher.surveys import Diagnostic, Level, Verdict
 
@@ -33,7 +34,7 @@ RIGHT_TO_LEFT = "סקר־לקוחות-١٢٣"
 
 
 def flow(before: Assignment | str, after: Assignment | str, members: int) -> Flow:
-    """A flow; a plain text that is no verdict is the id of the only quota of a path."""
+    """A flow; a text that is not a verdict is the id of the only quota of a path."""
     ends = [
         (end,) if isinstance(end, str) and not isinstance(end, Verdict) else end
         for end in (before, after)
@@ -42,22 +43,22 @@ def flow(before: Assignment | str, after: Assignment | str, members: int) -> Flo
 
 
 def tally_of(flows: Iterable[Flow]) -> ChangeTally:
-    """What flows come to, each counted once as a survey's tally would."""
+    """The tally of a survey's flows."""
     tally = ChangeTally()
-    for each in flows:
-        given_before = not isinstance(each.before, Verdict)
-        given_after = not isinstance(each.after, Verdict)
-        newly = each.after is MAYBE and each.before is not MAYBE
+    for flow in flows:
+        given_before = not isinstance(flow.before, Verdict)
+        given_after = not isinstance(flow.after, Verdict)
+        newly = flow.after is MAYBE and flow.before is not MAYBE
         tally = replace(
             tally,
-            before=tally.before + given_before * each.members,
-            after=tally.after + given_after * each.members,
-            uncertain_before=tally.uncertain_before + (each.before is MAYBE) * each.members,
-            uncertain_after=tally.uncertain_after + (each.after is MAYBE) * each.members,
-            gained=tally.gained + (given_after and not given_before) * each.members,
-            lost=tally.lost + (given_before and not given_after) * each.members,
-            moved=tally.moved + (given_before and given_after and not each.same) * each.members,
-            newly_uncertain=tally.newly_uncertain + newly * each.members,
+            before=tally.before + given_before * flow.members,
+            after=tally.after + given_after * flow.members,
+            uncertain_before=tally.uncertain_before + (flow.before is MAYBE) * flow.members,
+            uncertain_after=tally.uncertain_after + (flow.after is MAYBE) * flow.members,
+            gained=tally.gained + (given_after and not given_before) * flow.members,
+            lost=tally.lost + (given_before and not given_after) * flow.members,
+            moved=tally.moved + (given_before and given_after and not flow.same) * flow.members,
+            newly_uncertain=tally.newly_uncertain + newly * flow.members,
         )
     return tally
 
@@ -65,20 +66,20 @@ def tally_of(flows: Iterable[Flow]) -> ChangeTally:
 def total(*tallies: ChangeTally) -> ChangeTally:
     """The sum of tallies."""
     names = ChangeTally.__dataclass_fields__
-    return ChangeTally(**{name: sum(getattr(each, name) for each in tallies) for name in names})
+    return ChangeTally(**{name: sum(getattr(tally, name) for tally in tallies) for name in names})
 
 
 def quota(
     path: Path | str, flows: Sequence[Flow], before: int | None, after: int | None
 ) -> QuotaDifference:
-    """A quota with its seats before and after (None: not there), counted from flows."""
+    """A quota with its seats before and after (None: absent), counted from flows."""
     ids = (path,) if isinstance(path, str) else path
-    into = [each for each in flows if each.after == ids]
-    out = [each for each in flows if each.before == ids]
-    gained = sum(each.members for each in into if isinstance(each.before, Verdict))
-    lost = sum(each.members for each in out if isinstance(each.after, Verdict))
-    stayed = sum(each.members for each in into if each.same)
-    had, has = (sum(each.members for each in side) for side in (out, into))
+    into = [flow for flow in flows if flow.after == ids]
+    out = [flow for flow in flows if flow.before == ids]
+    gained = sum(flow.members for flow in into if isinstance(flow.before, Verdict))
+    lost = sum(flow.members for flow in out if isinstance(flow.after, Verdict))
+    stayed = sum(flow.members for flow in into if flow.same)
+    had, has = (sum(flow.members for flow in side) for side in (out, into))
     return QuotaDifference(
         None if before is None else QuotaState(ids, had, before, open=before > 0),
         None if after is None else QuotaState(ids, has, after, open=after > 0),
@@ -119,14 +120,14 @@ def survey(
 def difference(surveys: Iterable[SurveyDifference], **others: object) -> Difference:
     """A difference of these surveys, of a panel of 20,000 members."""
     surveys = tuple(surveys)
-    evaluated = sum(each.evaluated for each in surveys)
+    evaluated = sum(survey.evaluated for survey in surveys)
     plain = Difference(
         as_of=date(2026, 11, 21),
         members_before=20_000,
         members_after=20_000,
         joined=0,
         left=0,
-        tally=total(*(each.tally for each in surveys)),
+        tally=total(*(survey.tally for survey in surveys)),
         surveys=surveys,
         unchanged=0,
         concentrations={},
@@ -137,12 +138,12 @@ def difference(surveys: Iterable[SurveyDifference], **others: object) -> Differe
 
 
 def nothing() -> Difference:
-    """No survey is other than it was."""
+    """No survey changed."""
     return difference(())
 
 
 def young_men_in_germany() -> SurveyDifference:
-    """A filter that has become narrower, a quota that takes others, one that is full."""
+    """A narrower filter, a quota that takes other members, one that is full."""
     flows = [
         flow("men-18-24", "men-18-24", 1_480),
         flow("men-18-24", "men-25-34", 260),
@@ -305,7 +306,7 @@ def ordinary() -> Difference:
     error = Diagnostic(Level.ERROR, "undefined-tag", "no cell has the tag `x`", "rfg:998124")
     return difference(
         surveys,
-        tally=total(ChangeTally(61_200, 61_200, 900, 900), *(each.tally for each in surveys)),
+        tally=total(ChangeTally(61_200, 61_200, 900, 900), *(survey.tally for survey in surveys)),
         members_after=20_010,
         joined=20,
         left=10,
@@ -340,7 +341,7 @@ def strange() -> Difference:
 
 
 def large(surveys: int = 5_000) -> Difference:
-    """So many surveys that have changed, each with flows, quotas and clauses."""
+    """So many surveys that changed, each with flows, quotas and clauses."""
     model = young_men_in_germany()
     return difference(
         [

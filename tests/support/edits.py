@@ -90,7 +90,7 @@ def drop_quotas(draw: Draw, survey: Survey, _: list[Survey]) -> Survey:
     return replace(
         survey,
         groups=tuple(
-            replace(group, quotas=tuple(each for each in group.quotas if draw(st.booleans())))
+            replace(group, quotas=tuple(quota for quota in group.quotas if draw(st.booleans())))
             for group in survey.groups
         ),
     )
@@ -109,7 +109,7 @@ def toggle(_draw: Draw, survey: Survey, _: list[Survey]) -> Survey:
 
 
 HARMLESS: tuple[Edit, ...] = (reorder_gate, reorder_groups, rename_quotas)
-"""Edits that change nothing for anyone."""
+"""Edits that change no result."""
 
 EDITS: tuple[Edit, ...] = (
     *HARMLESS,
@@ -126,10 +126,9 @@ EDITS: tuple[Edit, ...] = (
 
 def edited(draw: Draw, surveys: list[Survey], edits: tuple[Edit, ...] = EDITS) -> list[Survey]:
     """Some of the surveys, edited none, once or several times, in another order."""
-    found = []
+    result = []
     for survey in surveys:
-        now = survey
         for edit in draw(st.lists(st.sampled_from(edits), max_size=2)):
-            now = edit(draw, now, surveys)
-        found.append(now)
-    return found
+            survey = edit(draw, survey, surveys)
+        result.append(survey)
+    return result

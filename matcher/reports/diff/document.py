@@ -18,13 +18,13 @@ from matcher.comparison import (
     QuotaState,
     SurveyDifference,
 )
-from matcher.concentration import Concentration, Value
+from matcher.concentration import AnswerValue, Concentration
 from matcher.reports.json_document import document
 from matcher.surveys import Verdict
 
 
 def difference_json(found: Difference) -> bytes:
-    """One JSON object, every key of it always there; docs/guide/diff.md says what they mean."""
+    """One JSON object, in which every key is always present; docs/guide/diff.md describes them."""
     return document(
         {
             "as_of": found.as_of.isoformat(),
@@ -41,8 +41,8 @@ def difference_json(found: Difference) -> bytes:
             "mapping": [asdict(change) for change in found.mapping],
             "work": asdict(found.work),
             "diagnostics": {
-                "before": [each.to_json() for each in found.diagnostics_before],
-                "after": [each.to_json() for each in found.diagnostics_after],
+                "before": [finding.to_json() for finding in found.diagnostics_before],
+                "after": [finding.to_json() for finding in found.diagnostics_after],
             },
         }
     )
@@ -69,8 +69,8 @@ def _survey_json(survey: SurveyDifference) -> dict[str, Any]:
         "quotas": [_quota_json(quota) for quota in survey.quotas],
         "flows": [
             {
-                "before": _standing_json(flow.before),
-                "after": _standing_json(flow.after),
+                "before": _assignment_json(flow.before),
+                "after": _assignment_json(flow.after),
                 "members": flow.members,
                 "same": flow.same,
             }
@@ -83,8 +83,8 @@ def _survey_json(survey: SurveyDifference) -> dict[str, Any]:
             {
                 "what": clause.what,
                 "quota": _path_json(clause.quota),
-                "before": _said_json(clause.before),
-                "after": _said_json(clause.after),
+                "before": _text_json(clause.before),
+                "after": _text_json(clause.after),
             }
             for clause in survey.clauses
         ],
@@ -114,16 +114,16 @@ def _state_json(state: QuotaState | None) -> dict[str, Any] | None:
     }
 
 
-def _standing_json(standing: Assignment) -> str | list[str]:
-    return standing.value if isinstance(standing, Verdict) else list(standing)
+def _assignment_json(assignment: Assignment) -> str | list[str]:
+    return assignment.value if isinstance(assignment, Verdict) else list(assignment)
 
 
 def _path_json(path: Path | None) -> list[str] | None:
     return None if path is None else list(path)
 
 
-def _said_json(said: ClauseText | None) -> dict[str, str] | None:
-    return None if said is None else {"pointer": said.pointer, "text": said.text}
+def _text_json(text: ClauseText | None) -> dict[str, str] | None:
+    return None if text is None else {"pointer": text.pointer, "text": text.text}
 
 
 def _concentrations_json(
@@ -131,14 +131,14 @@ def _concentrations_json(
 ) -> dict[str, list[dict[str, Any]]]:
     return {
         change.name.lower(): [
-            asdict(each) | {"values": [_value_json(value) for value in each.values]}
-            for each in found.get(change, ())
+            asdict(held) | {"values": [_value_json(value) for value in held.values]}
+            for held in found.get(change, ())
         ]
         for change in Change
     }
 
 
-def _value_json(value: Value) -> str | list[float | None] | None:
+def _value_json(value: AnswerValue) -> str | list[float | None] | None:
     """A range is a list of its ends; one that is open has null there."""
     if isinstance(value, tuple):
         return [end if isfinite(end) else None for end in value]

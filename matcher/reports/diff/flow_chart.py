@@ -1,4 +1,4 @@
-"""The flows of one survey as a picture: where members stood on the left, where they stand now.
+"""The flows of one survey as a picture: assignments before on the left, after on the right.
 
 Heights are in pixels. Widths are in percent, so that a page can stretch the ribbons between labels.
 """
@@ -15,13 +15,13 @@ from matcher.reports.diff.overview import Effect, effect, largest_changes
 from matcher.surveys import Verdict
 
 ALL_MEMBERS = 220
-"""So high are all members together, or less where there are few ribbons."""
+"""The height of all members together; less where there are few ribbons."""
 
 ONE_RIBBON = 60
-"""A ribbon that is alone is so high, two are twice so high."""
+"""The height of a single ribbon; two together are twice as high."""
 
 LABEL = 15
-"""So high is at least a ribbon that is labelled."""
+"""The least height of a labelled ribbon."""
 
 _THIN = 2
 _MOST_QUOTAS = 6
@@ -31,7 +31,7 @@ _GAP = 10
 
 OTHERS = "other quotas"
 End: TypeAlias = Path | Verdict | str
-"""A standing, or `OTHERS`."""
+"""An assignment, or `OTHERS`."""
 
 _LAST = (OTHERS, Verdict.UNCERTAIN, Verdict.INELIGIBLE)
 
@@ -46,7 +46,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One standing: a bar from `top` on, with a label of `room` about its middle."""
+    """One assignment: a bar from `top` on, with its label about `middle`."""
 
     end: End
     members: int
@@ -59,7 +59,7 @@ class Node:
 class Ribbon:
     """Members who went from one node to another: an outline of SVG in a box 100 wide.
 
-    `middle`: of its left end, where the label stands, if it has one.
+    `middle`: of its left end, where the label is, if it has one.
     """
 
     link: Link
@@ -80,10 +80,10 @@ class Picture:
 
 
 def draw(flows: Iterable[Flow]) -> Picture | None:
-    """The picture of a survey's flows; None where nobody flows.
+    """The picture of a survey's flows; None where there are no members.
 
-    Of many quotas those with the largest changes are shown, the others together. The largest
-    changes are no thinner than their label, nothing is thinner than a line; else all is to scale.
+    Of many quotas those with the largest changes are shown, the others together. Ribbons
+    are to scale, except that the largest changes are as high as their label, and none is too thin.
     """
     members = _links([flow for flow in flows if flow.members])
     if not members:
@@ -109,12 +109,12 @@ def draw(flows: Iterable[Flow]) -> Picture | None:
 
 
 def _links(flows: Sequence[Flow]) -> Counter[Link]:
-    """Members of each ribbon, quotas beyond the most changed ones taken together."""
+    """Members of each ribbon, with all but the most changed quotas taken together."""
     kept: tuple[set[Assignment], set[Assignment]] = (set(), set())
     for flow in largest_changes(flows):
-        for standing, side in zip((flow.before, flow.after), kept, strict=True):
-            if not isinstance(standing, Verdict) and len(side) < _MOST_QUOTAS:
-                side.add(standing)
+        for assignment, side in zip((flow.before, flow.after), kept, strict=True):
+            if not isinstance(assignment, Verdict) and len(side) < _MOST_QUOTAS:
+                side.add(assignment)
     for flow in sorted(flows, key=lambda flow: -flow.members):
         if flow.same and not isinstance(flow.before, Verdict):
             named = flow.before in kept[0] or flow.after in kept[1]
@@ -124,8 +124,8 @@ def _links(flows: Sequence[Flow]) -> Counter[Link]:
     members: Counter[Link] = Counter()
     for flow in flows:
         before, after = (
-            standing if isinstance(standing, Verdict) or standing in side else OTHERS
-            for standing, side in zip((flow.before, flow.after), kept, strict=True)
+            assignment if isinstance(assignment, Verdict) or assignment in side else OTHERS
+            for assignment, side in zip((flow.before, flow.after), kept, strict=True)
         )
         members[Link(before, after, effect(flow))] += flow.members
     return members
@@ -151,7 +151,7 @@ def _height(heights: Mapping[Link, float], side: int, end: End) -> float:
 
 
 def _order_before(members: Counter[Link]) -> list[End]:
-    """Quotas with most members first, then the others, and those who are given none."""
+    """Quotas with most members first, then other quotas, then no quota."""
     sizes: Counter[End] = Counter()
     for link, count in members.items():
         sizes[link.before] += count
@@ -159,7 +159,7 @@ def _order_before(members: Counter[Link]) -> list[End]:
 
 
 def _order_after(members: Counter[Link], before: Sequence[End]) -> list[End]:
-    """In the order of those on the left that are the same, or from which most have come."""
+    """In the order of those on the left that are the same, or from which most members came."""
     source: dict[End, tuple[bool, int, int]] = {}
     for link, count in members.items():
         place = before.index(link.before) if _rank(link.before) == 0 else len(before)

@@ -1,4 +1,4 @@
-"""What of a difference people are told first, and the words for it, in a table or in the report."""
+"""What people are shown of a difference first, and its words, in the table and in the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matcher.comparison import (
     Status,
     SurveyDifference,
 )
-from matcher.concentration import Concentration, in_words
+from matcher.concentration import Concentration, concentration_words
 from matcher.reports.text import shorten
 from matcher.surveys import Verdict
 
@@ -30,13 +30,13 @@ FATES = {
     Fate.RESTORED: "restored",
     Fate.NO_EFFECT: "no effect",
 }
-"""What has become of a survey, in words, in the order in which it is told."""
+"""How a survey changed, in words, in the order of the report."""
 
 STATUSES = {
     Status.OPEN: "open",
     Status.CLOSED: "closed",
     Status.REJECTED: "set aside",
-    Status.ABSENT: "not there",
+    Status.ABSENT: "absent",
 }
 
 
@@ -52,7 +52,7 @@ class Effect(StrEnum):
 
 
 def effect(flow: Flow) -> Effect:
-    """What a flow means for its members; who is lost may be uncertain now."""
+    """What a flow means for its members; those lost may be uncertain now."""
     if flow.same:
         return Effect.STAYED
     match isinstance(flow.before, Verdict), isinstance(flow.after, Verdict):
@@ -65,33 +65,35 @@ def effect(flow: Flow) -> Effect:
     return Effect.NEWLY_UNCERTAIN if flow.after is Verdict.UNCERTAIN else Effect.RULED_OUT
 
 
-def assignment_name(standing: Assignment) -> str:
-    """A standing in a table: quota ids, shortened, or why there are none."""
-    if isinstance(standing, Verdict):
-        return standing.value
-    return " · ".join(map(shorten, standing)) or "no quota"
+def assignment_name(assignment: Assignment) -> str:
+    """An assignment in a table: quota ids, shortened, or why there are none."""
+    if isinstance(assignment, Verdict):
+        return assignment.value
+    return " · ".join(map(shorten, assignment)) or "no quota"
 
 
 def most_affected(found: Difference) -> list[SurveyDifference]:
-    """The surveys in which something has become of members, most of it first.
+    """The surveys in which members changed, those with most changes first.
 
-    Those come last that are there, or open, on one side only: why is plain.
+    Surveys that are absent or closed on one side come last: the reason is plain.
     """
-    surveys = [survey for survey in found.surveys if not survey.tally.none]
-    return sorted(surveys, key=lambda each: (each.fate is not Fate.CHANGED, -each.tally.affected))
+    surveys = [survey for survey in found.surveys if survey.tally.affected]
+    return sorted(
+        surveys, key=lambda survey: (survey.fate is not Fate.CHANGED, -survey.tally.affected)
+    )
 
 
 def largest_changes(flows: Iterable[Flow]) -> list[Flow]:
-    """The flows of members whose standing is another, the largest first."""
+    """The flows of members whose assignment changed, the largest first."""
     changes = [flow for flow in flows if flow.members and not flow.same]
     return sorted(changes, key=lambda flow: -flow.members)
 
 
 def fates(found: Difference) -> list[tuple[str, int]]:
-    """How many surveys came to what, `unchanged` last; what none came to is left out."""
+    """How many surveys have each fate, `unchanged` last; without those that none has."""
     counts = Counter(survey.fate for survey in found.surveys)
-    told = [(word, counts[fate]) for fate, word in FATES.items() if counts[fate]]
-    return [*told, ("unchanged", found.unchanged)]
+    words = [(word, counts[fate]) for fate, word in FATES.items() if counts[fate]]
+    return [*words, ("unchanged", found.unchanged)]
 
 
 def fillable(quotas: Sequence[QuotaState]) -> tuple[int, int]:
@@ -109,11 +111,11 @@ CHANGES = {
     Change.MOVED: "moved",
     Change.NEWLY_UNCERTAIN: "newly uncertain",
 }
-"""What may become of a member, in words, in the order in which it is told."""
+"""How a member's result changes, in words, in the order of the report."""
 
 
 def percent(part: int, whole: int) -> str:
-    """A share as `12 %`; never 0 % of somebody, nor 100 % where somebody is left."""
+    """A share as `12 %`; never 0 % of someone, nor 100 % where someone is left out."""
     if not whole:
         return "-"
     rounded = round(100 * part / whole)
@@ -125,7 +127,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def others(change: Change) -> str:
-    """Whom those that a change is about are compared with."""
+    """Whom members with a change are compared with."""
     return "those who stayed" if change is Change.LOST else "the others"
 
 
@@ -133,7 +135,7 @@ def concentration_line(change: Change, found: Concentration) -> str:
     """`98 % of the lost have region = DE: 980 of 1,000; of those who stayed 12 %: 480 of 4,000`."""
     line = (
         f"{percent(found.holding, found.members)} of the {CHANGES[change]} have "
-        f"{in_words(found)}: {found.holding:,} of {found.members:,}"
+        f"{concentration_words(found)}: {found.holding:,} of {found.members:,}"
     )
     if not found.others:
         return line

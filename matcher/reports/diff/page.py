@@ -1,4 +1,4 @@
-"""What `matcher diff --html` writes: one page for people, which needs no network and no script."""
+"""What `matcher diff --html` writes: one page for people that needs no network and no script."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from profiles.errors import InputError
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-MOST_SURVEYS = 50
-"""So many of the surveys most affected stand in the table."""
+PAGE_SURVEYS = 50
+"""Surveys in the table, those most affected."""
 
-MOST_DETAILED = 12
-"""So many of them have their flows, quotas and clauses shown, the first `MOST_OPEN` unfolded."""
+PAGE_DETAILS = 12
+"""Surveys of them with flows, quotas and clauses, the first `PAGE_UNFOLDED` unfolded."""
 
-MOST_OPEN = 3
+PAGE_UNFOLDED = 3
 
-MOST_LINES = 20
-"""So many quotas, clauses or flows of one survey are shown, and changes of the panel file."""
+PAGE_LINES = 20
+"""Quotas, clauses or flows shown of one survey, and changes of the panel file."""
 
-MOST_NAMES = 60
-"""So many surveys are named that came to the same."""
+PAGE_NAMES = 60
+"""Surveys named for each fate."""
 
 SIGNS = {
     Effect.LOST: "\N{MINUS SIGN}",
@@ -49,12 +49,12 @@ SIGNS = {
 _NOTES = {
     Fate.SET_ASIDE: "an error in the payload",
     Fate.RESTORED: "set aside before",
-    Fate.NO_EFFECT: "they say something otherwise, and nothing becomes of anyone",
+    Fate.NO_EFFECT: "their text changed, but no member is affected",
 }
 _WORD = re.compile(r"\w+(?:[.,]\w+)*|\s+|[^\w\s]")
 
 Parts: TypeAlias = list[tuple[str, bool]]
-"""A text in parts, each with whether it is only on this side."""
+"""A text in parts, each with whether it is on this side only."""
 
 
 def difference_html(
@@ -79,7 +79,7 @@ def difference_html(
 
 
 def html_environment() -> Environment:
-    """What renders the page; raises InputError where the extra `report` is missing."""
+    """The renderer of the page; raises InputError where the extra `report` is missing."""
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError:
@@ -96,7 +96,7 @@ def html_environment() -> Environment:
     )
     environment.filters |= {
         "number": "{:,}".format,
-        "standing": _standing,
+        "assignment": _assignment,
         "ellipsis": _ellipsis,
     }
     environment.globals |= {
@@ -105,11 +105,11 @@ def html_environment() -> Environment:
         "STATUSES": STATUSES,
         "SIGNS": {effect.name.lower(): sign for effect, sign in SIGNS.items()},
         "EFFECTS": {effect.name.lower(): effect.value for effect in Effect},
-        "MOST_SURVEYS": MOST_SURVEYS,
-        "MOST_DETAILED": MOST_DETAILED,
-        "MOST_OPEN": MOST_OPEN,
-        "MOST_LINES": MOST_LINES,
-        "MOST_NAMES": MOST_NAMES,
+        "PAGE_SURVEYS": PAGE_SURVEYS,
+        "PAGE_DETAILS": PAGE_DETAILS,
+        "PAGE_UNFOLDED": PAGE_UNFOLDED,
+        "PAGE_LINES": PAGE_LINES,
+        "PAGE_NAMES": PAGE_NAMES,
         "changes_of": overview.largest_changes,
         "concentration_line": overview.concentration_line,
         "draw": draw,
@@ -126,11 +126,11 @@ def html_environment() -> Environment:
 
 
 def _printable(value: object) -> object:
-    """Text of a payload as one printable line; what the templates have made is left alone."""
+    """Text of a payload as one printable line; markup of the templates is left alone."""
     return one_line(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _standing(end: End) -> str:
+def _assignment(end: End) -> str:
     return end if isinstance(end, str) else assignment_name(end)
 
 
@@ -144,7 +144,7 @@ def _ellipsis(name: str) -> str:
 
 
 def _filled(survey: SurveyDifference) -> str:
-    """How much of a survey's open seats can be filled: `100 % → 87 %`."""
+    """The share of a survey's open seats that can be filled: `100 % → 87 %`."""
     sides = (
         [quota.before for quota in survey.quotas if quota.before],
         [quota.after for quota in survey.quotas if quota.after],
@@ -154,18 +154,18 @@ def _filled(survey: SurveyDifference) -> str:
 
 
 def _most_changed(quotas: Sequence[QuotaDifference]) -> list[QuotaDifference]:
-    """Those with the largest changes, where there are many, in the order in which they stand."""
+    """The quotas with the largest changes, where there are many, in their own order."""
     largest = sorted(
         range(len(quotas)),
         key=lambda place: (
             -sum((quotas[place].gained, quotas[place].lost, quotas[place].came, quotas[place].left))
         ),
     )
-    return [quotas[place] for place in sorted(largest[:MOST_LINES])]
+    return [quotas[place] for place in sorted(largest[:PAGE_LINES])]
 
 
 def _marked(before: str | None, after: str | None) -> tuple[Parts | None, Parts | None]:
-    """Both texts in parts, by what only one of them says; None where there is no text."""
+    """Both texts in parts that are common or on one side only; None where there is no text."""
     if before is None or after is None:
         return (
             None if before is None else [(before, False)],
@@ -180,7 +180,7 @@ def _marked(before: str | None, after: str | None) -> tuple[Parts | None, Parts 
 
 
 def _named(found: Difference) -> list[tuple[str, str, list[str]]]:
-    """Names of the surveys by what they came to, but those that only changed."""
+    """Names of surveys by fate, without those that only changed."""
     names: dict[Fate, list[str]] = {}
     for survey in found.surveys:
         names.setdefault(survey.fate, []).append(survey.survey)

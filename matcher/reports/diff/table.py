@@ -1,4 +1,4 @@
-"""What `matcher diff` says to people on a terminal: figures, then the surveys most affected."""
+"""What `matcher diff` prints on a terminal: the surveys most affected, then the figures."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from matcher.reports.markup import NONE, shown
 from matcher.reports.text import one_line, plural
 from matcher.surveys import Verdict
 
-MOST_SURVEYS = 20
-MOST_DETAILED = 3
-MOST_LINES = 6
-MOST_ROWS = 12
+TABLE_SURVEYS = 20
+TABLE_DETAILS = 3
+TABLE_LINES = 6
+MATRIX_ROWS = 12
 """A matrix of flows with more rows, or wider than the terminal, is shown as a list."""
 
 _LONGEST = 300
@@ -52,18 +52,18 @@ _STYLES = {
 def print_difference(console: Console, found: Difference, seconds: float) -> None:
     """The surveys most affected, why, and the figures of all.
 
-    However many surveys have changed, it stays a page or two; what is left out is said.
+    However many surveys changed, it stays a page or two, and says what is left out.
     """
     surveys = most_affected(found)
     if surveys:
-        table = _survey_table(surveys[:MOST_SURVEYS])
+        table = _survey_table(surveys[:TABLE_SURVEYS])
         if _width(console, table) > console.width:
             table.columns[-1].header = "newly\nuncertain"
             table.columns[-1].min_width = None
         console.print(table)
-        _print_more(console, len(surveys) - MOST_SURVEYS, "survey")
+        _print_more(console, len(surveys) - TABLE_SURVEYS, "survey")
     changed = [survey for survey in surveys if survey.fate is Fate.CHANGED]
-    for survey in changed[:MOST_DETAILED]:
+    for survey in changed[:TABLE_DETAILS]:
         _print_survey(console, survey)
     _print_mapping(console, found)
     if surveys or found.mapping:
@@ -115,22 +115,22 @@ def _print_more(console: Console, count: int, thing: str) -> None:
 
 
 def _print_survey(console: Console, survey: SurveyDifference) -> None:
-    """Where it is concentrated, what the survey says otherwise, and who went where."""
+    """What members who changed have in common, what changed in the survey, and who went where."""
     console.print(f"\n[bold]{shown(survey.survey)}[/bold]", soft_wrap=True)
     for line in _concentration_lines(survey.concentrations):
         console.print(f"  {line}", soft_wrap=True)
     if survey.clauses:
-        console.print(_indented(_clause_table(survey.clauses[:MOST_LINES])))
-        _print_more(console, len(survey.clauses) - MOST_LINES, "change")
+        console.print(_indented(_clause_table(survey.clauses[:TABLE_LINES])))
+        _print_more(console, len(survey.clauses) - TABLE_LINES, "change")
     changes = largest_changes(survey.flows)
     if len(changes) > 1:
         matrix = _matrix(survey.flows)
         indented = _indented(matrix)
-        if matrix.row_count <= MOST_ROWS and _width(console, indented) <= console.width:
+        if matrix.row_count <= MATRIX_ROWS and _width(console, indented) <= console.width:
             console.print(indented)
         else:
-            console.print(_indented(_flow_table(changes[:MOST_LINES])))
-            _print_more(console, len(changes) - MOST_LINES, "flow")
+            console.print(_indented(_flow_table(changes[:TABLE_LINES])))
+            _print_more(console, len(changes) - TABLE_LINES, "flow")
 
 
 def _indented(table: Table) -> Padding:
@@ -138,51 +138,51 @@ def _indented(table: Table) -> Padding:
 
 
 def _width(console: Console, table: Table | Padding) -> int:
-    """How wide it is, where there is room enough."""
+    """How wide it is where there is enough room."""
     return console.measure(table, options=console.options.update(width=_ROOM)).maximum
 
 
 def _concentration_lines(found: Mapping[Change, Sequence[Concentration]]) -> Iterator[str]:
     for change in CHANGES:
-        for each in found.get(change, ()):
-            yield shown(concentration_line(change, each))
+        for held in found.get(change, ()):
+            yield shown(concentration_line(change, held))
 
 
 def _clause_table(clauses: Sequence[ClauseChange]) -> Table:
-    """What was said, and what is said now, side by side."""
+    """The texts before and after, side by side."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("says otherwise", no_wrap=True)
+    table.add_column("what changed", no_wrap=True)
     table.add_column("before", overflow="fold", ratio=1)
     table.add_column("after", overflow="fold", ratio=1)
     for clause in clauses:
         of = "" if clause.quota is None else f" of {_name(clause.quota)}"
-        table.add_row(f"{shown(clause.what)}{of}", _said(clause.before), _said(clause.after))
+        table.add_row(f"{shown(clause.what)}{of}", _text(clause.before), _text(clause.after))
     return table
 
 
-def _said(said: ClauseText | None) -> str:
-    if said is None:
+def _text(found: ClauseText | None) -> str:
+    if found is None:
         return NONE
-    text = one_line(said.text)
+    text = one_line(found.text)
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return f"[dim]{shown(said.pointer)}[/dim]\n{shown(cut)}"
+    return f"[dim]{shown(found.pointer)}[/dim]\n{shown(cut)}"
 
 
-def _standings(flows: Sequence[Flow]) -> tuple[list[Assignment], list[Assignment]]:
-    """The standings of each side: quotas as they come, then those who are given none."""
+def _assignments(flows: Sequence[Flow]) -> tuple[list[Assignment], list[Assignment]]:
+    """The assignments of each side: quotas in their order, then no quota."""
     befores = dict.fromkeys(flow.before for flow in flows if flow.members)
     afters = dict.fromkeys(flow.after for flow in flows if flow.members)
     last = (Verdict.UNCERTAIN, Verdict.INELIGIBLE)
-    ordered = [each for each in befores | afters if each not in last] + [*last]
+    ordered = [end for end in befores | afters if end not in last] + [*last]
     return (
-        [each for each in ordered if each in befores],
-        [each for each in ordered if each in afters],
+        [end for end in ordered if end in befores],
+        [end for end in ordered if end in afters],
     )
 
 
 def _matrix(flows: Sequence[Flow]) -> Table:
-    """Rows are where members stood, columns where they stand; those who stayed are dim."""
-    befores, afters = _standings(flows)
+    """Rows are assignments before, columns after; members who stayed are dim."""
+    befores, afters = _assignments(flows)
     members = {(flow.before, flow.after): flow for flow in flows}
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("from / to", no_wrap=True)
@@ -213,8 +213,8 @@ def _flow_table(changes: Sequence[Flow]) -> Table:
     return table
 
 
-def _name(standing: Assignment) -> str:
-    return shown(assignment_name(standing))
+def _name(assignment: Assignment) -> str:
+    return shown(assignment_name(assignment))
 
 
 def _print_mapping(console: Console, found: Difference) -> None:
@@ -224,27 +224,27 @@ def _print_mapping(console: Console, found: Difference) -> None:
     table.add_column("panel file", overflow="fold")
     table.add_column("before", overflow="fold")
     table.add_column("after", overflow="fold")
-    for change in found.mapping[:MOST_LINES]:
+    for change in found.mapping[:TABLE_LINES]:
         table.add_row(
             shown(change.place),
-            *(NONE if each is None else shown(each) for each in (change.before, change.after)),
+            *(NONE if text is None else shown(text) for text in (change.before, change.after)),
         )
     console.print()
     console.print(table)
-    _print_more(console, len(found.mapping) - MOST_LINES, "change")
+    _print_more(console, len(found.mapping) - TABLE_LINES, "change")
 
 
 def _totals(found: Difference) -> Iterator[str]:
     tally = found.tally
     counts = (tally.lost, tally.gained, tally.moved, tally.newly_uncertain)
-    told = ", ".join(
+    changes = ", ".join(
         f"{count:,} {word}" for count, word in zip(counts, CHANGES.values(), strict=True)
     )
     if found.work.evaluated:
         given = f"{tally.before:,} → {tally.after:,}"
         yield (
             f"[bold]given: {given}[/bold] pairs of member and survey "
-            f"in the surveys matched again · {told}"
+            f"in the surveys matched again · {changes}"
         )
     else:
         yield "[bold]nobody is lost, gained or moved[/bold]"

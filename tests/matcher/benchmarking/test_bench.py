@@ -6,8 +6,10 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,15 +26,23 @@ from matcher.benchmarking import (
     BenchmarkComparison,
     BenchmarkSettings,
     Times,
+    Timing,
     measure,
-    memory,
     read_benchmark,
     run_benchmark,
     save_benchmark,
-    timing,
 )
 from matcher.benchmarking.benchmark import Circumstances, Inputs, Time
 from matcher.benchmarking.compare import LEAST_MEMORY
+from matcher.benchmarking.memory import measure_memory
+from matcher.benchmarking.timing import (
+    bit_work,
+    mean_seconds,
+    measure_rounds,
+    median_time,
+    object_work,
+)
+from matcher.surveys import ChoiceStrategy
 from profiles.encoding import Engine
 from profiles.errors import InputError
 from profiles.panel import draw_members, open_panel
@@ -50,6 +60,7 @@ from tests.support.commandline import (
     put_panel,
 )
 from tests.support.corpus import ROOT
+from tests.support.interpreter import loaded_by
 
 DEMO = ROOT / "fixtures" / "demo"
 BASELINE = ROOT / "benchmarks" / "demo.json"
@@ -57,14 +68,22 @@ COMMON = ("--panel", "panel.toml", "--as-of", AS_OF)
 FEMALE = {**ADULT_MEN, "id": "2", "filters": [[{"cells": ["men"]}]]}
 
 
+QUICK = Timing(enough=0.0, round=0.001, calibration=0.001)
+SETTINGS = BenchmarkSettings(date.fromisoformat(AS_OF), rounds=1, timing=QUICK)
+
+
+def run_quickly(
+    payloads: Sequence[str], panel: Path, settings: BenchmarkSettings = SETTINGS
+) -> Benchmark:
+    """Short rounds, and no process of its own for memory."""
+    settings = replace(settings, timing=QUICK)
+    return run_benchmark(payloads, panel, settings, lambda *_: LEAST_MEMORY)
+
+
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One short round a figure, and no process of its own."""
-    monkeypatch.setattr(timing, "ENOUGH", 0.0)
-    monkeypatch.setattr(timing, "ROUND", 0.001)
-    monkeypatch.setattr(measure, "ROUND", 0.001)
-    monkeypatch.setattr(timing, "_CALIBRATION", 0.001)
-    monkeypatch.setattr(measure, "measure_memory", lambda *_: LEAST_MEMORY)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command measures quickly."""
+    monkeypatch.setattr(import_module("matcher.cli.bench"), "run_benchmark", run_quickly)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +123,7 @@ def made(**changes: Any) -> Benchmark:
 # What is committed
 
 
-def test_the_demo_takes_the_work_that_the_baseline_says() -> None:
+def test_the_demo_takes_the_work_of_the_baseline() -> None:
     """`make baseline` saves it again, on purpose."""
     arguments = (DEMO / "payloads", "--panel", DEMO / "panel.toml", "--as-of", AS_OF)
     done = command("bench", *arguments, "--compare", BASELINE, "--rounds", "1", "--json")
@@ -119,10 +138,9 @@ def test_the_demo_takes_the_work_that_the_baseline_says() -> None:
 def test_counters_depend_on_neither_engine_nor_threads(engine: Engine, workers: int) -> None:
     if engine == "numba":
         pytest.importorskip("numba")
-    settings = BenchmarkSettings(
-        date.fromisoformat(AS_OF), workers=workers, engine=engine, rounds=1
-    )
-    found = run_benchmark([str(DEMO / "payloads")], DEMO / "panel.toml", settings)
+    settings = replace(SETTINGS, workers=workers, engine=engine)
+    found = run_quickly([str(DEMO / "payloads")], DEMO / "panel.toml", settings)
+    assert len(repr(found)) < 200
     assert found.counters == read_benchmark(BASELINE).counters
     assert found.circumstances.engine == engine
     assert found.circumstances.workers == workers
@@ -141,16 +159,16 @@ def test_the_baseline_names_no_machine() -> None:
 
 
 def test_the_router_finds_what_the_batch_counts() -> None:
-    """All members are drawn where they are few."""
+    """Of few members all are drawn."""
     counters = bench("--json").document["counters"]
     assert counters["members"] == counters["routed_members"] == len(MEMBERS["member_id"])
     assert counters["routed_surveys"] == counters["eligible_pairs"] > 0
 
 
-def test_counters_say_what_the_plan_is_made_of() -> None:
-    """Both surveys ask who is a man; one of them who is adult: what they share counts once."""
+def test_counters_count_what_the_plan_is_made_of() -> None:
+    """Both surveys ask for men, one of them for adults: a shared predicate counts once."""
     counters = bench("--json").document["counters"]
-    wanted = {
+    expected = {
         "surveys": 2,
         "quotas": 4,
         "predicates": 2,
@@ -158,16 +176,16 @@ def test_counters_say_what_the_plan_is_made_of() -> None:
         "range_predicates": 1,
         "registers": 2,
         "compounds": 0,
-        "register_reads": 2 * (len(["gate", "admits"]) + len(["fits", "takes"])),
+        "register_reads": 2 * (len(["gate", "admits"]) + len(["matches", "takes"])),
         "shards": 1,
         "rows": 2,
         "ways": 4,
         "judged_whole": 0,
     }
-    assert {name: counters[name] for name in wanted} == wanted
+    assert {name: counters[name] for name in expected} == expected
 
 
-def test_a_survey_set_aside_is_told(here: Path) -> None:
+def test_a_survey_that_is_set_aside_is_reported(here: Path) -> None:
     put(here, "payload.json", [ADULT_MEN, {**FEMALE, "filters": [[{"cells": ["nothing"]}]]}])
     done = bench("--strict")
     assert done.status == 1
@@ -177,7 +195,7 @@ def test_a_survey_set_aside_is_told(here: Path) -> None:
 
 @given(st.permutations(range(40)), st.integers(1, 45), st.integers(0, 1 << 64))
 def test_members_are_drawn_by_their_ids(order: list[int], most: int, seed: int) -> None:
-    """Whatever the order and the batches that rows come in."""
+    """In any order of rows and any batches."""
     ids = pa.array([f"m{number}" for number in order])
     batch = pa.record_batch({"member_id": ids, "sex": ["M"] * len(order)})
 
@@ -215,14 +233,23 @@ def test_a_ratio_is_between_times_in_loops(seconds: float, loop: float, speed: f
     assert Time(seconds, loop * 2, 5).ratio(before) == pytest.approx(0.5)
 
 
-def test_the_round_of_the_median_ratio_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds of 6, 20 and 9 loops; each stands beside the mean of the loops around it."""
-    monkeypatch.setattr(timing, "ENOUGH", 0.0)
-    loops = iter([1.0, 3.0, 1.0, 1.0])
-    monkeypatch.setattr(timing, "mean_seconds", lambda *_: next(loops))
-    rounds = iter([(12.0,), (40.0,), (9.0,)])
-    (found,) = timing.measure_rounds(lambda: next(rounds), lambda: None, rounds=3)
-    assert found == Time(9.0, 1.0, 3)
+def test_the_round_of_the_median_ratio_counts() -> None:
+    """Rounds of 6, 20 and 9 loops; each is compared with the mean of the loops around it."""
+    assert median_time([12.0, 40.0, 9.0], [1.0, 3.0, 1.0, 1.0]) == Time(9.0, 1.0, 3)
+
+
+def test_rounds_go_on_until_the_figure_is_stable() -> None:
+    seconds = iter(range(1, 1_000))
+
+    def one_round() -> tuple[float, float]:
+        time.sleep(0.01)
+        return (number := float(next(seconds))), 2 * number
+
+    once, twice = measure_rounds(one_round, lambda: None, replace(QUICK, enough=0.05), rounds=3)
+    assert 3 <= once.rounds == twice.rounds <= 5
+    assert twice.seconds in {2.0 * number for number in range(1, once.rounds + 1)}
+    (few,) = measure_rounds(lambda: (1.0,), lambda: None, QUICK, rounds=4)
+    assert (few.seconds, few.rounds) == (1.0, 4)
 
 
 def test_preparation_is_not_timed() -> None:
@@ -231,31 +258,48 @@ def test_preparation_is_not_timed() -> None:
         while time.process_time() < end:
             pass
 
-    assert timing.mean_seconds(lambda: None, 0.05, burn) < 0.005
-    assert timing.mean_seconds(burn, 0.05) >= 0.02
+    assert mean_seconds(lambda: None, 0.05, burn) < 0.005
+    assert mean_seconds(burn, 0.05) >= 0.02
 
 
 def test_calibration_is_always_the_same_work() -> None:
-    assert timing.object_work() == timing.object_work() == 8_000
-    assert timing.bit_work() == timing.bit_work() > 0
+    assert object_work() == object_work() == 8_000
+    assert bit_work() == bit_work() > 0
 
 
-def test_memory_is_that_of_matching_alone(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_that_of_matching_alone(here: Path) -> None:
     """In a process of its own: a panel of a few members takes little beside Python."""
-    monkeypatch.setattr(measure, "measure_memory", memory.measure_memory)
-    small = bench("--json").document["memory"]
+    small = run_benchmark(["payload.json"], here / "panel.toml", SETTINGS).memory
     many = {name: column * 50_000 for name, column in MEMBERS.items()}
     many["member_id"] = [f"m{number}" for number in range(200_000)]
     pq.write_table(pa.table(many), here / "members.parquet")
-    assert bench("--json").document["memory"] > small + 5_000_000
+    large = run_benchmark(["payload.json"], here / "panel.toml", SETTINGS).memory
+    assert large > small + 5_000_000
 
 
-def test_a_process_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "measure_memory", memory.measure_memory)
+def test_a_process_that_fails_is_reported(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    done = bench()
-    assert done.status == 2
-    assert done.err == "matcher: the process that memory is measured in: it ended with 1\n"
+    with pytest.raises(InputError) as caught:
+        run_benchmark(["payload.json"], here / "panel.toml", SETTINGS)
+    assert str(caught.value) == "the process that memory is measured in: it ended with 1"
+
+
+def test_a_system_that_does_not_report_memory(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has neither /proc nor the module `resource`."""
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    plan = matcher.compile(())
+    with pytest.raises(InputError, match="memory cannot be measured on this system"):
+        measure_memory(plan, here / "panel.toml", SETTINGS)
+
+
+def test_what_measures_needs_no_module_that_a_system_may_lack() -> None:
+    assert "resource" not in loaded_by("import matcher.benchmarking, matcher.benchmarking.memory")
+
+
+def test_settings_reach_the_process_that_measures_memory() -> None:
+    settings = replace(SETTINGS, choose=ChoiceStrategy.BALANCED, uncertain=True, workers=3)
+    assert BenchmarkSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 
 # Saving and comparing
@@ -271,12 +315,12 @@ def test_the_same_work_is_as_before(here: Path) -> None:
     assert read_benchmark(here / "first.json").to_json() == {
         key: done.document[key] for key in json.loads((here / "first.json").read_text())
     }
-    told = bench("--compare", "first").err
-    assert "counters as before" in told
-    assert "inputs differ" not in told
+    printed = bench("--compare", "first").err
+    assert "counters as before" in printed
+    assert "inputs differ" not in printed
 
 
-def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
+def test_a_saved_benchmark_is_read_back(tmp_path: Path) -> None:
     save_benchmark(made(), tmp_path / "it.json")
     assert read_benchmark(tmp_path / "it.json") == made()
 
@@ -309,13 +353,13 @@ def test_a_counter_that_differs_is_a_finding(here: Path) -> None:
     assert "over: predicates: 7 before, 2 now\n" in done.err
 
 
-def test_inputs_that_differ_are_told_first(here: Path) -> None:
+def test_inputs_that_differ_are_reported_first(here: Path) -> None:
     bench("--save", "before")
     put(here, "payload.json", [ADULT_MEN])
     done = bench("--compare", "before", "--fail-over", "100000", "--seed", "3")
-    assert done.status == 0, "counters cannot be equal, and are not judged"
+    assert done.status == 0, "counters cannot be equal, and are not compared"
     assert done.err.splitlines()[0] == (
-        "inputs differ: payloads, seed (0 before, 3 now); counters are told, and not judged"
+        "inputs differ: payloads, seed (0 before, 3 now); counters are shown but not compared"
     )
     assert "surveys" in done.err
     compared = bench("--compare", "before", "--json").document["comparison"]
@@ -334,23 +378,22 @@ def test_inputs_that_differ_are_told_first(here: Path) -> None:
     ],
 )
 def test_every_flag_that_changes_a_result_is_an_input(flags: tuple[str, ...], differs: str) -> None:
-    given = ("bench", "payload.json", "--panel", "panel.toml", "--rounds", "1")
+    common = ("bench", "payload.json", "--panel", "panel.toml", "--rounds", "1")
     as_of = () if "--as-of" in flags else ("--as-of", AS_OF)
-    command(*given, "--as-of", AS_OF, "--save", "before")
-    done = command(*given, *as_of, *flags, "--compare", "before", "--json")
+    command(*common, "--as-of", AS_OF, "--save", "before")
+    done = command(*common, *as_of, *flags, "--compare", "before", "--json")
     assert set(done.document["comparison"]["inputs"]) == {differs}
 
 
-def test_what_is_read_is_an_input(here: Path) -> None:
-    """The members, the mapping and collections, each by itself; not where they stand."""
+def test_all_that_is_read_is_an_input(here: Path) -> None:
+    """The members, the mapping and collections, each by itself; not their folder."""
     (here / "one" / "lists").mkdir(parents=True)
     text = PANEL + '\n[collections]\nfolder = "lists"\n'
     put_panel(here / "one", text)
     put(here, "one/lists/dynata/collection/5.txt", "10001")
-    settings = BenchmarkSettings(date.fromisoformat(AS_OF), rounds=1)
 
     def inputs(folder: str) -> Inputs:
-        return run_benchmark(["payload.json"], here / folder / "panel.toml", settings).inputs
+        return run_quickly(["payload.json"], here / folder / "panel.toml").inputs
 
     before = inputs("one")
     (here / "one").rename(here / "two")
@@ -365,12 +408,12 @@ def test_what_is_read_is_an_input(here: Path) -> None:
     assert inputs("two") == replace(before, mapping=inputs("two").mapping) != before
 
 
-def test_circumstances_that_differ_are_told(here: Path) -> None:
+def test_circumstances_that_differ_are_reported(here: Path) -> None:
     bench("--save", "before")
     edit(here / "before.json", circumstances__python="3.9.1", circumstances__workers=64)
     done = bench("--compare", "before", "--fail-over", "1000000")
     assert done.status == 0
-    assert "measured otherwise: python (3.9.1 before, " in done.err
+    assert "measured differently: python (3.9.1 before, " in done.err
     assert "workers (64 before, 1 now)" in done.err
 
 
@@ -394,7 +437,7 @@ def test_a_ratio_at_the_limit_is_within_it() -> None:
     ]
 
 
-def test_a_counter_that_only_one_has() -> None:
+def test_a_counter_that_only_one_benchmark_has() -> None:
     compared = BenchmarkComparison(made(), made(counters={"surveys": 2, "ways": 1_000}))
     assert [*compared.findings(20)] == ["ways: none before, 1,000 now"]
 
@@ -427,7 +470,7 @@ def test_a_limit_needs_something_to_compare_with() -> None:
         ('{"format": "quota-matcher benchmark", "version": 2}', "a benchmark of version 2, not 1"),
     ],
 )
-def test_what_is_no_benchmark(content: str | None, why: str, here: Path) -> None:
+def test_a_file_that_is_not_a_benchmark(content: str | None, why: str, here: Path) -> None:
     if content is not None:
         put(here, "before.json", content)
     done = bench("--compare", "before")
@@ -446,7 +489,7 @@ def test_what_is_no_benchmark(content: str | None, why: str, here: Path) -> None
         {"inputs__seed": None},
     ],
 )
-def test_a_saved_value_that_cannot_be(changes: dict[str, Any], tmp_path: Path) -> None:
+def test_an_impossible_saved_value_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "it.json"
     save_benchmark(made(), file)
     edit(file, **changes)
@@ -454,12 +497,10 @@ def test_a_saved_value_that_cannot_be(changes: dict[str, Any], tmp_path: Path) -
         read_benchmark(file)
 
 
-def test_what_is_no_benchmark_is_not_replaced(here: Path) -> None:
+def test_a_file_that_is_not_a_benchmark_is_not_replaced(here: Path) -> None:
     done = bench("--save", "payload")
     assert done.status == 2
-    assert done.err == (
-        "matcher: payload.json: holds something else than a benchmark; it is not replaced\n"
-    )
+    assert done.err == ("matcher: payload.json: is not a benchmark, so it is not replaced\n")
     (here / "folder.json").mkdir()
     assert bench("--save", "folder").err == (
         "matcher: folder.json: cannot be written: it is a folder\n"
@@ -484,17 +525,17 @@ def test_saved_whole_or_not_at_all(here: Path, monkeypatch: pytest.MonkeyPatch) 
     assert listing(here) == ["it.json", "members.parquet", "panel.toml", "payload.json"]
 
 
-def test_a_panel_of_nobody(here: Path) -> None:
+def test_a_panel_without_members(here: Path) -> None:
     nobody = pq.read_table(here / "members.parquet").slice(0, 0)
     pq.write_table(nobody, here / "members.parquet")
     done = bench("--save", "it")
     assert done.status == 2
-    assert "no member at all" in done.err
+    assert "no members, so there is nothing to measure" in done.err
     assert "it.json" not in listing(here)
 
 
 def test_a_payload_on_standard_input(here: Path) -> None:
-    """Read once, lowered as often as it is timed; the process that matches needs it not."""
+    """It is read once and lowered in every round; the process for memory does not read it."""
     started = process("bench", "-", *COMMON, "--rounds", "1", "--json", cwd=here, env=environment())
     done = finish(started, json.dumps([ADULT_MEN, FEMALE]).encode())
     assert done.status == 0

@@ -1,6 +1,6 @@
-"""Comparisons on two panels: declared otherwise, other days, other members, updated indexes.
+"""Comparisons on two panels: other panel files, other days, other members, updated indexes.
 
-Of panels with the same members only what another panel file, or day, makes different is matched.
+On panels with the same members only what the panel file or the day makes different is matched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from profiles.panel import Panel, open_panel
 from profiles.schema.panel_file import parse_panel
 from profiles.schema.participation import read_participation
 from profiles.sources import open_source
-from tests.matcher.comparison.test_compare import Way, check, ways
+from tests.matcher.comparison.test_compare import Matching, check, matchings
 from tests.support.commandline import (
     ADULT_MEN,
     MEMBERS,
@@ -75,7 +75,7 @@ LISTS = ("hobbies", "cars")
 
 @dataclass(frozen=True)
 class Restated:
-    """What another panel file says otherwise of the same members.
+    """How another panel file describes the same members.
 
     `singles` and `lists`: the attributes whose columns are given in turn to those of their kind;
     `renamed`: attributes that the panel calls by another name.
@@ -91,12 +91,12 @@ class Restated:
         """The panel file."""
         tables = copy.deepcopy(self.variation.tables())
         given = tables["attributes"]
-        columns = {name: each.get("column", name) for name, each in given.items()}
+        columns = {name: table.get("column", name) for name, table in given.items()}
         for names, order in ((SINGLES, self.singles), (LISTS, self.lists)):
             for name, other in zip(names, order, strict=True):
                 given[name]["column"] = columns[other]
         tables["attributes"] = {
-            self.name(name): {"column": columns[name], **each} for name, each in given.items()
+            self.name(name): {"column": columns[name], **table} for name, table in given.items()
         }
         for market in tables["marketplaces"].values():
             for mapped in market["attributes"].values():
@@ -125,7 +125,7 @@ def folder() -> Iterator[Path]:
 
 
 @given(
-    way=ways,
+    matching=matchings,
     variation=variations,
     other=restated,
     same=st.booleans(),
@@ -134,7 +134,7 @@ def folder() -> Iterator[Path]:
 )
 def test_the_same_members_as_another_panel_file_has_them(
     folder: Path,
-    way: Way,
+    matching: Matching,
     variation: Variation,
     other: Restated,
     same: bool,
@@ -147,10 +147,10 @@ def test_the_same_members_as_another_panel_file_has_them(
     file = parse_panel(other.tables(), folder / "panel.toml")
     after = open_members(file, folder / "members.parquet", other.day)
     again = matcher.load_surveys([folder / "payload.json"], file.mapping).surveys
-    of, took_part = people
+    members, took_part = people
     known = [read_participation(row) for row in took_part.rows] if after.history else None
-    new = Reference(again, file.mapping, of.rows, other.day, known)
-    found = check(way, way.compare(list(lowered), list(again), panel, after), old, new)
+    new = Reference(again, file.mapping, members.rows, other.day, known)
+    found = check(matching, matching.compare(list(lowered), list(again), panel, after), old, new)
     renames_alone = (other.singles, other.lists, other.day) == (SINGLES, LISTS, AS_OF)
     if same and renames_alone:
         assert found.work.evaluated == 0
@@ -192,7 +192,7 @@ def test_on_another_day_an_invitation_has_expired(tmp_path: Path) -> None:
     assert (row.member_id, row.change, row.before) == ("m1", Change.LOST, ("q1",))
 
 
-def test_on_another_day_what_asks_for_no_day_is_not_matched_again(tmp_path: Path) -> None:
+def test_on_another_day_surveys_that_depend_on_no_day_are_not_matched_again(tmp_path: Path) -> None:
     file = put_panel(tmp_path)
     days = [open_panel(file, day) for day in (DAY, date(2020, 1, 1))]
     surveys = surveys_of(days[0], tmp_path, CHANGED)
@@ -200,17 +200,17 @@ def test_on_another_day_what_asks_for_no_day_is_not_matched_again(tmp_path: Path
 
 
 @pytest.mark.parametrize("payloads", [[CLOSED], [REJECTED]])
-def test_other_members_of_whom_nothing_is_asked(tmp_path: Path, payloads: list[Any]) -> None:
+def test_other_members_and_no_open_survey(tmp_path: Path, payloads: list[Any]) -> None:
     old = panel_of(tmp_path / "old")
     new = panel_of(tmp_path / "new", {name: column[1:] for name, column in MEMBERS.items()})
     surveys = surveys_of(old, tmp_path, *payloads)
-    said: list[tuple[int, int | None]] = []
+    reports: list[tuple[int, int | None]] = []
     found = compare(
-        surveys, surveys, old, new, progress=lambda done, total: said.append((done, total))
+        surveys, surveys, old, new, progress=lambda done, total: reports.append((done, total))
     ).difference()
     assert (found.members_before, found.members_after, found.left) == (4, 3, 1)
     assert (found.work.evaluated, found.unchanged, found.surveys) == (0, len(payloads), ())
-    assert [total for _, total in said] == [4]
+    assert [total for _, total in reports] == [4]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_ids_of_another_type_are_written_as_text(
     assert pq.read_table(tmp_path / "changes.parquet")["member_id"].to_pylist() == expected
 
 
-def test_ids_of_another_type_that_say_the_same_are_the_same(tmp_path: Path) -> None:
+def test_ids_of_another_type_with_the_same_text_are_the_same(tmp_path: Path) -> None:
     old = panel_of(tmp_path / "old", members_of(member_id=[1, 2, 3, 4]))
     new = panel_of(
         tmp_path / "new", members_of(member_id=["1", "2", "3", "4"], sex=["M", "F", "F", "F"])

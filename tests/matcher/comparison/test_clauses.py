@@ -1,4 +1,4 @@
-"""What two versions of a survey say otherwise, against what each of them means."""
+"""How two versions of a survey differ, against the canonical content of each."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def changes(before: Survey, after: Survey, mapping: PanelMapping) -> tuple[Claus
     return changed_clauses(before, after, words, words)
 
 
-# --- what a survey means
+# --- what a survey says
 
 
 def normal(rule: Rule) -> Hashable:
@@ -86,16 +86,16 @@ def normal(rule: Rule) -> Hashable:
     return rule
 
 
-def meaning(survey: Survey) -> Hashable:
-    """All that a survey says, without orders and places that change nothing."""
+def content(survey: Survey) -> Hashable:
+    """All that a survey says, without order and places that change nothing."""
     simplify = Simplifier().simplify
 
-    def asked(rules: Sequence[Rule]) -> Hashable:
+    def conjunction(rules: Sequence[Rule]) -> Hashable:
         return normal(simplify(And(tuple(rules))))
 
     def of_quota(quota: Quota) -> Hashable:
         groups = frozenset(Counter(map(of_group, quota.groups)).items())
-        return quota.id, asked([quota.rule]), quota.live, quota.remaining, groups
+        return quota.id, conjunction([quota.rule]), quota.live, quota.remaining, groups
 
     def of_group(group: Group) -> Hashable:
         order = tuple(of_quota(quota) for quota in group.quotas if quota.open)
@@ -104,7 +104,7 @@ def meaning(survey: Survey) -> Hashable:
 
     reasons = {clause.reason for clause in survey.gate}
     gate = {
-        reason: asked([clause.rule for clause in survey.gate if clause.reason is reason])
+        reason: conjunction([clause.rule for clause in survey.gate if clause.reason is reason])
         for reason in reasons
     }
     groups = frozenset(Counter(map(of_group, survey.groups)).items())
@@ -133,15 +133,15 @@ _NAMES = ("id", "SurveyID", "WaveID", "pid")
 
 
 def edited(draw: st.DrawFn, raw: Json, other: Json) -> Json:
-    """One thing removed, repeated, or replaced by what stands at such a place somewhere."""
+    """One thing removed, repeated, or replaced by what is at such a place in either payload."""
     new = copy.deepcopy(raw)
-    paths = [each for each in places(new) if each[0] not in _NAMES]
+    paths = [place for place in places(new) if place[0] not in _NAMES]
     *inside, key = draw(st.sampled_from(paths))
     parent = at(new, inside)
     found = [
-        at(each, place)
-        for each in (raw, other)
-        for place in places(each)
+        at(payload, place)
+        for payload in (raw, other)
+        for place in places(payload)
         if alike(place, [*inside, key])
     ]
     edit = draw(st.sampled_from(["remove", "repeat", "replace", "replace", "replace"]))
@@ -155,9 +155,9 @@ def edited(draw: st.DrawFn, raw: Json, other: Json) -> Json:
 
 
 def alike(place: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether two paths differ in places in lists alone."""
-    return [isinstance(each, int) or each for each in place] == [
-        isinstance(each, int) or each for each in other
+    """Whether two paths differ only in places in lists."""
+    return [isinstance(step, int) or step for step in place] == [
+        isinstance(step, int) or step for step in other
     ]
 
 
@@ -170,7 +170,7 @@ marketplaces_and_payloads = st.one_of(list(map(_named, STRATEGIES)))
 
 @st.composite
 def versions(draw: st.DrawFn) -> tuple[str, Json, Json]:
-    """A marketplace and two payloads: one and what it was edited to, or two that differ in all."""
+    """A marketplace and two payloads: one and its edit, or two that differ in everything."""
     marketplace = draw(st.sampled_from(sorted(STRATEGIES)))
     before, other = draw(STRATEGIES[marketplace]), draw(STRATEGIES[marketplace])
     after = before
@@ -183,7 +183,7 @@ _IN_ORDER = {"Quotas", "SubQuotas"}
 
 
 def reordered(raw: Json, shuffled: random.Random) -> Json:
-    """A payload with every list but those of quotas shuffled, and other tags."""
+    """A payload with every list shuffled except those of quotas, and other tags."""
     new = _reordered(raw, shuffled, "id" not in raw)
     for cell in new.get("cells", ()):
         cell["tag"] = f"other {cell['tag']}"
@@ -202,8 +202,8 @@ def _reordered(raw: Json, shuffled: random.Random, in_order: bool) -> Json:
         }
     if not isinstance(raw, list):
         return raw
-    quotas = all(isinstance(each, dict) and "count" in each for each in raw)
-    new = [_reordered(each, shuffled, in_order=False) for each in raw]
+    quotas = all(isinstance(item, dict) and "count" in item for item in raw)
+    new = [_reordered(item, shuffled, in_order=False) for item in raw]
     if not (in_order or quotas):
         shuffled.shuffle(new)
     return new
@@ -213,44 +213,44 @@ def _reordered(raw: Json, shuffled: random.Random, in_order: bool) -> Json:
 
 
 @given(drawn=versions())
-def test_whatever_means_something_else_is_told(
+def test_every_change_of_content_is_reported(
     drawn: tuple[str, Json, Json], mapping: PanelMapping
 ) -> None:
     marketplace, *raws = drawn
     before, after = (version(marketplace, raw, mapping) for raw in raws)
     found = changes(before.survey, after.survey, mapping)
-    assert bool(found) == (meaning(before.survey) != meaning(after.survey))
+    assert bool(found) == (content(before.survey) != content(after.survey))
     assert bool(found) == bool(changes(after.survey, before.survey, mapping))
     for change in found:
-        said = {}
+        texts = set()
         for side, of in ((change.before, before), (change.after, after)):
             if side is not None:
                 resolve(of.raw, side.pointer)
-                said[side.text] = of
-        assert said
-        assert "" not in said
-        assert len(said) == 2 or change.before is None or change.after is None
+                texts.add(side.text)
+        assert texts
+        assert "" not in texts
+        assert len(texts) == 2 or change.before is None or change.after is None
 
 
 @given(before=rules, after=rules)
-def test_rules_that_are_not_the_same_are_told_apart(before: Rule, after: Rule) -> None:
+def test_different_rules_have_different_texts(before: Rule, after: Rule) -> None:
     words = Wording()
-    told = distinguishing_texts(before, after, WordingPair(words, words))
-    assert (told[0] == told[1]) == (before is after)
+    old, new = distinguishing_texts(before, after, WordingPair(words, words))
+    assert (old == new) == (before is after)
 
 
 @given(drawn=marketplaces_and_payloads, shuffled=st.randoms(use_true_random=False))
-def test_order_tags_and_places_are_nothing(
+def test_order_tags_and_places_are_no_change(
     drawn: tuple[str, Json], shuffled: random.Random, mapping: PanelMapping
 ) -> None:
-    """But for the order of quotas that are judged together."""
+    """Except for the order of quotas that are judged together."""
     marketplace, raw = drawn
     before = version(marketplace, raw, mapping)
     after = version(marketplace, reordered(raw, shuffled), mapping)
     assert not changes(before.survey, after.survey, mapping)
 
 
-# --- what is said, in words
+# --- changes in words
 
 
 def opportunity(**fields: Json) -> Json:
@@ -283,7 +283,7 @@ def opportunity(**fields: Json) -> Json:
 def put(raw: Json, pointer: str, value: Json) -> Json:
     """A copy with something else at a pointer; ELLIPSIS: without it."""
     new = copy.deepcopy(raw)
-    *inside, key = [int(each) if each.isdigit() else each for each in pointer.split("/")[1:]]
+    *inside, key = [int(step) if step.isdigit() else step for step in pointer.split("/")[1:]]
     parent = at(new, inside)
     if value is ...:
         del parent[key]
@@ -295,7 +295,7 @@ def put(raw: Json, pointer: str, value: Json) -> Json:
 
 
 Q1, Q2 = opportunity()["quotas"][0]
-SAID: dict[str, tuple[str, Json, list[tuple[str, str | None, str | None]]]] = {
+CHANGES: dict[str, tuple[str, Json, list[tuple[str, str | None, str | None]]]] = {
     "one condition of a combination": (
         "/cells/1/range/to",
         34,
@@ -351,7 +351,7 @@ SAID: dict[str, tuple[str, Json, list[tuple[str, str | None, str | None]]]] = {
         [("quota q1", "/quotas/0/0 attribute 11 (gender) is 2 (F); 3 seats left", None)],
     ),
     "another order": ("/quotas/0", [Q2, Q1], [("order", "/quotas/0 q1, q2", "/quotas/0 q2, q1")]),
-    "parted": (
+    "divided": (
         "/quotas",
         [[Q1], [Q2]],
         [
@@ -373,27 +373,27 @@ SAID: dict[str, tuple[str, Json, list[tuple[str, str | None, str | None]]]] = {
 }
 
 
-def spoken(found: Sequence[ClauseChange]) -> list[tuple[str, str | None, str | None]]:
-    def told(side: ClauseText | None) -> str | None:
+def in_words(found: Sequence[ClauseChange]) -> list[tuple[str, str | None, str | None]]:
+    def text(side: ClauseText | None) -> str | None:
         return f"{side.pointer} {side.text}" if side else None
 
     return [
-        (" ".join((each.what, *(each.quota or ()))), told(each.before), told(each.after))
-        for each in found
+        (" ".join((change.what, *(change.quota or ()))), text(change.before), text(change.after))
+        for change in found
     ]
 
 
-@pytest.mark.parametrize(("pointer", "value", "said"), SAID.values(), ids=SAID)
+@pytest.mark.parametrize(("pointer", "value", "expected"), CHANGES.values(), ids=CHANGES)
 def test_a_change_reads(
     pointer: str,
     value: Json,
-    said: list[tuple[str, str | None, str | None]],
+    expected: list[tuple[str, str | None, str | None]],
     mapping: PanelMapping,
 ) -> None:
     raw = opportunity()
     before = version("dynata", raw, mapping).survey
     after = version("dynata", put(raw, pointer, value), mapping).survey
-    assert spoken(changes(before, after, mapping)) == said
+    assert in_words(changes(before, after, mapping)) == expected
 
 
 def test_how_quotas_are_judged(mapping: PanelMapping) -> None:
@@ -401,7 +401,7 @@ def test_how_quotas_are_judged(mapping: PanelMapping) -> None:
     raw = {"pid": 0, "state": 2, "quotas": quotas, "excludeNonMatching": False}
     before = version("rfg", raw, mapping).survey
     after = version("rfg", raw | {"excludeNonMatching": True}, mapping).survey
-    assert spoken(changes(before, after, mapping)) == [
+    assert in_words(changes(before, after, mapping)) == [
         (
             "group",
             "/quotas no closed quota may be matched",
@@ -424,7 +424,7 @@ def test_the_same_payload_under_another_mapping(tmp_path: Path) -> None:
         words = Wording(mapping.marketplace("dynata"))
         read.append((version("dynata", raw, mapping).survey, words))
     (before, words_before), (after, words_after) = read
-    found = spoken(changed_clauses(before, after, words_before, words_after))
+    found = in_words(changed_clauses(before, after, words_before, words_after))
     subject = "attribute 11 (gender)"
     assert found == [
         ("filter", f"/cells/0 {subject} is not 2 (F)", f"/cells/0 {subject} is not 2 (X)"),
@@ -436,7 +436,7 @@ def test_the_same_payload_under_another_mapping(tmp_path: Path) -> None:
     ]
 
 
-def test_words_alike_come_with_what_they_leave_out() -> None:
+def test_equal_words_come_with_the_details_they_leave_out() -> None:
     words = Wording()
     code, number = one_of("floor", ["2"]), in_ranges("floor", [(2, 2)])
     assert distinguishing_texts(code, number, WordingPair(words, words)) == (

@@ -7,18 +7,26 @@ the same by that, too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.comparison import Change, ChangeTally, Comparison, Difference, Fate, compare
-from matcher.comparison.rows import MemberChange
+from matcher.comparison import (
+    Change,
+    ChangeTally,
+    Comparison,
+    ComparisonLimits,
+    Difference,
+    Fate,
+    MemberChange,
+    compare,
+)
+from matcher.engine import Limits
 from matcher.plan import Plan
 from matcher.surveys import ChoiceStrategy, Survey, Verdict, judge
 from profiles.panel import Panel
@@ -40,23 +48,17 @@ from tests.system.test_engines_agree import load
 
 Pairs = Mapping[tuple[Any, str], tuple[str, ...]]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _small() -> Iterator[None]:
-    """Shards of one word or two, few surveys looked into, few rows of all members at a time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.engine.shard_size._SMALLEST", 64)
-        patch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", 128)
-        patch.setattr("matcher.comparison.compare.MOST_EXAMINED", 2)
-        patch.setattr("matcher.comparison.evaluate_pairs._TOGETHER", 1 << 11)
-        yield
+LIMITS = ComparisonLimits(
+    examined=2, united_bytes=1 << 11, shards=Limits(most_members=128, least_members=64)
+)
+"""Shards of one word or two, few surveys examined, few rows of all members at a time."""
 
 
 @dataclass(frozen=True)
-class Way:
+class Matching:
     """How members are matched."""
 
-    how: ChoiceStrategy
+    strategy: ChoiceStrategy
     seed: int
     uncertain: bool
     workers: int
@@ -69,20 +71,25 @@ class Way:
             Plan(tuple(new)),
             panel,
             after,
-            choose=self.how,
+            choose=self.strategy,
             seed=self.seed,
             uncertain=self.uncertain,
             workers=self.workers,
+            limits=LIMITS,
         )
 
     def rows(self, reference: Reference) -> Pairs:
-        choice = reference.choice(self.how, self.seed)
+        choice = reference.choice(self.strategy, self.seed)
         found = reference.rows(choice, uncertain=self.uncertain)
         return {(str(row.member_id).strip(), row.survey): row.quota_ids for row in found}
 
 
-ways = st.builds(
-    Way, st.sampled_from(ChoiceStrategy), st.integers(0, 3), st.booleans(), st.sampled_from([1, 2])
+matchings = st.builds(
+    Matching,
+    st.sampled_from(ChoiceStrategy),
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from([1, 2]),
 )
 
 
@@ -120,7 +127,7 @@ def check_rows(found: Difference, rows: list[MemberChange], before: Pairs, after
 
 
 def check_moved(found: Difference, rows: list[MemberChange]) -> None:
-    """Who moved is given something else, where quotas are not renamed and ids stand once."""
+    """Who moved is given something else, where quotas are not renamed and no id appears twice."""
     renamed = {survey.survey for survey in found.surveys if survey.renamed}
     for row in rows:
         if row.change is Change.MOVED and row.survey not in renamed:
@@ -133,27 +140,27 @@ def tally(
     name: str,
     before: Pairs,
     after: Pairs,
-    doubts: tuple[set[str], set[str]],
+    uncertain: tuple[set[str], set[str]],
     rows: list[MemberChange],
 ) -> ChangeTally:
     """What is counted of one survey."""
     old, new = ({id_ for id_, survey in pairs if survey == name} for pairs in (before, after))
     moved = sum(row.survey == name and row.change is Change.MOVED for row in rows)
-    was, is_now = doubts
+    uncertain_before, uncertain_after = uncertain
     return ChangeTally(
         len(old),
         len(new),
-        len(was),
-        len(is_now),
+        len(uncertain_before),
+        len(uncertain_after),
         len(new - old),
         len(old - new),
         moved,
-        len(is_now - was),
+        len(uncertain_after - uncertain_before),
     )
 
 
-def doubtful(reference: Reference, name: str) -> set[str]:
-    """The members who may be admitted, and are not definitely."""
+def uncertain_members(reference: Reference, name: str) -> set[str]:
+    """The members whose verdict is uncertain."""
     return {
         str(id_).strip()
         for survey in reference.surveys
@@ -163,22 +170,24 @@ def doubtful(reference: Reference, name: str) -> set[str]:
     }
 
 
-def check(way: Way, found: Comparison, old: Reference, new: Reference) -> Difference:
-    """All that a comparison says, against the reference on both sides."""
+def check(matching: Matching, found: Comparison, old: Reference, new: Reference) -> Difference:
+    """All that a comparison finds, against the reference on both sides."""
     rows = list(found)
     difference = found.difference()
-    before, after = way.rows(old), way.rows(new)
+    before, after = matching.rows(old), matching.rows(new)
     check_rows(difference, rows, before, after)
     check_moved(difference, rows)
     named = {survey.survey: survey for survey in difference.surveys}
     for name in {survey.name for survey in (*old.surveys, *new.surveys)}:
-        counted = tally(name, before, after, (doubtful(old, name), doubtful(new, name)), rows)
+        counted = tally(
+            name, before, after, (uncertain_members(old, name), uncertain_members(new, name)), rows
+        )
         if name not in named:
-            assert counted.none
+            assert not counted.affected
         elif named[name].evaluated:
             assert named[name].tally == counted
         else:
-            assert counted.none
+            assert not counted.affected
         if name in named:
             check_parts(difference, name, before, after)
     return difference
@@ -186,7 +195,7 @@ def check(way: Way, found: Comparison, old: Reference, new: Reference) -> Differ
 
 def check_parts(found: Difference, name: str, before: Pairs, after: Pairs) -> None:
     """Flows and quotas add up to what is counted of the survey."""
-    survey = next(each for each in found.surveys if each.survey == name)
+    survey = next(survey for survey in found.surveys if survey.survey == name)
     counted = survey.tally
     given = [
         (flow, not isinstance(flow.before, Verdict), not isinstance(flow.after, Verdict))
@@ -202,7 +211,7 @@ def check_parts(found: Difference, name: str, before: Pairs, after: Pairs) -> No
             for flow, *is_given in given:
                 if is_given[side]:
                     flows[(flow.before, flow.after)[side]] += flow.members
-            assert flows == Counter(path for (_, each), path in pairs.items() if each == name)
+            assert flows == Counter(path for (_, other), path in pairs.items() if other == name)
     paths = Counter(quota.before.ids for quota in survey.quotas if quota.before)
     paths |= Counter(quota.after.ids for quota in survey.quotas if quota.after)
     if max(paths.values(), default=0) > 1:
@@ -214,34 +223,38 @@ def check_parts(found: Difference, name: str, before: Pairs, after: Pairs) -> No
 
 
 def reference_of(panel: Panel, surveys: list[Survey], people: tuple[Members, Members]) -> Reference:
-    of, took_part = people
+    members, took_part = people
     known = [read_participation(row) for row in took_part.rows] if panel.history else None
-    return Reference(surveys, panel.mapping, of.rows, AS_OF, known)
+    return Reference(surveys, panel.mapping, members.rows, AS_OF, known)
 
 
 @given(
-    way=ways, variation=variations, surveys=payload(), people=members_with_history(), data=st.data()
+    matching=matchings,
+    variation=variations,
+    surveys=payload(),
+    people=members_with_history(),
+    data=st.data(),
 )
 def test_changes_applied_to_the_old_result_give_the_new_one(
     folder: Path,
-    way: Way,
+    matching: Matching,
     variation: Variation,
     surveys: Json,
     people: tuple[Members, Members],
     data: st.DataObject,
 ) -> None:
     panel, lowered, old = load(folder, variation, surveys, people)
-    gone = data.draw(st.sampled_from([*lowered, None]))
-    came = data.draw(st.sampled_from([*lowered, None]))
-    before = [survey for survey in lowered if survey is not came]
+    removed = data.draw(st.sampled_from([*lowered, None]))
+    added = data.draw(st.sampled_from([*lowered, None]))
+    before = [survey for survey in lowered if survey is not added]
     after = [
         survey
         for survey in data.draw(st.composite(lambda draw: edited(draw, list(lowered)))())
-        if gone is None or survey.name != gone.name
+        if removed is None or survey.name != removed.name
     ]
     found = check(
-        way,
-        way.compare(before, after, panel),
+        matching,
+        matching.compare(before, after, panel),
         reference_of(panel, before, people),
         reference_of(panel, after, people),
     )
@@ -252,7 +265,9 @@ def test_changes_applied_to_the_old_result_give_the_new_one(
 @given(
     seed=st.integers(0, 3),
     uncertain=st.booleans(),
-    how=st.sampled_from([ChoiceStrategy.FIRST, ChoiceStrategy.MOST_OPEN, ChoiceStrategy.SCARCEST]),
+    strategy=st.sampled_from(
+        [ChoiceStrategy.FIRST, ChoiceStrategy.MOST_OPEN, ChoiceStrategy.SCARCEST]
+    ),
     variation=variations,
     surveys=payload(),
     people=members_with_history(),
@@ -262,7 +277,7 @@ def test_what_only_has_another_order_or_name_is_never_matched(
     folder: Path,
     seed: int,
     uncertain: bool,
-    how: ChoiceStrategy,
+    strategy: ChoiceStrategy,
     variation: Variation,
     surveys: Json,
     people: tuple[Members, Members],
@@ -270,21 +285,21 @@ def test_what_only_has_another_order_or_name_is_never_matched(
 ) -> None:
     panel, lowered, _ = load(folder, variation, surveys, people)
     after = data.draw(st.composite(lambda draw: edited(draw, list(lowered), HARMLESS))())
-    way = Way(how, seed, uncertain, 1)
+    matching = Matching(strategy, seed, uncertain, 1)
     found = check(
-        way,
-        way.compare(list(lowered), after, panel),
+        matching,
+        matching.compare(list(lowered), after, panel),
         reference_of(panel, list(lowered), people),
         reference_of(panel, after, people),
     )
     assert found.work.evaluated == 0
-    assert found.tally.none
+    assert not found.tally.affected
     assert all(survey.fate is Fate.NO_EFFECT for survey in found.surveys)
 
 
 @settings(max_examples=settings().max_examples // 2)
 @given(
-    way=ways,
+    matching=matchings,
     variation=variations,
     other=variations,
     surveys=payload(),
@@ -293,7 +308,7 @@ def test_what_only_has_another_order_or_name_is_never_matched(
 )
 def test_another_mapping_and_another_state_of_the_panel(
     folder: Path,
-    way: Way,
+    matching: Matching,
     variation: Variation,
     other: Variation,
     surveys: Json,
@@ -301,9 +316,10 @@ def test_another_mapping_and_another_state_of_the_panel(
     data: st.DataObject,
 ) -> None:
     panel, lowered, old = load(folder, variation, surveys, people)
-    of, took_part = people
-    rows = data.draw(st.permutations(of.rows)) if data.draw(st.booleans()) else [*of.rows]
-    now = replace(of, rows=tuple(row for row in rows if data.draw(st.integers(0, 3))))
+    members, took_part = people
+    shuffled = data.draw(st.booleans())
+    rows = data.draw(st.permutations(members.rows)) if shuffled else [*members.rows]
+    now = replace(members, rows=tuple(row for row in rows if data.draw(st.integers(0, 3))))
     file = parse_panel(other.tables(), folder / "other.toml")
     pq.write_table(now.table(), folder / "now.parquet")
     after = open_members(file, folder / "now.parquet", AS_OF)
@@ -311,11 +327,11 @@ def test_another_mapping_and_another_state_of_the_panel(
 
     again = matcher.load_surveys([folder / "payload.json"], file.mapping).surveys
     found = check(
-        way,
-        way.compare(list(lowered), list(again), panel, after),
+        matching,
+        matching.compare(list(lowered), list(again), panel, after),
         old,
         reference_of(after, list(again), (now, took_part)),
     )
-    ids = [{str(row["member_id"]).strip() for row in each.rows} for each in (of, now)]
+    ids = [{str(row["member_id"]).strip() for row in side.rows} for side in (members, now)]
     assert (found.members_before, found.members_after) == tuple(map(len, ids))
     assert (found.joined, found.left) == (len(ids[1] - ids[0]), len(ids[0] - ids[1]))

@@ -1,4 +1,4 @@
-"""What two panel files say otherwise."""
+"""How two panel files differ."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from matcher.comparison import MappingChange
 from matcher.comparison.mapping_diff import mapping_changes
-from matcher.comparison.result import MappingChange
 from profiles.schema import PanelMapping, write_mapping
 from profiles.schema.panel_file import parse_panel
 from tests.support.strategies import Variation, variations
@@ -46,7 +46,7 @@ def mapping_of(tables: dict[str, Any]) -> PanelMapping:
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "told"),
+    ("place", "value", "texts"),
     [
         ((*AT, "785", "answers", "4"), "retired", ("part_time, retired", "retired")),
         ((*AT, "785", "answers", "5"), "student", (None, "student")),
@@ -66,8 +66,8 @@ def mapping_of(tables: dict[str, Any]) -> PanelMapping:
         (("panel", "member_id"), "pid", ("member_id", "pid")),
     ],
 )
-def test_one_change_is_told_at_its_key(
-    place: tuple[str, ...], value: Any, told: tuple[str | None, str | None]
+def test_one_change_is_reported_at_its_key(
+    place: tuple[str, ...], value: Any, texts: tuple[str | None, str | None]
 ) -> None:
     tables = copy.deepcopy(TABLES)
     *inside, key = place
@@ -79,8 +79,8 @@ def test_one_change_is_told_at_its_key(
     else:
         table[key] = value
     before, after = mapping_of(TABLES), mapping_of(tables)
-    assert mapping_changes(before, after) == (MappingChange(".".join(place), *told),)
-    assert mapping_changes(after, before) == (MappingChange(".".join(place), *told[::-1]),)
+    assert mapping_changes(before, after) == (MappingChange(".".join(place), *texts),)
+    assert mapping_changes(after, before) == (MappingChange(".".join(place), *texts[::-1]),)
 
 
 def test_keys_are_spelt_as_in_the_file() -> None:
@@ -101,6 +101,8 @@ def test_keys_are_spelt_as_in_the_file() -> None:
 
 
 @given(before=variations, after=variations)
-def test_mappings_that_are_written_alike_are_alike(before: Variation, after: Variation) -> None:
-    one, other = (mapping_of({**each.tables(), "collections": None}) for each in (before, after))
-    assert (not mapping_changes(one, other)) == (write_mapping(one) == write_mapping(other))
+def test_mappings_with_the_same_json_do_not_differ(before: Variation, after: Variation) -> None:
+    old, new = (
+        mapping_of({**variation.tables(), "collections": None}) for variation in (before, after)
+    )
+    assert (not mapping_changes(old, new)) == (write_mapping(old) == write_mapping(new))

@@ -1,6 +1,6 @@
-"""Comparisons of surveys of any shape: groups of either regime in one another, ids given twice.
+"""Comparisons of surveys of any shape: groups of either regime in one another, repeated ids.
 
-Marketplaces send few of these shapes; what a comparison says holds for all of them.
+Marketplaces send few of these shapes; comparisons are right for all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matcher.comparison import Difference
 from matcher.rules import FALSE, TRUE, UNKNOWN, Not, Rule, one_of
 from matcher.surveys import ChoiceStrategy, Clause, Group, Quota, Reason, Regime, Survey
 from profiles.panel import Panel, open_panel
-from tests.matcher.comparison.test_compare import Way, check, ways
+from tests.matcher.comparison.test_compare import Matching, check, matchings
 from tests.support.commandline import put
 from tests.support.reference import Reference
 from tests.support.strategies import AS_OF
@@ -86,7 +86,7 @@ shapes = st.builds(survey_of, rules, groups_of(groups_of(st.just([]), 2), 3))
 
 @st.composite
 def versions(draw: st.DrawFn) -> tuple[Survey, Survey]:
-    """A survey, and what becomes of it when a quota or two are changed, or nothing."""
+    """A survey, and the same with a quota or two changed, or none, or another survey."""
     old = draw(shapes)
     changes = draw(st.lists(st.integers(0, 8), max_size=2))
 
@@ -121,26 +121,28 @@ def side(survey: Survey, panel: Panel) -> Reference:
 
 
 @settings(max_examples=4 * settings().max_examples)
-@given(way=ways, pair=versions())
+@given(matching=matchings, pair=versions())
 def test_changes_are_found_in_surveys_of_any_shape(
-    panel: Panel, way: Way, pair: tuple[Survey, Survey]
+    panel: Panel, matching: Matching, pair: tuple[Survey, Survey]
 ) -> None:
     old, new = pair
-    check(way, way.compare([old], [new], panel), side(old, panel), side(new, panel))
+    check(matching, matching.compare([old], [new], panel), side(old, panel), side(new, panel))
 
 
 def quota(id_: str, pointer: str, rule: Rule, *groups: Group, live: bool = True) -> Quota:
     return Quota(id_, rule, live, 5, pointer, groups)
 
 
-def changes_of(way: Way, old: Survey, new: Survey, panel: Panel) -> Difference:
-    return check(way, way.compare([old], [new], panel), side(old, panel), side(new, panel))
+def changes_of(matching: Matching, old: Survey, new: Survey, panel: Panel) -> Difference:
+    return check(
+        matching, matching.compare([old], [new], panel), side(old, panel), side(new, panel)
+    )
 
 
-FIRST = Way(ChoiceStrategy.FIRST, 0, False, 1)
+FIRST = Matching(ChoiceStrategy.FIRST, 0, False, 1)
 
 
-def test_of_two_quotas_of_one_id_one_is_given_no_more(panel: Panel) -> None:
+def test_one_of_two_quotas_with_one_id_is_no_longer_given(panel: Panel) -> None:
     def version(second: Rule) -> Survey:
         groups = (
             Group((quota("q", "/0/0", TRUE),), "/0"),
@@ -152,14 +154,14 @@ def test_of_two_quotas_of_one_id_one_is_given_no_more(panel: Panel) -> None:
     assert found.tally.moved == len(MEMBERS)
 
 
-def test_quotas_of_one_id_in_three_groups_are_counted(panel: Panel) -> None:
+def test_quotas_with_one_id_in_three_groups_are_counted(panel: Panel) -> None:
     def version(second: str) -> Survey:
         ids = ("q", second, "r")
         groups = [
             Group(
                 tuple(
-                    quota(each, f"/{place}/{number}", TRUE if each == id_ else FALSE)
-                    for number, each in enumerate("qr")
+                    quota(name, f"/{place}/{number}", TRUE if name == id_ else FALSE)
+                    for number, name in enumerate("qr")
                 ),
                 f"/{place}",
             )
@@ -171,8 +173,8 @@ def test_quotas_of_one_id_in_three_groups_are_counted(panel: Panel) -> None:
     assert found.tally.moved == len(MEMBERS)
 
 
-def test_who_is_given_the_same_in_another_order_is_counted_where_he_is(panel: Panel) -> None:
-    """Ids stand in both groups: who had `q r` has `r q` or `q r`, and none has moved."""
+def test_members_given_the_same_in_another_order_have_not_moved(panel: Panel) -> None:
+    """Ids are in both groups: those given `q r` are now given `r q` or `q r`: none has moved."""
     men = HOLDS[0]
 
     def version(*firsts: Rule) -> Survey:
@@ -184,18 +186,18 @@ def test_who_is_given_the_same_in_another_order_is_counted_where_he_is(panel: Pa
 
     found = changes_of(FIRST, version(TRUE, TRUE), version(men, men), panel)
     (survey,) = found.surveys
-    assert found.tally.none
+    assert not found.tally.affected
     assert {(flow.before, flow.after): flow.members for flow in survey.flows} == {
         (("q", "r"), ("r", "q")): 18,
         (("q", "r"), ("q", "r")): 9,
     }
 
 
-def test_a_closed_quota_within_one_that_must_be_open_has_a_say(panel: Panel) -> None:
-    """Whoever fits the closed `q` is out, and fits it by its closed `s`."""
+def test_a_closed_quota_within_one_that_must_be_open_counts(panel: Panel) -> None:
+    """Members who match the closed `q` are ineligible, and match it by its closed `s`."""
 
-    def version(asks: Rule) -> Survey:
-        inner = Group((quota("s", "/0/0/0/0", asks, live=False),), "/0/0/0")
+    def version(rule: Rule) -> Survey:
+        inner = Group((quota("s", "/0/0/0/0", rule, live=False),), "/0/0/0")
         closed = quota("q", "/0/0", TRUE, inner, live=False)
         return replace(survey_of(TRUE, []), groups=(Group((closed,), "/0", Regime.ALL_OPEN),))
 

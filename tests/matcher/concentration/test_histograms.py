@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
+from math import inf
 from random import Random
 from typing import Any
 
@@ -15,8 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.concentration import Concentration, Histograms, Value, holders, in_words
-from matcher.concentration.histograms import _same
+from matcher.concentration import (
+    AnswerValue,
+    Concentration,
+    Histograms,
+    concentration_words,
+    holders,
+)
+from matcher.concentration.vocabularies import Vocabularies
 from profiles.encoding import (
     Column,
     ConstantColumn,
@@ -35,10 +41,9 @@ from profiles.panel import Shard
 from profiles.schema import Answers, Attribute, Collections, Kind, read_answers
 
 AS_OF = date(2026, 11, 21)
-INFINITY = float("inf")
 ATTRIBUTES = {
-    each.name: each
-    for each in (
+    attribute.name: attribute
+    for attribute in (
         Attribute("region", Kind.SINGLE, "region"),
         Attribute("age", Kind.BIRTH_DATE, "age"),
         Attribute("income", Kind.NUMBER, "income"),
@@ -70,7 +75,7 @@ def answers_of(member: Row) -> dict[str, Answers | None]:
     }
 
 
-def holds(answers: Answers | None, values: Sequence[Value]) -> bool:
+def holds(answers: Answers | None, values: Sequence[AnswerValue]) -> bool:
     """The definition: no answer, one of the codes, or a number inside the interval."""
     if answers is None:
         return None in values
@@ -118,7 +123,7 @@ def count(
 
 
 def brute_force(
-    rows: Sequence[Row], side: Sequence[int], attribute: str, values: Sequence[Value]
+    rows: Sequence[Row], side: Sequence[int], attribute: str, values: Sequence[AnswerValue]
 ) -> list[int]:
     held = [holds(answers_of(row)[attribute], values) for row in rows]
     return [
@@ -135,40 +140,38 @@ def test_counts_are_those_of_the_answers(rows: list[Row], seed: int, cuts: list[
     side = [random.choice((hash_of(row[likely]) % 2, 0, 1, 2)) for row in rows]
     found = count(rows, side, cuts)
     assert found == count(rows, side)
-    assert len({each.attribute for each in found}) == len(found)
-    for each in found:
-        assert [each.members, each.others] == [side.count(0), side.count(1)]
-        assert [each.holding, each.others_holding] == brute_force(
-            rows, side, each.attribute, each.values
+    assert len({held.attribute for held in found}) == len(found)
+    for held in found:
+        assert [held.members, held.others] == [side.count(0), side.count(1)]
+        assert [held.holding, held.others_holding] == brute_force(
+            rows, side, held.attribute, held.values
         )
-        assert each.holding * each.others > each.others_holding * each.members
-        assert in_words(each).startswith(each.attribute)
+        assert held.holding * held.others > held.others_holding * held.members
+        assert concentration_words(held).startswith(held.attribute)
 
 
 @given(members(), st.integers(0, 1 << 30))
 def test_among_whom_an_attribute_counts(rows: list[Row], seed: int) -> None:
-    """The others are compared, too, and hold nothing of it; `holders` counts the same."""
+    """Members outside are compared too, and hold no answer of it; `holders` counts the same."""
     random = Random(seed)
     side = [random.choice((hash_of(row["region"]) % 2, 0, 1)) for row in rows]
-    asked = [random.random() < 0.7 for _ in rows]
+    among = [random.random() < 0.7 for _ in rows]
     shard = shard_of(rows)
     sides = np.array(side)
     histograms = Histograms(["region"])
-    histograms.add(shard, pack(sides == 0), pack(sides == 1), {"region": pack(np.array(asked))})
-    for each in histograms.top():
-        assert [each.members, each.others] == [side.count(0), side.count(1)]
-        counted = [which if ask else 2 for which, ask in zip(side, asked, strict=True)]
-        expected = brute_force(rows, counted, "region", each.values)
-        assert [each.holding, each.others_holding] == expected
-        held = holders(shard, "region", each.values) & pack(np.array(asked))
+    histograms.add(shard, pack(sides == 0), pack(sides == 1), {"region": pack(np.array(among))})
+    for found in histograms.top():
+        assert [found.members, found.others] == [side.count(0), side.count(1)]
+        counted = [which if is_in else 2 for which, is_in in zip(side, among, strict=True)]
+        expected = brute_force(rows, counted, "region", found.values)
+        assert [found.holding, found.others_holding] == expected
+        held = holders(shard, "region", found.values) & pack(np.array(among))
         assert popcount(held) == sum(expected)
 
 
 @given(members(40), st.sampled_from(sorted(ATTRIBUTES)), st.data())
 def test_holders(rows: list[Row], attribute: str, data: st.DataObject) -> None:
-    intervals = st.tuples(
-        st.sampled_from([-INFINITY, 2.0, 20.0]), st.sampled_from([30.0, INFINITY])
-    )
+    intervals = st.tuples(st.sampled_from([-inf, 2.0, 20.0]), st.sampled_from([30.0, inf]))
     texts = st.sampled_from([*"abc", *HOBBIES[:30]])
     values = data.draw(st.lists(st.none() | (intervals if attribute in NUMBERS else texts)))
     held = positions(holders(shard_of(rows), attribute, values)).tolist()
@@ -179,10 +182,10 @@ def hash_of(value: object) -> int:
     return sum(map(ord, str(value)))
 
 
-PLANTED: dict[str, Sequence[Value]] = {
+PLANTED: dict[str, Sequence[AnswerValue]] = {
     "region": ("a", "c"),
     "age": ((30.0, 45.0),),
-    "income": ((-INFINITY, 60.0),),
+    "income": ((-inf, 60.0),),
     "hobbies": ("h1",),
     "rooms": ((3.0, 3.0),),
     "postal_code": (None,),
@@ -190,7 +193,7 @@ PLANTED: dict[str, Sequence[Value]] = {
 
 
 @given(st.sampled_from(sorted(PLANTED)), st.integers(0, 1 << 30))
-def test_what_is_planted_comes_first(attribute: str, seed: int) -> None:
+def test_the_planted_answer_comes_first(attribute: str, seed: int) -> None:
     """All who hold it are lost, and a few of the others."""
     random = Random(seed)
     rows = [
@@ -220,7 +223,7 @@ def test_what_is_planted_comes_first(attribute: str, seed: int) -> None:
 
 
 def test_chance_finds_nothing() -> None:
-    """One of many postal codes does not win by luck."""
+    """One of many postal codes does not win by chance."""
     random = Random(5)
     rows = [
         EMPTY | {"postal_code": f"{random.randrange(2000):05}", "hobbies": ["h1"]}
@@ -229,19 +232,28 @@ def test_chance_finds_nothing() -> None:
     assert count(rows, [random.choice((0, 1, 1, 1)) for _ in rows]) == ()
 
 
-def test_many_shards_with_values_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log of many days has a small shard for each, whose values are not looked up among all."""
-    compared = Counter[str]()
+def test_many_vocabularies_are_not_compared_with_each_other() -> None:
+    """A log of many days has a small shard for each day, with values of its own."""
+    random = Random(3)
+    texts = [tuple(sorted(f"{random.randrange(90_000):05}" for _ in range(3))) for _ in range(200)]
+    arrays = [np.array(sorted(map(float, values))) for values in texts]
+    both: list[Vocabulary] = [*texts, *arrays]
+    vocabularies = Vocabularies()
+    for _ in range(3):
+        for number, vocabulary in enumerate(both):
+            assert vocabularies.number(vocabulary) == number
+    assert len(vocabularies) == 400
+    assert vocabularies.compared < 3 * 400
+    for number, values in enumerate(texts):
+        assert vocabularies.number((*values[:1], "other", *values[2:])) >= 400
+        assert vocabularies.number(arrays[number].copy()) == 200 + number
 
-    def same(one: Vocabulary, other: Vocabulary) -> bool:
-        compared["times"] += 1
-        return _same(one, other)
 
-    monkeypatch.setattr("matcher.concentration.histograms._same", same)
+def test_many_shards_with_values_of_their_own() -> None:
     random = Random(3)
     rows = [EMPTY | {"postal_code": f"{random.randrange(90_000):05}"} for _ in range(600)]
-    count(rows, [0, 1] * 300, range(0, 600, 3))
-    assert compared["times"] < 20 * 200
+    side = [0, 1] * 300
+    assert count(rows, side, range(0, 600, 3)) == count(rows, side)
 
 
 def test_nobody_to_compare_with() -> None:
@@ -264,13 +276,13 @@ def test_columns_of_every_form_are_counted() -> None:
     assert isinstance(columns["income"], NumberColumn)
     side = [int("h7" not in row["hobbies"]) for row in rows]
     side = [0 if row["income"] > 0.9 else which for row, which in zip(rows, side, strict=True)]
-    found = {each.attribute: each for each in count(rows, side)}
+    found = {held.attribute: held for held in count(rows, side)}
     assert found["hobbies"].values == ("h7",)
     for name in ("hobbies", "income"):
-        each = found[name]
-        assert [each.holding, each.others_holding] == brute_force(rows, side, name, each.values)
+        held = found[name]
+        assert [held.holding, held.others_holding] == brute_force(rows, side, name, held.values)
     ((low, high),) = (value for value in found["income"].values if isinstance(value, tuple))
-    assert (round(low, 2), high) == (0.9, INFINITY)
+    assert (round(low, 2), high) == (0.9, inf)
 
 
 @pytest.mark.parametrize(
@@ -280,11 +292,11 @@ def test_columns_of_every_form_are_counted() -> None:
         (("retired", "unemployed"), "a = retired or unemployed"),
         (("x", "y", None), "a = x, y or no answer"),
         ((None,), "a: no answer"),
-        (((55.0, INFINITY),), "a 55 and above"),
-        (((-INFINITY, 17.5),), "a up to 17.5"),
+        (((55.0, inf),), "a 55 and above"),
+        (((-inf, 17.5),), "a up to 17.5"),
         (((18.0, 24.0),), "a 18 to 24"),
         (((18.0, 18.0),), "a = 18"),
     ],
 )
-def test_in_words(values: tuple[Value, ...], words: str) -> None:
-    assert in_words(Concentration("a", values, 1, 1, 1, 0)) == words
+def test_in_words(values: tuple[AnswerValue, ...], words: str) -> None:
+    assert concentration_words(Concentration("a", values, 1, 1, 1, 0)) == words

@@ -1,4 +1,4 @@
-"""Reconciling: judged as the reference judges, counted row by row, a wrong mapping named first."""
+"""Reconciling: rows judged as the reference judges, and counted; a wrong mapping named first."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from hypothesis import strategies as st
 
 import matcher
 from matcher.marketplaces import Disposition, Marketplace, marketplaces, read_id_list
-from matcher.reconciliation import reconcile
-from matcher.reconciliation.reconcile import Reconciled
+from matcher.reconciliation import Reconciled, reconcile
 from matcher.reconciliation.suspects import LEAST
 from matcher.reconciliation.targeting import Targeting, targeting_of
 from matcher.rules import UNKNOWN, And, Const, InIds, Not, Or, Rule, TookPart, Truth
@@ -79,25 +78,25 @@ def log_of(random: Random, ids: Sequence[Any], surveys: Surveys) -> list[Row]:
 
 
 @given(variations_without_history, payload(), members(), st.integers(0, 1 << 30), st.booleans())
-def test_what_we_would_have_said(
-    folder: Path, variation: Variation, surveys: Json, of: Members, seed: int, as_index: bool
+def test_verdicts_are_those_of_the_reference(
+    folder: Path, variation: Variation, surveys: Json, people: Members, seed: int, as_index: bool
 ) -> None:
     """Every row as the reference judges it on its day, with the survey and its quotas open."""
     file = parse_panel(variation.tables(), folder / "panel.toml")
     (folder / "payload.json").write_bytes(orjson.dumps(surveys))
     loaded = matcher.load_surveys([folder / "payload.json"], file.mapping)
-    pq.write_table(of.table(), folder / "members.parquet")
+    pq.write_table(people.table(), folder / "members.parquet")
     panel = open_members(file, folder / "members.parquet", AS_OF)
     if as_index:
         with tempfile.TemporaryDirectory() as name:
             panel.write_index(Path(name) / "index")
-            check_rows(folder, open_panel(Path(name) / "index", AS_OF), loaded, of, seed)
+            check_rows(folder, open_panel(Path(name) / "index", AS_OF), loaded, people, seed)
     else:
-        check_rows(folder, panel, loaded, of, seed)
+        check_rows(folder, panel, loaded, people, seed)
 
 
-def check_rows(folder: Path, panel: Panel, surveys: Surveys, of: Members, seed: int) -> None:
-    member_of = {str(row["member_id"]): row for row in of.rows}
+def check_rows(folder: Path, panel: Panel, surveys: Surveys, people: Members, seed: int) -> None:
+    member_of = {str(row["member_id"]): row for row in people.rows}
     rows = log_of(Random(seed), [*member_of, "nobody"], surveys)
     by_name = {survey.name: targeting_of(survey) for survey in surveys.surveys}
     expected: Counter[tuple[str, str, str]] = Counter()
@@ -113,14 +112,14 @@ def check_rows(folder: Path, panel: Panel, surveys: Surveys, of: Members, seed: 
         expected[marketplace, code, verdict_of(found.verdict, found.reason)] += 1
         result = marketplaces()[marketplace].dispositions.get(row["code"])
         own = {"complete": Disposition.COMPLETE, "not_targeted": Disposition.NOT_TARGETED}
-        meaning = result.meaning if result else own.get(row["outcome"])
-        turned_away = meaning is Disposition.NOT_TARGETED
-        taken = meaning in (Disposition.COMPLETE, Disposition.ENTERED)
+        disposition = result.meaning if result else own.get(row["outcome"])
+        turned_away = disposition is Disposition.NOT_TARGETED
+        taken = disposition in (Disposition.COMPLETE, Disposition.ENTERED)
         if (turned_away and found.verdict is Verdict.ELIGIBLE) or (
             taken and found.verdict is Verdict.INELIGIBLE
         ):
-            said = (row["survey"], code, day, found.verdict, found.reason)
-            surprises.append((row["member_id"], *said))
+            verdict = (row["survey"], code, day, found.verdict, found.reason)
+            surprises.append((row["member_id"], *verdict))
     got = reconciled(folder, panel, surveys, rows)
     counted: Counter[tuple[str, str, str]] = Counter()
     for line in got.found.confusion:
@@ -132,9 +131,10 @@ def check_rows(folder: Path, panel: Panel, surveys: Surveys, of: Members, seed: 
     assert +counted == expected
     assert got.found.surprises == len(surprises)
     table = got.surprises.to_pylist()
-    assert [(str(each["member_id"]), *list(each.values())[1:]) for each in table] == surprises
+    assert [(str(row["member_id"]), *list(row.values())[1:]) for row in table] == surprises
+    assert [*got] == table
     nobody = sum(row["member_id"] == "nobody" for row in rows)
-    assert sum(each.rows for each in got.found.set_aside) == nobody
+    assert sum(rejected.rows for rejected in got.found.set_aside) == nobody
     assert got.found.rows == len(rows)
 
 
@@ -145,39 +145,39 @@ def verdict_of(verdict: Verdict, reason: str) -> str:
 
 
 @given(variations_without_history, payload(), members())
-def test_what_a_verdict_rests_on(
-    folder: Path, variation: Variation, surveys: Json, of: Members
+def test_what_a_verdict_depends_on(
+    folder: Path, variation: Variation, surveys: Json, people: Members
 ) -> None:
-    """It rests on an attribute where it would not be known if nothing were known of that.
+    """It depends on an attribute where it would be unknown if the answer were unknown.
 
-    Who fits by a list of all values that answers stand for does not rest on it.
+    Fitting by a list of all values that answers stand for does not count.
     """
     file = parse_panel(variation.tables(), folder / "panel.toml")
     (folder / "payload.json").write_bytes(orjson.dumps(surveys))
     loaded = matcher.load_surveys([folder / "payload.json"], file.mapping)
-    pq.write_table(of.table(), folder / "members.parquet")
+    pq.write_table(people.table(), folder / "members.parquet")
     panel = open_members(file, folder / "members.parquet", AS_OF)
     targeting = Targeting(loaded.surveys, panel.mapping)
-    ids = pa.array([str(row["member_id"]) for row in of.rows], pa.string())
-    pairs = [(row, each) for row in range(len(ids)) for each in range(len(loaded.surveys))]
+    ids = pa.array([str(row["member_id"]) for row in people.rows], pa.string())
+    pairs = [(row, number) for row in range(len(ids)) for number in range(len(loaded.surveys))]
     member, survey = (np.array(numbers, np.int64) for numbers in zip(*pairs, strict=True))
     days = np.full(len(pairs), AS_OF.toordinal())
     for shard, some in SelectedMembers(panel, ids, targeting.plan.attributes).on_days(member, days):
-        said = targeting.judge(shard, survey[some])
-        for name, row in said.rests.items():
-            rests = flags_of(row, shard.size)
+        verdicts = targeting.judge(shard, survey[some])
+        for name, row in verdicts.depends.items():
+            depends = flags_of(row, shard.size)
             everything = values_mapped(panel.mapping, name)
             for place, number in enumerate(some.tolist()):
                 known = read_member(
-                    panel.mapping, of.rows[member[number]], AS_OF, None, read_id_list
+                    panel.mapping, people.rows[member[number]], AS_OF, None, read_id_list
                 )
-                asked = forgetting(targeting_of(loaded.surveys[survey[number]]), name)
-                forgotten = judge(asked, known).verdict is Verdict.UNCERTAIN
-                truth = Truth(said.truth[place])
+                forgetful = forgetting(targeting_of(loaded.surveys[survey[number]]), name)
+                forgotten = judge(forgetful, known).verdict is Verdict.UNCERTAIN
+                truth = Truth(verdicts.truth[place])
                 if truth is Truth.TRUE and everything:
-                    assert forgotten or not rests[place]
+                    assert forgotten or not depends[place]
                 else:
-                    assert rests[place] == (forgotten and truth is not Truth.UNKNOWN)
+                    assert depends[place] == (forgotten and truth is not Truth.UNKNOWN)
 
 
 def values_mapped(mapping: PanelMapping, attribute: str) -> bool:
@@ -192,10 +192,10 @@ def values_mapped(mapping: PanelMapping, attribute: str) -> bool:
 
 
 def forgetting(survey: Survey, attribute: str) -> Survey:
-    """The survey with all unknown that it asks of an attribute."""
+    """The survey with every predicate on an attribute unknown."""
 
-    def rule(asked: Rule) -> Rule:
-        match asked:
+    def rule(known: Rule) -> Rule:
+        match known:
             case And(rules):
                 return And(tuple(map(rule, rules)))
             case Or(rules):
@@ -203,18 +203,18 @@ def forgetting(survey: Survey, attribute: str) -> Survey:
             case Not(inner):
                 return Not(rule(inner))
             case Const() | InIds() | TookPart():
-                return asked
+                return known
             case _:
-                return UNKNOWN if asked.attribute == attribute else asked
+                return UNKNOWN if known.attribute == attribute else known
 
-    def group(asked: Group) -> Group:
+    def group(known: Group) -> Group:
         quotas = (
-            replace(each, rule=rule(each.rule), groups=tuple(map(group, each.groups)))
-            for each in asked.quotas
+            replace(quota, rule=rule(quota.rule), groups=tuple(map(group, quota.groups)))
+            for quota in known.quotas
         )
-        return replace(asked, quotas=tuple(quotas))
+        return replace(known, quotas=tuple(quotas))
 
-    gate = tuple(replace(each, rule=rule(each.rule)) for each in survey.gate)
+    gate = tuple(replace(clause, rule=rule(clause.rule)) for clause in survey.gate)
     return replace(survey, gate=gate, groups=tuple(map(group, survey.groups)))
 
 
@@ -234,7 +234,7 @@ AGES = ("-24", "25-34", "35-49", "50-")
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong in a panel file: which attribute stands where, what its answers stand for."""
+    """What is wrong in a panel file: the attribute mapped to, or the values of answers."""
 
     marketplace: str
     attribute: str
@@ -252,15 +252,15 @@ def market_file(folder: Path, name: str, fault: Fault | None = None) -> Path:
         kind = "multi" if attribute == "pets" else "single"
         lines.append(f'[attributes.{attribute}]\ntype = "{kind}"')
     for marketplace, ids in IDS.items():
-        for asked, values in (CODES | {"age": AGES}).items():
-            attribute, answers = asked, dict(enumerate(values, start=1))
-            if fault and (fault.marketplace, fault.attribute) == (marketplace, asked):
+        for question, values in (CODES | {"age": AGES}).items():
+            attribute, answers = question, dict(enumerate(values, start=1))
+            if fault and (fault.marketplace, fault.attribute) == (marketplace, question):
                 attribute, answers = fault.instead, answers | fault.answers
-            told = ", ".join(f'{code} = "{value}"' for code, value in answers.items())
-            lines.append(f"[marketplaces.{marketplace}.attributes.{ids[asked]}]")
+            entries = ", ".join(f'{code} = "{value}"' for code, value in answers.items())
+            lines.append(f"[marketplaces.{marketplace}.attributes.{ids[question]}]")
             lines.append(f'attribute = "{attribute}"')
-            if (marketplace, asked) != ("dynata", "age"):
-                lines.append(f"answers = {{ {told} }}")
+            if (marketplace, question) != ("dynata", "age"):
+                lines.append(f"answers = {{ {entries} }}")
     path = folder / name
     path.write_text("\n".join(lines), "utf-8")
     return path
@@ -282,7 +282,7 @@ def another_range(random: Random) -> Fault:
 
 
 def another_attribute(random: Random) -> Fault:
-    """The marketplace asks for the job, and is told the trade."""
+    """The marketplace asks for the job, and gets the trade."""
     return Fault(random.choice(["dynata", "toluna"]), "job", "trade", {})
 
 
@@ -359,7 +359,8 @@ def test_a_wrong_mapping_is_named_first(
     ours = matcher.load_surveys([folder / "surveys.json"], wrong)
     rows, surprised = [], set()
     known = [read_member(right, person, AS_OF, None, read_id_list) for person in people]
-    for one, other in zip(*(map(targeting_of, each.surveys) for each in (true, ours)), strict=True):
+    sides = (map(targeting_of, side.surveys) for side in (true, ours))
+    for one, other in zip(*sides, strict=True):
         for person, member in zip(people, known, strict=True):
             judged, ours_judged = (judge(survey, member).verdict for survey in (one, other))
             if ours_judged is Verdict.ELIGIBLE or random.random() < 0.1:
@@ -376,7 +377,9 @@ def test_a_wrong_mapping_is_named_first(
         assert {*fault.answers.values()} & set(first.held.values)
     assert first.attribute_ids == (IDS[fault.marketplace][fault.attribute],)
     assert first.words.startswith(f"attribute {first.attribute_ids[0]} ({fault.instead})")
-    assert all(each.pointers for each in first.asking)
+    assert all(survey.pointers for survey in first.surveys)
+    assert len(repr(found)) < 200
+    assert len(repr(first)) < 200
 
 
 BY_GENDER = """\
@@ -394,20 +397,20 @@ type = "single"
 
 
 def survey_by_gender(number: int, *quotas: str) -> Json:
-    """A survey of who has a cat, with quotas of genders."""
+    """A survey of members who have a cat, with quotas of genders."""
     genders = [
         {"tag": f"g{code}", "attribute_id": "1", "kind": "VALUE", "value": code} for code in "12"
     ]
     cats = {"tag": "c", "attribute_id": "3", "kind": "VALUE", "value": "1"}
-    told = [{"id": code, "cells": [f"g{code}"], "count": 9, "status": "OPEN"} for code in quotas]
-    survey = {"id": number, "status": "OPEN", "filters": [[{"cells": ["c"]}]], "quotas": [told]}
+    group = [{"id": code, "cells": [f"g{code}"], "count": 9, "status": "OPEN"} for code in quotas]
+    survey = {"id": number, "status": "OPEN", "filters": [[{"cells": ["c"]}]], "quotas": [group]}
     return survey | {"cells": [*genders, cats]}
 
 
 def put_people_by_gender(folder: Path, men: int) -> Path:
-    """Everyone has a cat; men are turned away from a survey of women, who are sent elsewhere, too.
+    """Everyone has a cat; men are turned away from a survey for women, who are sent elsewhere.
 
-    By the mapping it is one of men: their answers are mixed up.
+    By the mapping it is a survey for men: the answers are mixed up.
     """
     people = [
         {"member_id": f"{gender}{number}", "gender": gender, "pets": "cat"}
@@ -422,8 +425,8 @@ def put_people_by_gender(folder: Path, men: int) -> Path:
     return put_log(folder, "\n".join(["member_id,survey,code", *lines, ""]))
 
 
-def test_who_fits_by_any_answer_does_not_speak_for_it(tmp_path: Path) -> None:
-    """The survey of both genders says nothing of which is which, and clears nobody but cats."""
+def test_members_who_fit_by_any_answer_do_not_count(tmp_path: Path) -> None:
+    """The survey for both genders does not depend on gender; only on having a cat."""
     log = put_people_by_gender(tmp_path, men=12)
     arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
     (suspect,) = command("reconcile", *arguments, "--json").document["suspects"]
@@ -431,24 +434,25 @@ def test_who_fits_by_any_answer_does_not_speak_for_it(tmp_path: Path) -> None:
     assert (suspect["surprises"], suspect["holding"]) == (12, 12)
     assert (suspect["others"], suspect["others_holding"]) == (60, 0)
     assert suspect["attribute_ids"] == ["1", "7"]
-    said = command("reconcile", *arguments).err
-    assert "1. dynata: attribute 1 (gender) is 2 (M): check that mapping" in said
-    assert "attributes 1 and 7 are mapped to gender" in said
+    printed = command("reconcile", *arguments).err
+    assert "1. dynata: attribute 1 (gender) is 2 (M): check that mapping" in printed
+    assert "attributes 1 and 7 are mapped to gender" in printed
 
 
 def test_a_few_surprises_are_chance(tmp_path: Path) -> None:
     log = put_people_by_gender(tmp_path, men=LEAST - 1)
     arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
     assert (
-        "no answer tells the surprises from the other rows" in command("reconcile", *arguments).err
+        "no answer distinguishes the surprises from the other rows"
+        in command("reconcile", *arguments).err
     )
 
 
-# --- the log as it comes
+# --- reading the log
 
 
 @pytest.mark.parametrize("marketplace", marketplaces().values(), ids=list(marketplaces()))
-def test_codes_that_are_predicted_have_a_meaning(marketplace: Marketplace) -> None:
+def test_predicted_codes_have_a_disposition(marketplace: Marketplace) -> None:
     for reason, outcome in marketplace.rejection_codes.items():
         result = marketplace.dispositions[outcome.code]
         assert result.text == outcome.text
@@ -469,7 +473,7 @@ def reconcile_in(folder: Path, *arguments: str | Path) -> Result:
     return command("reconcile", log, folder / "payload.json", *panel, *arguments[1:])
 
 
-def test_rows_that_cannot_be_judged_are_told(tmp_path: Path) -> None:
+def test_rows_that_cannot_be_judged_are_reported(tmp_path: Path) -> None:
     log = put_log(
         tmp_path,
         "member_id,survey,code,outcome,at\n"
@@ -486,16 +490,16 @@ def test_rows_that_cannot_be_judged_are_told(tmp_path: Path) -> None:
     )
     done = reconcile_in(tmp_path, log, "--json")
     assert done.status == 0
-    assert [(each["why"], each["rows"]) for each in done.document["set_aside"]] == [
+    assert [(rejected["why"], rejected["rows"]) for rejected in done.document["set_aside"]] == [
         ("no member id", 1),
         ("no survey", 1),
         ("a survey that is not in the payloads", 2),
         ("no code and no outcome", 1),
-        ("an outcome that is not one of ours", 1),
+        ("an outcome that is not known", 1),
         ("a time that cannot be read", 1),
         ("a member who is not in the panel", 1),
     ]
-    firsts = [each["first"].removeprefix(f"{log}: ") for each in done.document["set_aside"]]
+    firsts = [rejected["first"].removeprefix(f"{log}: ") for rejected in done.document["set_aside"]]
     assert firsts == [f"row {number}" for number in (3, 4, 5, 6, 7, 8, 2)]
     assert (done.document["rows"], done.document["judged"]) == (10, 2)
     known, unknown = done.document["confusion"]
@@ -529,7 +533,7 @@ def test_ages_are_those_of_the_day(tmp_path: Path) -> None:
         "member_id,survey,outcome\n m1 ,dynata:1,not_targeted\n",
     ],
 )
-def test_other_columns_say_the_same(tmp_path: Path, text: str) -> None:
+def test_other_columns_mean_the_same(tmp_path: Path, text: str) -> None:
     put_log(tmp_path, text)
     (line,) = reconcile_in(tmp_path, tmp_path / "log.csv", "--json").document["confusion"]
     assert line["meaning"] == "not-targeted"
@@ -547,7 +551,7 @@ def test_a_survey_and_its_wave_are_named_together(tmp_path: Path) -> None:
     assert (line["code"], line["meaning"]) == ("Qualified", "complete")
 
 
-def test_ids_appear_only_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_ids_appear_only_in_the_output_file(tmp_path: Path) -> None:
     put_log(tmp_path, "member_id,survey,code\nm1,dynata:1,2/6\nm4,dynata:1,1/0\n")
     out = tmp_path / "out.parquet"
     done = reconcile_in(tmp_path, tmp_path / "log.csv", "-o", out)
@@ -591,7 +595,7 @@ def test_a_log_in_a_database(tmp_path: Path) -> None:
         ("member_id,survey,code\n", ("-o", "members.csv"), "must be a .parquet file"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_a_line(
+def test_unusable_input_is_reported_in_one_line(
     tmp_path: Path, text: str, more: tuple[str, ...], why: str
 ) -> None:
     put_log(tmp_path, text)
