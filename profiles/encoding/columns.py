@@ -58,7 +58,7 @@ class Column(Protocol):
 
     @property
     def places(self) -> Mapping[str, int]:
-        """Where each value of a vocabulary of texts stands in it."""
+        """The place of each value in a vocabulary of texts."""
 
     @property
     def answered(self) -> BitRow:
@@ -93,7 +93,7 @@ class _Base(ABC):
 
     @cached_property
     def places(self) -> Mapping[str, int]:
-        """Where each value of a vocabulary of texts stands in it."""
+        """The place of each value in a vocabulary of texts."""
         return {str(value): place for place, value in enumerate(self.vocabulary)}
 
 
@@ -176,7 +176,7 @@ class SingleColumn(_Base):
         """With the `fast` extra, in one pass over the members.
 
         Values that no mask tells apart are one class. There is a row for each of few classes, of
-        which those of the masks are made; of many, each member's bit is set where his class is.
+        which those of the masks are made; of many, members' bits are set by their class.
         """
         compiled = load_kernels("profiles.encoding.kernels", len(self.codes) * len(masks))
         if compiled is None:
@@ -232,12 +232,12 @@ def _lists(masks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return bounds, np.nonzero(masks)[1]
 
 
-def _holders(masks: Sequence[Mask], values: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _holders(masks: Sequence[Mask], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For every code the masks that hold its value, one list after the other."""
     held = [np.flatnonzero(wanted) for wanted in masks]
-    sizes = [len(each) for each in held]
+    sizes = [len(values) for values in held]
     together = np.concatenate(held)
-    counts = np.bincount(together, minlength=values)
+    counts = np.bincount(together, minlength=size)
     order = np.argsort(together, kind="stable")
     bounds = np.concatenate(([0, 0], np.cumsum(counts)))
     return bounds, np.repeat(np.arange(len(masks)), sizes)[order]
@@ -260,7 +260,7 @@ def _classes(masks: Sequence[Mask]) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _xor(rows: Iterable[BitRow], out: BitRow) -> BitRow:
-    """The members who stand in an odd number of the rows."""
+    """The members who are set in an odd number of the rows."""
     out[:] = 0
     for row in rows:
         np.bitwise_xor(out, row, out=out)

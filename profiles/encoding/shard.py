@@ -1,4 +1,4 @@
-"""Some members in memory: their ids as they stand, their answers as encoded columns."""
+"""Some members in memory: their ids as they are, their answers as encoded columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EncodedShard:
     """Consecutive members of a source: answers by attribute, as they hold on any day.
 
     `ids`: by source column, the member id first, then what marketplaces know members by.
-    `everyone`: which of its rows are members. `raw`: other source columns, as they stand.
+    `everyone`: which of its rows are members. `raw`: other source columns, as they are.
     """
 
     size: int

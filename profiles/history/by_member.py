@@ -1,4 +1,4 @@
-"""Who took part in what, by member: participation history, read once, asked a member at a time."""
+"""Participation history by member: read once, then looked up for one member at a time."""
 
 from __future__ import annotations
 

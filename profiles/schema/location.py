@@ -1,4 +1,4 @@
-"""What a panel file says of where rows stand."""
+"""What a panel file says of where rows are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SCHEME = re.compile(r"(?P<scheme>[a-z]\w*)://", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where rows stand: a file or folder of files, or a database's URL with a table or a query."""
+    """Where rows are: a file or folder of files, or a database's URL with a table or a query."""
 
     source: str
     table: str | None = None

@@ -87,12 +87,12 @@ def open_history(path: Path) -> History:
     return History(Location(path.name), path.parent)
 
 
-def participants(history: History, asked: AskedParticipation) -> set[str]:
-    return {history.participants[number].as_py() for number in history.who(*asked)}
+def participants(history: History, wanted: AskedParticipation) -> set[str]:
+    return {history.participants[number].as_py() for number in history.who(*wanted)}
 
 
-def expected(rows: Sequence[Participation], asked: AskedParticipation) -> set[str]:
-    return {row.member_id for row in rows if took_part_in([row], *asked)}
+def expected(rows: Sequence[Participation], wanted: AskedParticipation) -> set[str]:
+    return {row.member_id for row in rows if took_part_in([row], *wanted)}
 
 
 asked_of = st.sampled_from(SCOPES).flatmap(
@@ -113,7 +113,7 @@ def test_what_is_read_is_what_the_rows_say(
     plans: list[list[AskedParticipation]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Plan after plan: what an earlier one asked for is still known."""
+    """Plan after plan: what an earlier one needed is still known."""
     table = people[1].table()
     path = FILES[kind](table, tmp_path_factory.getbasetemp())
     history = History(Location(path.name), path.parent, rows_at_once=4)
@@ -122,8 +122,8 @@ def test_what_is_read_is_what_the_rows_say(
     for plan in plans:
         history.read(plan)
         so_far += plan
-        for asked in so_far:
-            assert participants(history, asked) == expected(rows, asked)
+        for wanted in so_far:
+            assert participants(history, wanted) == expected(rows, wanted)
 
 
 def write(folder: Path, rows: Sequence[Row]) -> Path:
@@ -241,21 +241,21 @@ def test_ids_that_differ_in_white_space_alone_are_one_participant(tmp_path: Path
         '[panel]\nsource = "members.parquet"\n[attributes]\n[history]\nsource = "history.parquet"\n'
     )
     panel = open_panel(put_panel(tmp_path, text, members), AS_OF)
-    asked = ("dynata", "survey", ("1",), OUTCOMES)
-    (shard,) = panel.shards((), history=[asked])
-    assert sorted(shard.took_part(*asked)) == [0, 2, 3]
+    wanted = ("dynata", "survey", ("1",), OUTCOMES)
+    (shard,) = panel.shards((), history=[wanted])
+    assert sorted(shard.took_part(*wanted)) == [0, 2, 3]
 
 
 def test_members_know_what_they_took_part_in(panel: Panel) -> None:
-    asked = ("dynata", "survey", ("1",), ("complete", "started"))
-    (shard,) = panel.shards((), history=[asked])
-    assert sorted(shard.took_part(*asked)) == [0, 2]
+    wanted = ("dynata", "survey", ("1",), ("complete", "started"))
+    (shard,) = panel.shards((), history=[wanted])
+    assert sorted(shard.took_part(*wanted)) == [0, 2]
     other = ("dynata", "survey", ("2",), OUTCOMES)
     with pytest.raises(KeyError):
         shard.took_part(*other)
     (again,) = panel.shards((), history=[other])
     assert list(again.took_part(*other)) == []
-    assert sorted(again.took_part(*asked)) == [0, 2]
+    assert sorted(again.took_part(*wanted)) == [0, 2]
 
 
 def test_a_plan_that_asks_for_history_needs_one(panel: Panel, tmp_path: Path) -> None:

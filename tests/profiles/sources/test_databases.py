@@ -342,10 +342,10 @@ def test_places_that_cannot_be_opened(url: str, why: str, tmp_path: Path) -> Non
     (tmp_path / "text.duckdb").write_text("not a database")
     with pytest.raises(InputError) as caught:
         open_location(Location(url, "members"), tmp_path)
-    said = str(caught.value)
-    assert why in said
-    assert "\n" not in said
-    assert "sec" not in said
+    message = str(caught.value)
+    assert why in message
+    assert "\n" not in message
+    assert "sec" not in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["text.duckdb"]
 
 
