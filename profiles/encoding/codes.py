@@ -64,6 +64,9 @@ class Coded:
     numbers: NDArray[np.signedinteger[Any]]
     codes: pa.Array
 
+    def __repr__(self) -> str:
+        return f"Coded({len(self.numbers):,} rows, {len(self.codes):,} codes)"
+
     def places(self, known: pa.Array, rows: Numbers | None = None) -> Numbers:
         """The place of the code of each row (of some rows) among those known; -1: none."""
         found = pc.index_in(self.codes, value_set=known).fill_null(-1)

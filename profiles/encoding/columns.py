@@ -22,6 +22,7 @@ from profiles.encoding.bits import (
     BitRows,
     all_members,
     pack,
+    popcount,
     row_of,
     words,
 )
@@ -104,6 +105,9 @@ class ConstantColumn(_Base):
         self.vocabulary: Vocabulary = (value,)
         self.answered = all_members(members)
 
+    def __repr__(self) -> str:
+        return f"ConstantColumn({self.vocabulary[0]}, {popcount(self.answered):,} members)"
+
     def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Everyone or nobody."""
         out = np.empty_like(self.answered) if out is None else out
@@ -120,6 +124,9 @@ class NumberColumn(_Base):
 
     def __init__(self, values: NDArray[np.float64]) -> None:
         self.vocabulary: NDArray[np.float64] = values
+
+    def __repr__(self) -> str:
+        return f"NumberColumn({len(self.vocabulary):,} members)"
 
     @cached_property
     def answered(self) -> BitRow:
@@ -147,6 +154,9 @@ class SingleColumn(_Base):
         self.vocabulary = vocabulary
         self._value_rows: dict[int, BitRow] = {}
         self._below_rows: dict[int, BitRow] = {}
+
+    def __repr__(self) -> str:
+        return f"SingleColumn({len(self.codes):,} members, {len(self.vocabulary):,} values)"
 
     @cached_property
     def answered(self) -> BitRow:
@@ -275,6 +285,9 @@ class RowsColumn(_Base):
         self.vocabulary = vocabulary
         self.answered = answered
 
+    def __repr__(self) -> str:
+        return f"RowsColumn({popcount(self.answered):,} answered, {len(self.rows)} values)"
+
     def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members with an answer among the wanted values."""
         out = np.empty_like(self.answered) if out is None else out
@@ -308,6 +321,9 @@ class ListsColumn(_Base):
         self.codes = codes
         self.vocabulary = vocabulary
         self.answered = answered
+
+    def __repr__(self) -> str:
+        return f"ListsColumn({len(self.offsets) - 1:,} members, {len(self.vocabulary):,} values)"
 
     def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members with an answer among the wanted values, looked up answer by answer."""

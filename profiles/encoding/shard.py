@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from profiles.encoding.bits import BitRow
+from profiles.encoding.bits import BitRow, popcount
 from profiles.encoding.columns import Column
 
 SHARD_MEMBERS = 512 * 2047
@@ -27,3 +27,6 @@ class EncodedShard:
     columns: Mapping[str, Column]
     everyone: BitRow
     raw: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"EncodedShard({popcount(self.everyone):,} members, {len(self.columns)} columns)"

@@ -60,6 +60,10 @@ class MemberHistory:
         columns[_CATEGORIES] = pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), categories)
         self._columns = {name: column.take(by_member) for name, column in columns.items()}
 
+    def __repr__(self) -> str:
+        rows = int(self._starts[-1])
+        return f"MemberHistory({len(self._ids):,} members, {rows:,} participations)"
+
     def of(self, member_id: str) -> list[Participation]:
         """What a member took part in, in the order of the rows; ids compare after trimming."""
         member_id = member_id.strip()

@@ -67,9 +67,12 @@ class History:
     _known: set[OutcomeKey] = field(default_factory=set)
     _sets: dict[tuple[OutcomeKey, str], BitMap] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"History({self.location}, {len(self.participants):,} participants)"
+
     @cached_property
     def source(self) -> Source:
-        """Where the rows are; raises InputError where it cannot be opened, or misses columns."""
+        """Where the rows are; raises InputError where that cannot be, or columns are missing."""
         return open_history(self.location, self.base)
 
     def missing_columns(self, scopes: Iterable[str]) -> list[str]:
@@ -214,6 +217,10 @@ class Positions:
         self._members: Numbers = order[np.searchsorted(numbers[order], 0) :]
         counts = np.bincount(numbers[self._members], minlength=len(participants))
         self._starts = np.concatenate(([0], np.cumsum(counts)))
+
+    def __repr__(self) -> str:
+        known = len(self.participants)
+        return f"Positions({len(self._members):,} members of {known:,} participants)"
 
     def of(self, who: BitMap) -> Numbers:
         """Positions of participants; ids that differ in white space alone have several."""

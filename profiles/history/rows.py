@@ -48,6 +48,9 @@ class HistoryRows:
         self.names = frozenset(batch.data.schema.names)
         self._columns: dict[str, Coded] = {}
 
+    def __repr__(self) -> str:
+        return f"HistoryRows({self.batch})"
+
     def column(self, name: str) -> Coded:
         """The codes of a column."""
         if name not in self._columns:

@@ -78,6 +78,9 @@ class Index:
         path = Path(os.path.normpath(root / body["panel_file"]))
         self.file: PanelFile = parse_panel(body["panel"], path)
 
+    def __repr__(self) -> str:
+        return f"Index({self.name}, {self.count_rows():,} members, {len(self.shards)} shards)"
+
     @property
     def name(self) -> str:
         """The folder."""

@@ -7,6 +7,7 @@ larger one streams from its source every time, one shard after the other.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,14 @@ from profiles.panel.find import find_member
 from profiles.panel.shard import Shard, shard_on
 from profiles.schema import AskedParticipation, Location, PanelMapping, Schema
 from profiles.schema.panel_file import PanelFile, read_panel_file
-from profiles.sources import ShardReader, Source, UniqueIds, open_location, open_long
+from profiles.sources import (
+    DatabaseSource,
+    ShardReader,
+    Source,
+    UniqueIds,
+    open_location,
+    open_long,
+)
 
 _NAMED = 5
 
@@ -55,6 +63,15 @@ class Panel:
         self._shard_members = 0
         self._reader = source if isinstance(source, Index) else ShardReader(file.mapping, source)
         self._check_columns()
+
+    def __repr__(self) -> str:
+        """Without reading or counting: a database is not asked for its number of members."""
+        known = None
+        if "known_members" in self.__dict__ or not isinstance(self.source, DatabaseSource):
+            with suppress(Exception):
+                known = self.known_members
+        members = "" if known is None else f"{known:,} members, "
+        return f"Panel({self.file.path.name}, {members}{len(self.schema.attributes)} attributes)"
 
     @property
     def schema(self) -> Schema:

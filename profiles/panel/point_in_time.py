@@ -53,6 +53,9 @@ class SelectedMembers:
         self._picked: list[_Picked] = []
         self._pick(ids)
 
+    def __repr__(self) -> str:
+        return f"SelectedMembers({self.found.sum():,} of {len(self.found):,}, {self._panel})"
+
     def _pick(self, ids: pa.Array) -> None:
         mapping = self._panel.mapping
         id_names = id_columns(mapping)

@@ -49,6 +49,12 @@ class Shard:
     _hashes: NDArray[np.uint64] | None = None
     _participants: Positions | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"Shard({self.members:,} members from {self.first:,}, {len(self.columns)} columns, "
+            f"as of {self.as_of})"
+        )
+
     @property
     def members(self) -> int:
         """How many of the rows are members."""

@@ -16,6 +16,13 @@ class Location:
     table: str | None = None
     query: str | None = None
 
+    def __repr__(self) -> str:
+        """Without the rest of a URL, which may hold a password."""
+        where = f"{self.scheme}://…" if self.scheme else self.source
+        if self.table:
+            where += f", table {self.table}"
+        return f"Location({where}{', a query' if self.query else ''})"
+
     @property
     def scheme(self) -> str | None:
         """`duckdb`, `postgresql`; None for files."""

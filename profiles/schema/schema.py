@@ -37,6 +37,9 @@ class Attribute:
     column: str
     separator: str = "|"
 
+    def __repr__(self) -> str:
+        return f"Attribute({self.name}, {self.kind}, column {self.column})"
+
     @property
     def numeric(self) -> bool:
         """Whether answers are numbers rather than codes or texts."""
@@ -60,6 +63,9 @@ class Schema:
     attributes: Mapping[str, Attribute]
     constants: Mapping[str, str]
     member_id: str = "member_id"
+
+    def __repr__(self) -> str:
+        return f"Schema({len(self.attributes)} attributes, {len(self.constants)} constants)"
 
     def __contains__(self, name: str) -> bool:
         return name in self.attributes or name in self.constants

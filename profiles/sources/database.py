@@ -121,6 +121,9 @@ class DatabaseSource:
     _rows: int | None = None
     _order: bytes | None = None
 
+    def __repr__(self) -> str:
+        return f"DatabaseSource({self.name})"
+
     @property
     def name(self) -> str:
         """The database without its password, and the table."""

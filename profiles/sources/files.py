@@ -37,6 +37,10 @@ class FileSource:
 
     files: tuple[Path, ...]
 
+    def __repr__(self) -> str:
+        more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
+        return f"FileSource({self.name}{more})"
+
     @property
     def name(self) -> str:
         """The first file."""

@@ -63,6 +63,9 @@ class LongSource:
     member_id: str
     columns: Mapping[str, Attribute | None]
 
+    def __repr__(self) -> str:
+        return f"LongSource({self.rows}, {len(self.columns)} columns)"
+
     @property
     def name(self) -> str:
         """What the source of the rows is called."""

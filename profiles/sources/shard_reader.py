@@ -32,6 +32,9 @@ class ShardReader:
         self._source = source
         self._ids = id_columns(mapping)
 
+    def __repr__(self) -> str:
+        return f"ShardReader({self._source})"
+
     def read(
         self,
         attributes: Iterable[str],

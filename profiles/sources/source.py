@@ -30,6 +30,9 @@ class Batch:
     layout: object
     members: pa.Array | None = None
 
+    def __repr__(self) -> str:
+        return f"Batch({self.data.num_rows:,} rows, {self.data.num_columns} columns, {self.origin})"
+
     def place(self, row: int) -> str:
         """The origin and the row, or its member, for people."""
         member = self.members[row].as_py() if self.members is not None else None

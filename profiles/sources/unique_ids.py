@@ -25,6 +25,9 @@ class UniqueIds:
         self._ascending = True
         self._last: str | int | None = None
 
+    def __repr__(self) -> str:
+        return f"UniqueIds({self._source}, column {self._column})"
+
     def add(self, ids: pa.Array) -> None:
         """Take in the ids of the next shard."""
         if not self._ascending or not len(ids):
