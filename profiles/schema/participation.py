@@ -27,7 +27,7 @@ SEPARATOR = "|"
 """Separates categories in one text, as in CSV."""
 
 AskedParticipation: TypeAlias = tuple[str, str, tuple[str, ...], tuple[str, ...]]
-"""A marketplace, a scope, ids of that scope and outcomes: who took part in any so is asked."""
+"""A marketplace, a scope, ids of that scope and outcomes: who took part in any so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,10 @@ def as_moment(raw: object) -> float | None:
 
 
 def age_on(birth: date, as_of: date) -> int:
-    """Whole years lived on the as-of day; born on 29 February, on 1 March of other years."""
+    """Whole years lived on the as-of day.
+
+    Who was born on 29 February is a year older on 1 March of years without one.
+    """
     return as_of.year - birth.year - ((as_of.month, as_of.day) < (birth.month, birth.day))
 
 

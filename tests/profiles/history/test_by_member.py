@@ -131,9 +131,9 @@ def test_a_column_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
     assert str(refused.value) == f"{path}: row 1, column `{name}`: {why}"
 
 
-def test_a_column_that_lacks_is_named(tmp_path: Path) -> None:
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = write_parquet(pa.table({"member_id": ["m1"], "marketplace": ["rfg"]}), tmp_path)
     with pytest.raises(InputError) as refused:
         participants(path)
-    lacks = "no column `survey_id`, `outcome`, which participation history needs"
-    assert str(refused.value) == f"{path}: {lacks}"
+    missing = "no column `survey_id`, `outcome`, which participation history needs"
+    assert str(refused.value) == f"{path}: {missing}"
