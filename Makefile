@@ -15,7 +15,7 @@ demo: .venv/demo
 	@echo "every pair of member and survey, with its quota: out/demo.parquet"
 
 test: check
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -rs
 
 check: .venv/test
 	$(BIN)/ruff check .

@@ -1,52 +1,94 @@
 """Survey marketplace targeting, compiled to bitmaps and matched against a panel of members.
 
-panel = profiles.open_panel("panel.toml")
-surveys = matcher.load_surveys(["opportunities.json"], panel.mapping)
-matches = matcher.compile(surveys).match(panel)
+>>> import matcher, profiles
+>>> panel = profiles.open_panel("fixtures/demo/panel.toml", "2026-11-21")
+>>> surveys = matcher.load_surveys("fixtures/demo/payloads", panel.mapping)
+>>> matches = matcher.compile(surveys).match(panel)
+>>> matches.counts().members
+20000
 
 Every name is loaded when it is first asked for: a plan is read and routed on without what reads
 payloads and panels.
 """
 
+from matcher.version import __version__
+
 TYPE_CHECKING = False  # not from `typing`: whatever is imported here delays every command
 if TYPE_CHECKING:
     from typing import Any
 
-    from matcher.comparison import compare
+    from matcher.comparison import Comparison, Difference, compare
+    from matcher.engine import Match, Matches, PanelCounts
+    from matcher.explanation import Explanation, explain
+    from matcher.linting import lint
     from matcher.loading import load_surveys
     from matcher.plan import Plan, compile  # noqa: A004
-    from matcher.routing import Router
-    from matcher.surveys import Diagnostic, Level, Survey, Surveys
+    from matcher.reconciliation import Reconciliation, reconcile
+    from matcher.routing import Reservation, Routed, Router
+    from matcher.surveys import (
+        ChoiceStrategy,
+        Diagnostic,
+        Level,
+        Reason,
+        Survey,
+        Surveys,
+        Verdict,
+    )
+    from profiles import InputError
 
 __all__ = [
+    "ChoiceStrategy",
+    "Comparison",
     "Diagnostic",
+    "Difference",
+    "Explanation",
+    "InputError",
     "Level",
+    "Match",
+    "Matches",
+    "PanelCounts",
     "Plan",
+    "Reason",
+    "Reconciliation",
+    "Reservation",
+    "Routed",
     "Router",
     "Survey",
     "Surveys",
+    "Verdict",
+    "__version__",
     "compare",
     "compile",
+    "explain",
+    "lint",
     "load_surveys",
+    "reconcile",
 ]
-__version__ = "0.1.0"
 
-_MODULES = {
-    "Diagnostic": "surveys",
-    "Level": "surveys",
-    "Plan": "plan",
-    "Router": "routing",
-    "Survey": "surveys",
-    "Surveys": "surveys",
-    "compare": "comparison",
-    "compile": "plan",
-    "load_surveys": "loading",
+_HOMES = {
+    "matcher.comparison": ("Comparison", "Difference", "compare"),
+    "matcher.engine": ("Match", "Matches", "PanelCounts"),
+    "matcher.explanation": ("Explanation", "explain"),
+    "matcher.linting": ("lint",),
+    "matcher.loading": ("load_surveys",),
+    "matcher.plan": ("Plan", "compile"),
+    "matcher.reconciliation": ("Reconciliation", "reconcile"),
+    "matcher.routing": ("Reservation", "Routed", "Router"),
+    "matcher.surveys": (
+        *("ChoiceStrategy", "Diagnostic", "Level", "Reason", "Survey", "Surveys", "Verdict"),
+    ),
+    "profiles": ("InputError",),
 }
 
 
 def __getattr__(name: str) -> "Any":
-    if name not in _MODULES:
-        raise AttributeError(f"module `matcher` has no attribute `{name}`")
     from importlib import import_module
 
-    return getattr(import_module(f"matcher.{_MODULES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module `matcher` has no attribute `{name}`")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,11 +1,17 @@
-"""What looking through a panel finds."""
+"""What looking through a panel finds, and how much a finding matters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from enum import IntEnum
 
-Level: TypeAlias = Literal["error", "warning", "info"]
+
+class Level(IntEnum):
+    """How much a finding matters: an error keeps a panel from being read, or rejects a survey."""
+
+    INFO = 0
+    WARNING = 1
+    ERROR = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.support.corpus import ROOT
 from tests.support.interpreter import loaded_by
 
 ORDER = """
-    profiles.errors profiles.envelope profiles.finding profiles.hashing
+    profiles.errors profiles.as_of profiles.envelope profiles.finding profiles.hashing
     profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
     profiles.panel profiles.check profiles.synthetic profiles
     matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys
@@ -137,7 +138,39 @@ def test_what_a_folder_exports_is_there_and_no_module_hides(module: str) -> None
 
 @pytest.mark.parametrize("module", sorted(PATHS))
 def test_no_private_name_crosses_a_module(module: str) -> None:
-    assert not {name for _, name in own_imports(module) if name.startswith("_") and name != "_"}
+    assert not {
+        name for _, name in own_imports(module) if name.startswith("_") and not name.endswith("__")
+    }
+
+
+TESTS = {
+    str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8"))
+    for folder in ("tests", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+}
+
+
+@pytest.mark.parametrize("file", sorted(TESTS))
+def test_tests_know_no_private_names(file: str) -> None:
+    found = {pair for node in ast.walk(TESTS[file]) for pair in names_imported(node)}
+    own = {(module, name) for module, name in found if is_within(module, "matcher")}
+    own |= {(module, name) for module, name in found if is_within(module, "profiles")}
+    assert not {name for _, name in own if name.startswith("_") and not name.endswith("__")}
+
+
+@pytest.mark.parametrize("file", sorted(TESTS))
+def test_tests_turn_settings_and_patch_no_constants(file: str) -> None:
+    """What is to be another size in a test is a setting, which is passed in."""
+    patched = {
+        argument.value.rpartition(".")[2]
+        for node in ast.walk(TESTS[file])
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "setattr"
+        for argument in node.args[:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    assert not {name for name in patched if re.fullmatch(r"_(?!_)\w*|[A-Z][A-Z0-9_]*", name)}
 
 
 USERS = {
@@ -175,6 +208,25 @@ def test_only_the_table_imports_a_marketplace(marketplace: str) -> None:
     module = f"matcher.marketplaces.{marketplace}"
     importers = {name for name in PATHS if any(each == module for each, _ in own_imports(name))}
     assert importers == {"matcher.marketplaces"}
+
+
+def docstrings_in(tree: ast.Module) -> set[ast.AST]:
+    """Texts that are a statement by themselves."""
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+
+
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_no_text_names_a_marketplace_outside_its_file(module: str) -> None:
+    """What only one marketplace knows stands in its file alone."""
+    names = {name for name in marketplaces() if module != f"matcher.marketplaces.{name}"}
+    word = re.compile(rf"\b({'|'.join(names)})\b", re.IGNORECASE)
+    left_out = docstrings_in(TREES[module])
+    texts = [
+        node.value
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in left_out
+    ]
+    assert not [text for text in texts if word.search(text)]
 
 
 # --- what is light

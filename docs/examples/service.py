@@ -13,12 +13,12 @@ class Service:
         self.router = router
 
     async def surveys(self, member: dict[str, Any]) -> dict[str, list[str]]:
-        """Where a member may be sent, with his quotas. It waits for nobody: no thread is needed."""
+        """Where a member may be sent, with the quotas. It waits for nobody: no thread is needed."""
         routed = self.router.match(member, limit=10)
         return {offer.survey: list(offer.quota_ids) for offer in routed.eligible}
 
     async def enter(self, member_id: str, survey: str, quota_ids: list[str]) -> str | None:
-        """Hold his seat for half an hour; None: there is none any more."""
+        """Hold a seat for half an hour; None: there is none any more."""
         held = await asyncio.to_thread(self.router.reserve, member_id, survey, quota_ids, 1800)
         return None if held is None else held.id
 

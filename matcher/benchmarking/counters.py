@@ -52,7 +52,7 @@ def plan_work(plan: Plan) -> dict[str, int]:
     """
     program = plan.program
     literals = [each for each in program.registers if isinstance(each, Literal)]
-    leaves = {each.leaf for each in literals}
+    leaves = {each.predicate for each in literals}
     kinds: Counter[type] = Counter(map(type, leaves))
     return {
         "quotas": len(program.slots),
@@ -103,13 +103,13 @@ def router_work(surveys: Iterable[Survey]) -> dict[str, int]:
     """
     surveys = tuple(surveys)
     compiler = DisjunctCompiler()
-    routable = [compiler.compile(survey) for survey in surveys]
-    ways = [way for each in routable for way in each.ways]
+    compiled = [compiler.compile(survey) for survey in surveys]
+    disjuncts = [disjunct for survey in compiled for disjunct in survey.disjuncts]
     return {
-        "ways": len(ways),
-        "way_conditions": sum(len(each.conditions) for each in routable)
-        + sum(len(way.conditions) for way in ways),
-        "ways_with_more": sum(bool(way.rest) for way in ways),
-        "judged_whole": sum(each.whole for each in routable),
+        "ways": len(disjuncts),
+        "way_conditions": sum(len(survey.conditions) for survey in compiled)
+        + sum(len(disjunct.conditions) for disjunct in disjuncts),
+        "ways_with_more": sum(bool(disjunct.rest) for disjunct in disjuncts),
+        "judged_whole": sum(survey.whole for survey in compiled),
         "locales": len({locale_of(survey) for survey in surveys}),
     }

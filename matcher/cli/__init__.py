@@ -1,6 +1,6 @@
 """The command line: flags in, exit status out. One module a command.
 
-This one is light, so that an interrupt is heard before anything else is loaded.
+This one is light, and ends an interrupt quietly from the moment that it is imported.
 """
 
 import sys
@@ -10,7 +10,6 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit with its status: the command `matcher`."""
-    sys.excepthook = _end_quietly
     from matcher.cli.interrupts import listen
 
     listen()
@@ -26,3 +25,6 @@ def _end_quietly(kind: type[BaseException], error: BaseException, trace: object)
         return
     sys.stderr.write("matcher: interrupted\n")
     sys.exit(130)
+
+
+sys.excepthook = _end_quietly

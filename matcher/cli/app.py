@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError
 from matcher.cli.interrupts import heard
 from matcher.cli.usage import shield_stdin, unshield_stdin, usage_line
 from matcher.reports.text import one_line
-from matcher.version import VERSION
+from matcher.version import __version__
 from profiles.errors import InputError
 
 COMMANDS = {
@@ -32,7 +32,7 @@ COMMANDS = {
 
 app = App(
     name="matcher",
-    version=VERSION,
+    version=__version__,
     help="Match survey marketplace targeting rules and quotas against a panel of members.",
     help_format="plaintext",
     version_format="plaintext",

@@ -25,7 +25,7 @@ from matcher.cli.options import (
     PanelPath,
     Payloads,
     make_console,
-    worth_saying,
+    reportable,
     write_document,
 )
 from matcher.cli.usage import at_least_one, read_whole, unshield_stdin
@@ -85,7 +85,7 @@ def bench(
         save_benchmark(after, saved)
     comparison = None if before is None else BenchmarkComparison(before, after)
     findings = [] if comparison is None or limit is None else [*comparison.findings(limit)]
-    _tell(after, comparison, findings, diagnostics, options)
+    _print(after, comparison, findings, diagnostics, options)
     return 1 if findings or options.refuses(diagnostics) else 0
 
 
@@ -102,12 +102,12 @@ def _percent(written: str) -> float:
 def _diagnostics(
     payloads: tuple[str, ...], panel: Path, options: Options
 ) -> tuple[Diagnostic, ...]:
-    """What is to be said of the inputs; the surveys themselves are let go before any is timed."""
+    """The diagnostics of the inputs; the surveys themselves are let go before any is timed."""
     _, surveys = load_inputs(payloads, panel, options)
     return surveys.diagnostics
 
 
-def _tell(
+def _print(
     benchmark: Benchmark,
     comparison: BenchmarkComparison | None,
     findings: list[str],
@@ -122,4 +122,4 @@ def _tell(
         print_benchmark(console, benchmark, comparison)
     for finding in findings:
         console.print(f"[bold red]over[/bold red]: {shown(finding)}", soft_wrap=True)
-    print_summary(console, worth_saying(diagnostics, options))
+    print_summary(console, reportable(diagnostics, options))

@@ -18,7 +18,7 @@ from matcher.cli.options import (
     PanelPath,
     Payloads,
     make_console,
-    worth_saying,
+    reportable,
     write_document,
 )
 from matcher.comparison import Change, Comparison, Difference, Threshold, compare, read_threshold
@@ -105,7 +105,7 @@ def diff(
     else:
         if not options.quiet:
             print_difference(console, found, time.perf_counter() - began)
-        print_summary(console, worth_saying(_diagnostics(found), options))
+        print_summary(console, reportable(_diagnostics(found), options))
     return 1 if _stops(console, found, thresholds, options) else 0
 
 
@@ -159,9 +159,11 @@ def _short(path: Path) -> str:
 
 
 def _diagnostics(found: Difference) -> list[Diagnostic]:
-    """What is to be said of the new side, and of the old what the new has not."""
-    said = {_content(each) for each in found.diagnostics_after}
-    only_before = [each for each in found.diagnostics_before if _content(each) not in said]
+    """The diagnostics of the new side, and those of the old that the new has not."""
+    after = {_content(finding) for finding in found.diagnostics_after}
+    only_before = [
+        finding for finding in found.diagnostics_before if _content(finding) not in after
+    ]
     return [*only_before, *found.diagnostics_after]
 
 
@@ -173,7 +175,7 @@ def _content(finding: Diagnostic) -> Diagnostic:
 def _stops(
     console: Console, found: Difference, thresholds: list[Threshold], options: Options
 ) -> bool:
-    """Whether something ends with status 1, which is said."""
+    """Whether something ends with status 1; that is printed."""
     exceeded = [each for each in thresholds if each.exceeded(found.tally)]
     for each in exceeded:
         count: int = getattr(found.tally, each.change)

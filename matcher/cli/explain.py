@@ -32,7 +32,7 @@ def explain(
     *,
     panel: PanelPath,
     member: Annotated[str, Parameter(help="The member's id in the panel.")],
-    survey: Annotated[str, Parameter(help="The survey's name, such as dynata:13231.")],
+    survey: Annotated[str, Parameter(help="The survey's name, MARKETPLACE:ID.")],
     options: Options = DEFAULTS,
 ) -> int:
     """Why a member may or may not take a survey, with the place in the payload."""
@@ -67,7 +67,7 @@ def _survey(surveys: Surveys, name: str) -> Survey:
 
 
 def _payload(paths: tuple[str, ...], name: str, marketplace: str | None) -> Json:
-    """The object that a survey was read from: where it comes twice, the later one stands."""
+    """The object that a survey was read from: where it appears twice, the later one stands."""
     payload: Json = None
     for found, raw in raw_surveys(paths, marketplace):
         if f"{found.name}:{found.name_of(raw)}" == name:

@@ -14,6 +14,7 @@ from matcher.cli.options import (
     make_console,
     write_document,
 )
+from matcher.marketplaces import check_options
 from matcher.reports.index import index_json, print_index
 from profiles.errors import InputError
 from profiles.panel import open_members, open_panel
@@ -47,6 +48,7 @@ def index(
     opened = open_panel(panel, options.day)
     if opened.is_index:
         raise InputError(f"{panel}: `matcher index` needs the panel file, not an index of it")
+    check_options(opened.mapping)
     began = time.perf_counter()
     if update:
         changed = open_members(opened.file, changed_rows) if changed_rows else None

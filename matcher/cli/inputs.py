@@ -16,21 +16,21 @@ from profiles.panel import Panel, open_panel
 
 
 def load_inputs(payloads: tuple[str, ...], panel: Path, options: Options) -> tuple[Panel, Surveys]:
-    """The panel, and the surveys in payloads with all that is to be said before they are used."""
+    """The panel, and the surveys in payloads with all diagnostics of them and of the panel."""
     twice = options.choose is ChoiceStrategy.SCARCEST
     opened = open_panel(panel, options.day, keep=twice)
     return opened, load_for(opened, payloads, options)
 
 
 def load_for(panel: Panel, payloads: tuple[str, ...], options: Options) -> Surveys:
-    """The surveys in payloads, for a panel, with all that is to be said before they are used."""
+    """The surveys in payloads, for a panel, with all diagnostics of them and of the panel."""
     surveys = load_surveys(payloads, panel.mapping, options.marketplace)
     of_panel = panel_diagnostics(panel.findings()) + history_diagnostics(panel, surveys.surveys)
     return replace(surveys, diagnostics=(*of_panel, *surveys.diagnostics))
 
 
 def open_router(panel: Panel, surveys: Surveys, options: Options) -> Router:
-    """A router of surveys for members of a panel; its history is read, where it names one.
+    """A router of surveys for members of a panel; its history is read where it names one.
 
     The panel is counted first where the choice of a quota rests on it.
     """

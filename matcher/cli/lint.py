@@ -13,7 +13,7 @@ from matcher.cli.options import (
     Options,
     Payloads,
     make_console,
-    worth_saying,
+    reportable,
     write_document,
 )
 from matcher.linting import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping
@@ -49,7 +49,7 @@ def lint(
         write_document(findings_json(total, findings))
     else:
         console = make_console()
-        for finding in worth_saying(findings, options):
+        for finding in reportable(findings, options):
             print_finding(console, finding)
         if not options.quiet:
             levels = [sum(each.level is level for each in findings) for level in reversed(Level)]

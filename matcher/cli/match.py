@@ -17,7 +17,7 @@ from matcher.cli.options import (
     PanelPath,
     Payloads,
     make_console,
-    worth_saying,
+    reportable,
     write_document,
 )
 from matcher.cli.usage import (
@@ -111,5 +111,5 @@ def _count(
         seconds = time.perf_counter() - began
         print_counts(console, table, counts, surveys.rejected, seconds, limit=max_surveys)
     if not options.json:
-        print_summary(console, worth_saying(surveys.diagnostics, options))
+        print_summary(console, reportable(surveys.diagnostics, options))
     return 1 if options.refuses(surveys.diagnostics) else 0

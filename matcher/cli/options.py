@@ -96,7 +96,7 @@ def make_console() -> Console:
     return console
 
 
-def worth_saying(
+def reportable(
     findings: list[Diagnostic] | tuple[Diagnostic, ...], options: Options
 ) -> list[Diagnostic]:
     """All findings, or under --quiet the errors alone."""

@@ -16,7 +16,7 @@ from matcher.cli.options import (
     PanelPath,
     Payloads,
     make_console,
-    worth_saying,
+    reportable,
     write_document,
 )
 from matcher.output import write_parquet
@@ -64,7 +64,7 @@ def reconcile(
     else:
         if not options.quiet:
             print_reconciliation(console, done.found, time.perf_counter() - began)
-        print_summary(console, worth_saying(surveys.diagnostics, options))
+        print_summary(console, reportable(surveys.diagnostics, options))
     rows_set_aside = options.strict and done.found.set_aside
     return 1 if rows_set_aside or options.refuses(surveys.diagnostics) else 0
 

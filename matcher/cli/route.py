@@ -24,7 +24,7 @@ from matcher.cli.options import (
     PanelPath,
     Payloads,
     make_console,
-    worth_saying,
+    reportable,
     write_document,
 )
 from matcher.cli.usage import at_least_one, read_whole
@@ -44,7 +44,7 @@ from profiles.errors import InputError, did_you_mean, system_reason
 from profiles.schema import PanelMapping, as_code, id_columns
 
 _CONTEXT = "context"
-_MOST_TOLD = 100
+_MOST_REPORTED = 100
 
 
 def route(
@@ -69,7 +69,7 @@ def route(
         raise InputError("standard input is closed")
     opened, surveys = load_inputs(payloads, panel, options)
     console = make_console()
-    print_summary(console, worth_saying(surveys.diagnostics, options))
+    print_summary(console, reportable(surveys.diagnostics, options))
     router = open_router(opened, surveys, options)
     lines = _Lines(router, opened.mapping, limit, options, console)
     for number, line in _read_lines():
@@ -94,7 +94,7 @@ class _Operation(Payload, ABC):
 
     @abstractmethod
     def run(self, lines: _Lines) -> Json:
-        """Do it; gives what it is answered with."""
+        """Do it; gives the answer."""
 
 
 class _Apply(_Operation):
@@ -107,9 +107,9 @@ class _Apply(_Operation):
         applied = lines.router.apply(
             self.apply, marketplace=self.marketplace, refresh=self.refresh, at=self.at
         )
-        lines.failed |= any(each.level is Level.ERROR for each in applied.diagnostics)
-        told = [each.to_json() for each in applied.diagnostics]
-        return asdict(applied) | {"diagnostics": told}
+        lines.failed |= any(finding.level is Level.ERROR for finding in applied.diagnostics)
+        diagnostics = [finding.to_json() for finding in applied.diagnostics]
+        return asdict(applied) | {"diagnostics": diagnostics}
 
 
 class _Seats(Payload):
@@ -125,9 +125,9 @@ class _Reserve(_Operation):
     reserve: _Seats
 
     def run(self, lines: _Lines) -> Json:
-        wanted = self.reserve
+        seats = self.reserve
         held = lines.router.reserve(
-            as_code(wanted.member_id), wanted.survey, wanted.quota_ids, wanted.ttl
+            as_code(seats.member_id), seats.survey, seats.quota_ids, seats.ttl
         )
         return None if held is None else asdict(held)
 
@@ -170,7 +170,7 @@ _OPERATIONS: dict[str, type[_Operation]] = {
     "reverse": _Reverse,
     "next_question": _NextQuestion,
 }
-"""What else than a member a line may hold, by its key; it is answered under the same key."""
+"""What else than a member a line may hold, by its key; the answer stands under the same key."""
 
 
 class _Lines:
@@ -194,7 +194,7 @@ class _Lines:
         self._columns = {name: each.column for name, each in schema.attributes.items()}
         self._known = {*id_columns(mapping), *self._columns.values()}
         self._takes_context = _CONTEXT not in self._known
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._line = 0
 
     def answer(self, number: int, line: bytes) -> dict[str, Json]:
@@ -206,17 +206,19 @@ class _Lines:
             self.failed = True
             return {"error": without_surrogates(str(error)), "line": number}
 
-    def _answer(self, asked: dict[str, Json]) -> dict[str, Json]:
-        if self._member_id in asked:
-            return self._match(asked)
-        operation = next((name for name in _OPERATIONS if name in asked), None)
+    def _answer(self, line: dict[str, Json]) -> dict[str, Json]:
+        if self._member_id in line:
+            return self._match(line)
+        operation = next((name for name in _OPERATIONS if name in line), None)
         if operation is None:
             others = ", ".join(f"`{name}`" for name in _OPERATIONS)
             raise InputError(f"no `{self._member_id}`, and none of {others}")
         findings = Findings(None)
-        read = validate(_OPERATIONS[operation], asked, findings)
+        read = validate(_OPERATIONS[operation], line, findings)
         if read is None:
-            raise InputError("; ".join(f"{each.pointer}: {each.message}" for each in findings.all))
+            raise InputError(
+                "; ".join(f"{finding.pointer}: {finding.message}" for finding in findings.all)
+            )
         return {operation: read.run(self)}
 
     def _match(self, row: dict[str, Json]) -> dict[str, Json]:
@@ -228,14 +230,14 @@ class _Lines:
                 {"survey": offer.survey, "quota_ids": offer.quota_ids} for offer in routed.eligible
             ],
             "uncertain": [
-                {"survey": doubt.survey, "ask": doubt.ask}
-                | ({"quota_ids": doubt.quota_ids} if self._options.uncertain else {})
-                for doubt in routed.uncertain
+                {"survey": survey.survey, "ask": survey.ask}
+                | ({"quota_ids": survey.quota_ids} if self._options.uncertain else {})
+                for survey in routed.uncertain
             ],
         }
 
     def read_member(self, row: dict[str, Json]) -> tuple[str | int, dict[str, Json] | None]:
-        """The id of a member, and the context that stands beside his columns.
+        """The id of a member, and the context beside their columns.
 
         Raises InputError where there is no id, or it is none.
         """
@@ -246,26 +248,26 @@ class _Lines:
             raise InputError(f"{self._member_id}: must be text or a whole number")
         if isinstance(member_id, int) and not -(1 << 63) <= member_id < 1 << 63:
             raise InputError(f"{self._member_id}: a number too large to read")
-        self._tell_of_unknown(row)
+        self._report_unknown(row)
         context = row.get(_CONTEXT) if self._takes_context else None
         if not isinstance(context, dict | None):
             raise InputError(f"{_CONTEXT}: must be an object")
         return member_id, context
 
-    def _tell_of_unknown(self, row: dict[str, Json]) -> None:
-        """Say once of a key that it is no column of the panel."""
-        unknown = row.keys() - self._known - self._told
+    def _report_unknown(self, row: dict[str, Json]) -> None:
+        """Report a key that is no column of the panel, once."""
+        unknown = row.keys() - self._known - self._reported
         if self._takes_context:
             unknown.discard(_CONTEXT)
-        if not unknown or len(self._told) > _MOST_TOLD:
+        if not unknown or len(self._reported) > _MOST_REPORTED:
             return
-        self._told |= unknown
+        self._reported |= unknown
         for name in sorted(unknown):
             column = self._columns.get(name)
             hint = f"its column is `{column}`" if column else did_you_mean(name, list(self._known))
             why = f"the panel has no column `{name}`; it has no effect"
             note = Diagnostic(Level.INFO, "unknown-key", why, hint=hint, at=f"line {self._line}")
-            for finding in worth_saying([note], self._options):
+            for finding in reportable([note], self._options):
                 print_finding(self._console, finding)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 from matcher.comparison.result import MappingChange
+from matcher.marketplaces import options_of
 from matcher.rules import spelt_range
 from profiles.schema import AttributeMapping, MarketplaceMapping, PanelMapping, Target
 
@@ -51,7 +52,16 @@ def _entries(mapping: PanelMapping, other: PanelMapping) -> Iterator[Entry]:
         yield ("collections", "folder"), str(folder)
     for name in {**mapping.marketplaces, **other.marketplaces}:
         at = ("marketplaces", name)
+        yield from _options(at, options_of(mapping, name).model_dump())
         yield from _marketplace(at, mapping.marketplace(name), other.marketplace(name))
+
+
+def _options(at: tuple[str, ...], options: Mapping[str, Any]) -> Iterator[Entry]:
+    for key, value in options.items():
+        if isinstance(value, dict):
+            yield from _options((*at, key), value)
+        else:
+            yield (*at, key), str(value)
 
 
 def _marketplace(
@@ -59,8 +69,6 @@ def _marketplace(
 ) -> Iterator[Entry]:
     if marketplace.respondent_id is not None:
         yield (*at, "respondent_id"), marketplace.respondent_id
-    for support, number in marketplace.device_support.items():
-        yield (*at, "device_support", support), str(number)
     for attribute_id, mapped in marketplace.attributes.items():
         yield from _mapped(
             (*at, "attributes", attribute_id), mapped, other.attributes.get(attribute_id)

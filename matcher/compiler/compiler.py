@@ -38,8 +38,8 @@ class _Compiler:
         gate = And(tuple(clause.rule for clause in survey.gate))
         groups = survey.groups
         sole = len(groups) == 1 and groups[0].regime is Regime.ANY_OPEN
-        asked = () if sole else tuple(admits_rule(group) for group in groups)
-        admits = self._conjunction(And((gate, *asked))) if survey.open else None
+        group_rules = () if sole else tuple(admits_rule(group) for group in groups)
+        admits = self._conjunction(And((gate, *group_rules))) if survey.open else None
         steps: list[Step] = []
         for group in groups:
             self._steps(group, None, (), steps)
@@ -88,7 +88,7 @@ class _Compiler:
                 inner = tuple(self._register(part) for part in rules)
                 return Compound(isinstance(rule, Or), inner)
             case Not(inner):
-                assert not isinstance(inner, And | Or | Not), "negations stand on leaves"
+                assert not isinstance(inner, And | Or | Not), "negations apply to predicates alone"
                 return Literal(inner, negated=True)
             case _:
                 return Literal(rule)

@@ -21,10 +21,13 @@ Conjunction: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A leaf, or its negation; the constant UNKNOWN is a leaf here too."""
+    """A predicate, or its negation; the constant UNKNOWN counts as a predicate here."""
 
-    leaf: Predicate | Const
+    predicate: Predicate | Const
     negated: bool = False
+
+    def __repr__(self) -> str:
+        return f"Literal({'not ' if self.negated else ''}{self.predicate!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class Compound:
 
     any_of: bool
     registers: Conjunction
+
+    def __repr__(self) -> str:
+        return f"Compound({'any' if self.any_of else 'all'} of {len(self.registers)} registers)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,13 @@ class Slot:
     matches: Conjunction | None
     takes: Conjunction | None
 
+    def __repr__(self) -> str:
+        return f"Slot({self.number}, {'/'.join(self.ids)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One group whose quotas divide some members among them, each the first that takes him.
+    """One group whose quotas divide some members among them, each the first that takes the member.
 
     `source` is the slot whose members are divided, None: all whom the survey admits.
     """
@@ -60,6 +69,10 @@ class Step:
     group: Group
     source: int | None
     slots: tuple[Slot, ...]
+
+    def __repr__(self) -> str:
+        source = "" if self.source is None else f", within slot {self.source}"
+        return f"Step({self.group.pointer}{source}, {len(self.slots)} slots)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,9 @@ class Compiled:
     sole: bool
     steps: tuple[Step, ...]
 
+    def __repr__(self) -> str:
+        return f"Compiled({self.survey.name}, {len(self.steps)} steps)"
+
 
 @dataclass(frozen=True)
 class Program:
@@ -86,21 +102,28 @@ class Program:
     surveys: tuple[Compiled, ...]
     slots: tuple[Slot, ...]
 
+    def __repr__(self) -> str:
+        surveys, registers, slots = len(self.surveys), len(self.registers), len(self.slots)
+        return f"Program({surveys:,} surveys, {registers:,} registers, {slots:,} slots)"
+
     @cached_property
     def attributes(self) -> frozenset[str]:
         """The panel attributes that the program asks for."""
         return frozenset(
-            leaf.attribute
-            for leaf in self._leaves
-            if not isinstance(leaf, InIds | TookPart | Const)
+            predicate.attribute
+            for predicate in self._predicates
+            if not isinstance(predicate, InIds | TookPart | Const)
         )
 
     @cached_property
     def history(self) -> frozenset[AskedParticipation]:
         """What the program asks of participation history."""
-        found = (leaf for leaf in self._leaves if isinstance(leaf, TookPart))
-        return frozenset((each.marketplace, each.scope, each.ids, each.outcomes) for each in found)
+        return frozenset(
+            (predicate.marketplace, predicate.scope, predicate.ids, predicate.outcomes)
+            for predicate in self._predicates
+            if isinstance(predicate, TookPart)
+        )
 
     @property
-    def _leaves(self) -> Iterator[Predicate | Const]:
-        return (each.leaf for each in self.registers if isinstance(each, Literal))
+    def _predicates(self) -> Iterator[Predicate | Const]:
+        return (register.predicate for register in self.registers if isinstance(register, Literal))

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.concentration.result import Concentration, Value
+from profiles.schema import INFINITY
 
 ValueCounts: TypeAlias = NDArray[np.int64]
 """`[2, candidates]`: how many of some members, and how many of the others, hold each."""
@@ -24,7 +25,6 @@ ValueCounts: TypeAlias = NDArray[np.int64]
 Best: TypeAlias = tuple[float, tuple[Value, ...], tuple[int, int]]
 """A score, the values, and how many of some and of the others hold one of them."""
 
-INFINITY = float("inf")
 _VALUES = 5
 _CUTS = 100
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.concentration.association import (
-    INFINITY,
     Best,
     ValueCounts,
     Values,
@@ -39,6 +38,7 @@ from profiles.encoding import (
     positions,
 )
 from profiles.panel import Shard
+from profiles.schema import INFINITY
 
 Numbers: TypeAlias = NDArray[np.int64]
 VocabularyPart: TypeAlias = tuple[Vocabulary, Numbers]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.compiler import Compound, Conjunction, Literal, Program
+from matcher.marketplaces import read_id_list
 from matcher.rules import (
     Answered,
     Const,
@@ -41,7 +42,7 @@ class Bound:
 
 
 def bind(program: Program, shard: Shard, room: BitRows | None = None) -> Bound:
-    """The `true` rows of a program on a shard, made anew only where the last plan had them not.
+    """The `true` rows of a program on a shard, reusing those that the last plan left with it.
 
     They are left with the shard for the next plan, unless they are written to `room`.
     """
@@ -51,9 +52,9 @@ def bind(program: Program, shard: Shard, room: BitRows | None = None) -> Bound:
     known: dict[Literal, BitRow] = {}
     if isinstance(last, Bound):
         known = {
-            each: row
-            for each, row in zip(last.program.registers, last.true, strict=True)
-            if isinstance(each, Literal)
+            register: row
+            for register, row in zip(last.program.registers, last.true, strict=True)
+            if isinstance(register, Literal)
         }
     fresh = empty_rows(program, shard.size) if room is None else room[:, : words(shard.size)]
     _write_true(program, shard, known, fresh)
@@ -71,7 +72,7 @@ def empty_rows(program: Program, members: int) -> BitRows:
 def possible_rows(bound: Bound, shard: Shard, room: BitRows | None = None) -> BitRows:
     """The `possible` rows of a bound program, made when first asked for.
 
-    A literal may hold for whom it does, and for whom it is not known whether its leaf does.
+    A literal may hold for whom it does, and for whom it is unknown whether its predicate does.
     """
     if bound.possible is None:
         fresh = empty_rows(bound.program, shard.size) if room is None else room
@@ -80,7 +81,7 @@ def possible_rows(bound: Bound, shard: Shard, room: BitRows | None = None) -> Bi
         for row, true, register in zip(rows, bound.true, bound.program.registers, strict=True):
             if isinstance(register, Compound):
                 combine(register, rows, row)
-            elif (doubt := _doubt(register.leaf, shard, doubts)) is None:
+            elif (doubt := _doubt(register.predicate, shard, doubts)) is None:
                 np.copyto(row, true)
             else:
                 np.bitwise_or(true, doubt, out=row)
@@ -91,20 +92,20 @@ def possible_rows(bound: Bound, shard: Shard, room: BitRows | None = None) -> Bi
 def _write_true(
     program: Program, shard: Shard, known: dict[Literal, BitRow], rows: BitRows
 ) -> None:
-    """A literal holds for whom its leaf does; its negation for the others of whom that is known.
+    """A literal holds for whom its predicate does; a negated one for the others who are known.
 
-    All leaves of an attribute are asked of its column together.
+    All predicates of an attribute are evaluated on its column together.
     """
-    asked: dict[str, list[tuple[Mask, int]]] = {}
+    required: dict[str, list[tuple[Mask, int]]] = {}
     for number, register in enumerate(program.registers):
         if isinstance(register, Literal) and register not in known:
-            leaf = register.leaf
-            if isinstance(leaf, OneOf | StartsWith | InRanges):
-                wanted = _wanted(leaf, shard.columns[leaf.attribute])
-                asked.setdefault(leaf.attribute, []).append((wanted, number))
+            predicate = register.predicate
+            if isinstance(predicate, OneOf | StartsWith | InRanges):
+                mask = _required(predicate, shard.columns[predicate.attribute])
+                required.setdefault(predicate.attribute, []).append((mask, number))
             else:
-                _write_leaf(leaf, shard, rows[number])
-    for attribute, pairs in asked.items():
+                _write_predicate(predicate, shard, rows[number])
+    for attribute, pairs in required.items():
         masks, numbers = zip(*pairs, strict=True)
         shard.columns[attribute].write_rows_for(masks, rows, numbers)
     for row, register in zip(rows, program.registers, strict=True):
@@ -114,7 +115,7 @@ def _write_true(
             np.copyto(row, known[register])
         elif register.negated:
             np.bitwise_not(row, out=row)
-            np.bitwise_and(row, _known_row(register.leaf, shard), out=row)
+            np.bitwise_and(row, _known_row(register.predicate, shard), out=row)
 
 
 def meet(rows: BitRows, conjunction: Conjunction, base: BitRow, out: BitRow) -> None:
@@ -135,15 +136,15 @@ def combine(compound: Compound, rows: BitRows, out: BitRow) -> None:
         join(out, rows[other], out=out)
 
 
-def _write_leaf(
-    leaf: Answered | Unusable | InIds | TookPart | Const, shard: Shard, out: BitRow
+def _write_predicate(
+    predicate: Answered | Unusable | InIds | TookPart | Const, shard: Shard, out: BitRow
 ) -> None:
-    """Members for whom a leaf holds that is not about values."""
-    match leaf:
+    """Members for whom a predicate holds that is not about values."""
+    match predicate:
         case Const():
             out[:] = 0
         case InIds(marketplace, name):
-            listed = shard.on_list(marketplace, name)
+            listed = shard.on_list(marketplace, name, read_id_list)
             row_of(np.array(listed[0] if listed else [], np.int64), shard.size, out)
         case TookPart(marketplace, scope, ids, outcomes):
             row_of(shard.took_part(marketplace, scope, ids, outcomes), shard.size, out)
@@ -155,16 +156,16 @@ def _write_leaf(
             column.row_for(negative, out)
             np.bitwise_and(out, ~column.row_for(~negative), out=out)
         case _:
-            assert_never(leaf)
+            assert_never(predicate)
 
 
-def _known_row(leaf: Predicate | Const, shard: Shard) -> BitRow:
-    """Members of whom it is known whether a leaf holds for them."""
-    match leaf:
+def _known_row(predicate: Predicate | Const, shard: Shard) -> BitRow:
+    """Members of whom it is known whether a predicate holds for them."""
+    match predicate:
         case Const():
             return np.zeros_like(shard.everyone)
         case InIds(marketplace, name):
-            listed = shard.on_list(marketplace, name)
+            listed = shard.on_list(marketplace, name, read_id_list)
             if listed is None:
                 return np.zeros_like(shard.everyone)
             if not listed[1]:
@@ -176,23 +177,23 @@ def _known_row(leaf: Predicate | Const, shard: Shard) -> BitRow:
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             return shard.columns[attribute].answered
         case _:
-            assert_never(leaf)
+            assert_never(predicate)
 
 
-def _doubt(leaf: Predicate | Const, shard: Shard, made: dict[str, BitRow]) -> BitRow | None:
-    """Members of whom it is not known whether a leaf holds for them; None: there is none.
+def _doubt(predicate: Predicate | Const, shard: Shard, made: dict[str, BitRow]) -> BitRow | None:
+    """Members of whom it is not known whether a predicate holds for them; None: there is none.
 
     `made`: those of attributes, made once.
     """
-    match leaf:
+    match predicate:
         case Answered() | Unusable() | TookPart():
             return None
         case OneOf(attribute) | StartsWith(attribute) | InRanges(attribute):
             if attribute not in made:
-                made[attribute] = shard.everyone & ~_known_row(leaf, shard)
+                made[attribute] = shard.everyone & ~_known_row(predicate, shard)
             return made[attribute]
         case _:
-            return shard.everyone & ~_known_row(leaf, shard)
+            return shard.everyone & ~_known_row(predicate, shard)
 
 
 def _negative(vocabulary: Vocabulary, codes: tuple[str, ...]) -> Mask:
@@ -202,24 +203,24 @@ def _negative(vocabulary: Vocabulary, codes: tuple[str, ...]) -> Mask:
     return vocabulary < 0
 
 
-def _wanted(leaf: OneOf | StartsWith | InRanges, column: Column) -> Mask:
-    """Which values of a column's vocabulary a leaf asks for."""
+def _required(predicate: OneOf | StartsWith | InRanges, column: Column) -> Mask:
+    """Which values of a column's vocabulary a predicate asks for."""
     vocabulary = column.vocabulary
-    wanted = np.zeros(len(vocabulary), np.bool_)
-    match leaf:
+    required = np.zeros(len(vocabulary), np.bool_)
+    match predicate:
         case InRanges(_, ranges):
             numbers = _numbers(vocabulary)
             for low, high in ranges:
-                wanted |= (numbers >= low) & (numbers <= high)
+                required |= (numbers >= low) & (numbers <= high)
         case OneOf(_, values):
             places = column.places
-            wanted[[places[value] for value in values if value in places]] = True
+            required[[places[value] for value in values if value in places]] = True
         case StartsWith(_, prefixes):
             for prefix in prefixes:
                 start = bisect_left(vocabulary, prefix)
                 cut = itemgetter(slice(len(prefix)))
-                wanted[start : bisect_right(vocabulary, prefix, start, key=cut)] = True
-    return wanted
+                required[start : bisect_right(vocabulary, prefix, start, key=cut)] = True
+    return required
 
 
 def _numbers(vocabulary: Vocabulary) -> NDArray[np.float64]:

@@ -17,10 +17,6 @@ from profiles.panel import Shard
 TakenCounts: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Members given by slot; admitted by survey that is not `sole`; matched by slot, -1: not known."""
 
-
-_ROWS_AT_A_TIME = 8
-
-
 Tally: TypeAlias = tuple[Conjunction | None, tuple[Conjunction | None, ...]]
 """Members of a base to count: by each conjunction, and by any of them."""
 
@@ -55,17 +51,17 @@ class Counts:
         self.assigned[:] += other.assigned
 
 
-def count_rows(rows: BitRows) -> NDArray[np.int64]:
-    """How many members stand in each row; a few rows at a time, so that they stay in the cache."""
+def count_rows(rows: BitRows, at_a_time: int = 8) -> NDArray[np.int64]:
+    """How many members are in each row; a few rows at a time, so that they stay in the cache."""
     counts = np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), _ROWS_AT_A_TIME):
-        part = slice(start, start + _ROWS_AT_A_TIME)
+    for start in range(0, len(rows), at_a_time):
+        part = slice(start, start + at_a_time)
         counts[part] = np.bitwise_count(rows[part]).sum(axis=1, dtype=np.uint32)
     return counts
 
 
 def count_taken(program: Program, taken_counts: TakenCounts, counts: Counts) -> None:
-    """Note whom each quota is given, whom each survey admits, and who was seen to match."""
+    """Note how many each quota is given, each survey admits, and were seen to match."""
     counts.assigned[:], admitted, counts.matched[:] = taken_counts
     others = iter(admitted)
     counts.eligible[:] = [
@@ -80,16 +76,16 @@ def count_matched(
     program: Program, bound: Bound, shard: Shard, counts: Counts, engine: Engine = "auto"
 ) -> None:
     """Count whom each quota's own rule and the survey's gate admit, where that is not known yet."""
-    slots = [
-        [slot for step in each.steps for slot in step.slots if counts.matched[slot.number] < 0]
-        for each in program.surveys
+    uncounted = [
+        [slot for step in compiled.steps for slot in step.slots if counts.matched[slot.number] < 0]
+        for compiled in program.surveys
     ]
     wanted = [
-        (compiled.gate if mine else None, tuple(slot.matches for slot in mine))
-        for compiled, mine in zip(program.surveys, slots, strict=True)
+        (compiled.gate if slots else None, tuple(slot.matches for slot in slots))
+        for compiled, slots in zip(program.surveys, uncounted, strict=True)
     ]
-    for mine, (found, _) in zip(slots, tally(bound.true, wanted, shard, engine), strict=True):
-        counts.matched[[slot.number for slot in mine]] = found
+    for slots, (found, _) in zip(uncounted, tally(bound.true, wanted, shard, engine), strict=True):
+        counts.matched[[slot.number for slot in slots]] = found
 
 
 def count_eligible(
@@ -106,22 +102,25 @@ def count_eligible(
             for slot in step.slots:
                 never = outer is None or slot.takes is None
                 paths[slot.number] = None if never else (*(outer or ()), *(slot.takes or ()))
-        mine = [number for number in paths if number is not None]
-        numbers.append(mine)
-        wanted.append((compiled.admits, tuple(paths[number] for number in mine)))
-    for mine, (found, _) in zip(numbers, tally(bound.true, wanted, shard, engine), strict=True):
-        counts[mine] = found
+        slots = [number for number in paths if number is not None]
+        numbers.append(slots)
+        wanted.append((compiled.admits, tuple(paths[number] for number in slots)))
+    for slots, (found, _) in zip(numbers, tally(bound.true, wanted, shard, engine), strict=True):
+        counts[slots] = found
     return counts
 
 
 def count_uncertain(
     program: Program, bound: Bound, shard: Shard, counts: Counts, engine: Engine = "auto"
 ) -> None:
-    """Count who may be admitted and is not definitely; `counts.eligible` must be there."""
+    """Count who may be admitted and is not definitely; `counts.eligible` must be filled."""
     everyone: tuple[Conjunction | None, ...] = ((),)
     wanted = [
-        (each.admits, tuple(slot.takes for slot in each.steps[0].slots) if each.sole else everyone)
-        for each in program.surveys
+        (
+            compiled.admits,
+            tuple(slot.takes for slot in compiled.steps[0].slots) if compiled.sole else everyone,
+        )
+        for compiled in program.surveys
     ]
     found = tally(possible_rows(bound, shard), wanted, shard, engine)
     counts.uncertain[:] = [may_be for _, may_be in found] - counts.eligible
@@ -136,7 +135,7 @@ def tally(
     if kernel is not None:
         counted: list[tuple[list[int], int]] = kernel.tally(rows, everyone, wanted)
         return counted
-    base, mine, union = np.empty((3, rows.shape[1]), np.uint64)
+    base, members, union = np.empty((3, rows.shape[1]), np.uint64)
     counts: list[tuple[list[int], int]] = []
     for base_of, conjunctions in wanted:
         found = [0] * len(conjunctions)
@@ -145,8 +144,8 @@ def tally(
             meet(rows, base_of, everyone, base)
             for place, conjunction in enumerate(conjunctions):
                 if conjunction is not None:
-                    meet(rows, conjunction, base, mine)
-                    np.bitwise_or(union, mine, out=union)
-                    found[place] = popcount(mine)
+                    meet(rows, conjunction, base, members)
+                    np.bitwise_or(union, members, out=union)
+                    found[place] = popcount(members)
         counts.append((found, popcount(union)))
     return counts

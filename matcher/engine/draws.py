@@ -16,7 +16,7 @@ def draw_all(
     takes: NDArray[np.bool_],
     members: NDArray[np.uint64],
 ) -> NDArray[np.int64]:
-    """What `choice.pick` gives each of many members: the index of his quota in the group.
+    """What `choice.pick` gives each of many members: the index of their quota in the group.
 
     `takes[q, m]`: quota q would take member m, at least one does; `members`: hashes of ids.
     """

@@ -18,6 +18,7 @@ from matcher.compiler import Compiled, Program, Slot, Step
 from matcher.engine.bind import Bound, meet, possible_rows
 from matcher.engine.counting import TakenCounts, count_rows
 from matcher.engine.draws import draw_all
+from matcher.engine.shard_size import DEFAULTS, Limits
 from matcher.surveys import Balanced, Choice
 from profiles.encoding import (
     WORD,
@@ -43,6 +44,10 @@ class Assigned:
 
     taken: BitRows
     admitted: BitRows
+
+    def __repr__(self) -> str:
+        slots, span = self.taken.shape
+        return f"Assigned({slots:,} slots, room for {span * WORD:,} members)"
 
     @classmethod
     def empty(cls, program: Program, members: int) -> Assigned:
@@ -76,15 +81,22 @@ def union(taken: BitRows, step: Step) -> BitRow:
 
 
 class Executor:
-    """Runs a program on bound shards, with one way to choose.
+    """Runs a program on bound shards, with one choice of quotas.
 
     `engine`: `numpy`, `numba` (the `fast` extra), or `auto`: numba where it is there and pays.
     """
 
-    def __init__(self, program: Program, choice: Choice, engine: Engine = "auto") -> None:
+    def __init__(
+        self,
+        program: Program,
+        choice: Choice,
+        engine: Engine = "auto",
+        limits: Limits = DEFAULTS,
+    ) -> None:
         self.program = program
         self.choice = choice
         self.engine = engine
+        self._tile_words = limits.kernel_words
         self._flattened: Any = None
         self._order = {
             id(step): self._ordered(compiled, step)
@@ -92,11 +104,14 @@ class Executor:
             for step in compiled.steps
         }
 
+    def __repr__(self) -> str:
+        return f"Executor({self.program!r}, {self.choice!r}, {self.engine})"
+
     def room(self, members: int, *, kept: bool) -> Assigned:
         """Room for the results of a shard; of those that need not be kept, for a tile of them."""
         kernel = self._kernel(members)
         if not kept and kernel is not None:
-            members = min(members, kernel.TILE_WORDS * WORD)
+            members = min(members, self._tile_words * WORD)
         return Assigned.empty(self.program, members)
 
     def assign(self, bound: Bound, shard: Shard, out: Assigned) -> TakenCounts:
@@ -107,7 +122,12 @@ class Executor:
             return self._run([bound.true], shard, out, None)
         everyone = shard.everyone
         counts: TakenCounts = kernel.assign(
-            self._flat(kernel), bound.true, everyone, out.taken, out.admitted
+            self._flat(kernel),
+            bound.true,
+            everyone,
+            out.taken,
+            out.admitted,
+            self._tile_words,
         )
         return counts
 
@@ -143,9 +163,9 @@ class Executor:
     def _run(
         self, rounds: list[BitRows], shard: Shard, out: Assigned, without: list[BitRow] | None
     ) -> TakenCounts:
-        """Divide members among quotas, round after round, by what each round's rows say.
+        """Divide members among quotas, round after round, by each round's rows.
 
-        Whom a survey admits is said by the last round's rows, less those in `without`.
+        Whom a survey admits is in the last round's rows, less those in `without`.
         """
         everyone = shard.everyone
         base, left = np.empty_like(everyone), np.empty_like(everyone)
@@ -181,11 +201,11 @@ class Executor:
         spare = np.empty_like(left) if again else None
         for slot in self._order[id(step)]:
             row = taken[slot.number]
-            mine = row if spare is None else spare
-            meet(rows, slot.takes or (), left, mine)
-            np.bitwise_xor(left, mine, out=left)
+            found = row if spare is None else spare
+            meet(rows, slot.takes or (), left, found)
+            np.bitwise_xor(left, found, out=left)
             if spare is not None:
-                np.bitwise_or(row, mine, out=row)
+                np.bitwise_or(row, found, out=row)
 
     def _draw(
         self,
@@ -198,14 +218,14 @@ class Executor:
     ) -> None:
         """Draw a quota for each of the members left whom any takes, and add them to its row."""
         assert isinstance(self.choice, Balanced)
-        mine = np.zeros((len(step.slots), len(left)), np.uint64)
+        candidates = np.zeros((len(step.slots), len(left)), np.uint64)
         for place, slot in enumerate(step.slots):
             if slot.takes is not None:
-                meet(rows, slot.takes, left, mine[place])
-        some = positions(np.bitwise_or.reduce(mine, axis=0))
+                meet(rows, slot.takes, left, candidates[place])
+        some = positions(np.bitwise_or.reduce(candidates, axis=0))
         if not len(some):
             return
-        takes = np.array([bits_at(row, some) for row in mine])
+        takes = np.array([bits_at(row, some) for row in candidates])
         hashes = shard.id_hashes[some]
         given = draw_all(self.choice, compiled.survey, step.group, takes, hashes)
         for place, slot in enumerate(step.slots):

@@ -19,8 +19,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from matcher.compiler import Conjunction, Program, Slot, Step
+from matcher.engine.shard_size import DEFAULTS
 
-TILE_WORDS = 512
 Ints = NDArray[np.int64]
 
 
@@ -186,30 +186,35 @@ def _assign(
                     admitted_counts[keep[group]] += total
             for quota in range(quotas[group], quotas[group + 1]):
                 slot = slots[quota - quotas[0]]
-                mine = taken[slot, at : at + size]
+                members = taken[slot, at : at + size]
                 start, end = bounds[quota], bounds[quota + 1]
                 if matched[slot]:
-                    _meet(rows, registers, start, end, first, size, gate, mine)
+                    _meet(rows, registers, start, end, first, size, gate, members)
                     total = np.uint64(0)
                     for i in range(size):
-                        total += _popcount(mine[i])
-                        mine[i] &= left[i]
+                        total += _popcount(members[i])
+                        members[i] &= left[i]
                     matched_counts[slot] += total
                 else:
-                    _meet(rows, registers, start, end, first, size, left, mine)
+                    _meet(rows, registers, start, end, first, size, left, members)
                 total = np.uint64(0)
                 for i in range(size):
-                    left[i] ^= mine[i]
-                    total += _popcount(mine[i])
+                    left[i] ^= members[i]
+                    total += _popcount(members[i])
                 taken_counts[slot] += total
 
 
 def assign(
-    flat: Flat, rows: NDArray[np.uint64], everyone: NDArray[np.uint64], taken: Any, admitted: Any
+    flat: Flat,
+    rows: NDArray[np.uint64],
+    everyone: NDArray[np.uint64],
+    taken: Any,
+    admitted: Any,
+    tile_words: int,
 ) -> tuple[Ints, Ints, Ints]:
     """Fill `taken` and `admitted` as the numpy executor does; gives their rows' counts.
 
-    Where there is less room in them, it is written to again and again, tile after tile.
+    Where they have room for a tile only, every tile is written over the last.
     """
     taken[flat.dead_slots] = 0
     admitted[flat.dead_rows] = 0
@@ -231,7 +236,7 @@ def assign(
         taken_counts,
         admitted_counts,
         matched_counts,
-        TILE_WORDS,
+        tile_words,
     )
     seen = np.where(flat.matched, matched_counts.astype(np.int64), -1)
     return taken_counts.astype(np.int64), admitted_counts.astype(np.int64), seen
@@ -248,7 +253,7 @@ def _tally(
     unions: Any,
     tile: int,
 ) -> None:
-    base, mine, union = (
+    base, members, union = (
         np.empty(tile, np.uint64),
         np.empty(tile, np.uint64),
         np.empty(tile, np.uint64),
@@ -256,27 +261,20 @@ def _tally(
     for first in range(0, rows.shape[1], tile):
         size = min(tile, rows.shape[1] - first)
         for group in range(len(groups) - 1):
-            start = groups[group]
-            if start == groups[group + 1]:
+            number = groups[group]
+            if number == groups[group + 1]:
                 continue
-            _meet(
-                rows,
-                registers,
-                bounds[start],
-                bounds[start + 1],
-                first,
-                size,
-                everyone[first:],
-                base,
-            )
+            start, end = bounds[number], bounds[number + 1]
+            _meet(rows, registers, start, end, first, size, everyone[first:], base)
             for i in range(size):
                 union[i] = 0
-            for number in range(start + 1, groups[group + 1]):
-                _meet(rows, registers, bounds[number], bounds[number + 1], first, size, base, mine)
+            for number in range(groups[group] + 1, groups[group + 1]):
+                start, end = bounds[number], bounds[number + 1]
+                _meet(rows, registers, start, end, first, size, base, members)
                 total = np.uint64(0)
                 for i in range(size):
-                    union[i] |= mine[i]
-                    total += _popcount(mine[i])
+                    union[i] |= members[i]
+                    total += _popcount(members[i])
                 counts[number] += total
             total = np.uint64(0)
             for i in range(size):
@@ -288,22 +286,23 @@ def tally(
     rows: NDArray[np.uint64],
     everyone: NDArray[np.uint64],
     wanted: Sequence[tuple[Conjunction | None, tuple[Conjunction | None, ...]]],
+    tile_words: int = DEFAULTS.kernel_words,
 ) -> list[tuple[list[int], int]]:
     """Count as the numpy executor's `tally` does."""
     flat: list[Conjunction] = []
     groups = [0]
     for base, conjunctions in wanted:
         if base is not None:
-            flat += [base, *(each for each in conjunctions if each is not None)]
+            flat += [base, *(c for c in conjunctions if c is not None)]
         groups.append(len(flat))
     starts = np.array(groups, np.int64)
     counts = np.zeros(len(flat), np.uint64)
     unions = np.zeros(len(wanted), np.uint64)
     packed = Conjunctions.of(flat)
-    _tally(rows, everyone, packed.bounds, packed.registers, starts, counts, unions, TILE_WORDS)
+    _tally(rows, everyone, packed.bounds, packed.registers, starts, counts, unions, tile_words)
     found: list[tuple[list[int], int]] = []
     for (base, conjunctions), start, union in zip(wanted, groups, unions.tolist(), strict=False):
         numbers = iter(counts[start + 1 :] if base is not None else ())
-        each = [0 if c is None or base is None else int(next(numbers)) for c in conjunctions]
-        found.append((each, union))
+        members = [0 if c is None or base is None else int(next(numbers)) for c in conjunctions]
+        found.append((members, union))
     return found

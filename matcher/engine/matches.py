@@ -7,7 +7,7 @@ counts add up, rows stream out in member order and then survey order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from matcher.compiler import Program, compile_surveys
+from matcher.engine.arguments import check_asked, check_settings, no_survey
 from matcher.engine.bind import (
     Bound,
     bind,
@@ -41,47 +42,40 @@ from matcher.engine.results import (
     SurveyCounts,
 )
 from matcher.engine.rows import RowMaker, schema_for
-from matcher.engine.shard_size import shard_members
+from matcher.engine.shard_size import DEFAULTS, Limits, shard_members
 from matcher.engine.survey_cap import SurveyCap
 from matcher.output import write_parquet, write_table
 from matcher.support import in_order
-from matcher.surveys import Choice, ChoiceStrategy, QuotaKey, Survey, Verdict, make_choice
+from matcher.surveys import Choice, ChoiceStrategy, First, QuotaKey, Survey, Verdict, make_choice
 from profiles.encoding import WORD, BitRow, BitRows, Engine, load_kernels, positions
-from profiles.errors import InputError
 from profiles.panel import Panel, Shard
-
-_KEPT = 1 << 30
-
-
-def check_asked(attributes: Iterable[str], history: bool, panel: Panel) -> None:
-    """Refuse a panel that does not declare all attributes, or names no history where it is asked.
-
-    Raises InputError.
-    """
-    lacking = sorted(name for name in attributes if name not in panel.schema)
-    if lacking:
-        raise InputError(
-            f"{panel.file.path}: the plan asks for attributes that the panel does not "
-            f"declare: {', '.join(f'`{name}`' for name in lacking)}"
-        )
-    if history and panel.history is None:
-        raise InputError(
-            f"{panel.file.path}: the plan asks who took part in what, "
-            "but the panel file names no history"
-        )
 
 
 class Matches:
     """Which members each survey admits, each to which quota; made by `Plan.match`.
 
     Iterate over it for `Match` rows, in member order and then survey order.
+
+    >>> from datetime import date
+    >>> import matcher, profiles
+    >>> panel = profiles.open_panel("fixtures/demo/panel.toml", date(2026, 11, 21))
+    >>> surveys = matcher.load_surveys(["fixtures/demo/payloads/toluna.json"], panel.mapping)
+    >>> matches = matcher.compile(surveys).match(panel)
+    >>> next(iter(matches))
+    Match('m0000001', toluna:2510014/791014, ('1200141', '10514100'), eligible)
+    >>> matches.counts()
+    PanelCounts(20,000 members, 17 surveys)
+    >>> matches.counts()["toluna:2510014/791014"]
+    SurveyCounts(toluna:2510014/791014, open, 4,175 eligible, 15,353 uncertain, 4 quotas)
+    >>> len(matches.eligible("toluna:2510014/791014"))
+    4175
     """
 
     def __init__(
         self,
         program: Program,
         panel: Panel,
-        how: ChoiceStrategy,
+        choose: ChoiceStrategy | str,
         seed: int,
         *,
         uncertain: bool = False,
@@ -89,24 +83,29 @@ class Matches:
         workers: int = 1,
         engine: Engine = "auto",
         progress: Progress | None = None,
+        limits: Limits = DEFAULTS,
     ) -> None:
+        check_settings(engine, workers, max_surveys)
         check_asked(program.attributes, bool(program.history), panel)
         self.program = program
         self.panel = panel
-        self._how = how
+        self._choose = ChoiceStrategy.parse(choose)
         self._seed = seed
-        if max_surveys is not None and max_surveys < 1:
-            raise InputError("a member must be given at least 1 survey")
         self._uncertain = uncertain
-        self._limit: SurveyCap | None = None
+        self._cap: SurveyCap | None = None
         if max_surveys is not None and max_surveys < len(program.surveys):
-            self._limit = SurveyCap(program, max_surveys)
-        self._workers = max(workers, 1)
+            self._cap = SurveyCap(program, max_surveys)
+        self._workers = workers
         self._engine: Engine = engine
         self._progress = progress
+        self._limits = limits
         self._counts: PanelCounts | None = None
         self._executor: Executor | None = None
         self._spare_rows: deque[tuple[BitRows, BitRows]] = deque()
+
+    def __repr__(self) -> str:
+        surveys, panel = len(self.program.surveys), self.panel.file.path
+        return f"Matches({surveys:,} surveys, {panel}, choose={self._choose})"
 
     @property
     def surveys(self) -> tuple[Survey, ...]:
@@ -116,14 +115,14 @@ class Matches:
     def counts(self) -> PanelCounts:
         """Members counted by survey and quota, without a list of them."""
         if self._counts is None:
-            for _ in self._run(rows=self._uncertain or self._limit is not None):
+            for _ in self._run(rows=self._uncertain or self._cap is not None):
                 pass
         assert self._counts is not None
         return self._counts
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow record batches, in the columns of the Parquet output."""
-        maker = RowMaker(self.program, schema_for(self.panel))
+        maker = RowMaker(self.program, schema_for(self.panel), self._limits)
         for shard, exact, maybe in self._run():
             make = partial(maker.batch, shard, exact, maybe)
             for _, batch in in_order(make, maker.tiles(shard), self._workers):
@@ -142,37 +141,45 @@ class Matches:
 
     def to_parquet(self, path: str | Path) -> PanelCounts:
         """Write all rows to a Parquet file, whole or not at all; gives the counts."""
-        write_parquet(self.batches(), schema_for(self.panel), Path(path))
+        schema = schema_for(self.panel)
+        write_parquet(self.batches(), schema, Path(path), self._limits.row_group)
         return self.counts()
 
     def to_database(self, url: str, table: str) -> PanelCounts:
-        """Replace the rows of a database table by all rows, or leave it as it was; counts.
+        """Replace all rows of a database table, or leave it as it was; gives the counts.
 
-        `url`: `postgresql://…` or `duckdb:///…`, relative to the current folder. The table is made
+        `url`: `postgresql://…` or `duckdb:///…`, relative to the current folder. A table is created
         where there is none; one with other columns is refused before any work.
         """
-        write_table(self.batches(), schema_for(self.panel), url, table, self.panel.sources)
+        schema, sources = schema_for(self.panel), self.panel.sources
+        write_table(self.batches(), schema, url, table, sources, self._limits.row_group)
         return self.counts()
 
     def choice(self) -> Choice:
-        """The way a quota is chosen; the panel is counted first where that rests on it."""
-        eligible = self._eligible_by_quota() if self._how is ChoiceStrategy.SCARCEST else None
-        return make_choice(self._how, self._seed, eligible)
+        """How a quota is chosen; for `scarcest` the panel is counted first."""
+        eligible = self._eligible_by_quota() if self._choose is ChoiceStrategy.SCARCEST else None
+        return make_choice(self._choose, self._seed, eligible)
 
     def eligible(self, survey: str) -> BitMap:
-        """Positions in the panel of the members whom one survey definitely admits."""
+        """Positions in the panel of the members whom one survey definitely admits.
+
+        `panel.ids` gives their ids. Raises InputError where the plan has no such survey.
+        """
         return self._positions(survey, uncertain=False)
 
     def uncertain(self, survey: str) -> BitMap:
-        """Positions in the panel of the members whom one survey may admit."""
+        """Positions in the panel of the members whom one survey may admit.
+
+        `panel.ids` gives their ids. Raises InputError where the plan has no such survey.
+        """
         return self._positions(survey, uncertain=True)
 
     def _positions(self, name: str, *, uncertain: bool) -> BitMap:
-        survey = next((each for each in self.surveys if each.name == name), None)
+        survey = next((survey for survey in self.surveys if survey.name == name), None)
         if survey is None:
-            raise InputError(f"the plan has no survey `{name}`")
+            raise no_survey(name, (survey.name for survey in self.surveys))
         program = compile_surveys((survey,))
-        executor = Executor(program, make_choice(ChoiceStrategy.FIRST, 0))
+        executor = Executor(program, First(), self._engine, self._limits)
         members = BitMap()
         for shard in self.panel.shards(program.attributes, self._shard_members(), program.history):
             bound = bind(program, shard, empty_rows(program, shard.size))
@@ -188,7 +195,7 @@ class Matches:
     def _shard_members(self) -> int:
         program = self.program
         rows = len(program.registers) + len(program.slots) + len(program.surveys)
-        return shard_members(rows, self.panel, self._workers)
+        return shard_members(rows, self.panel, self._workers, self._limits)
 
     def _work(self) -> int:
         """How many words all results take, where the number of members is known."""
@@ -198,7 +205,7 @@ class Matches:
     def _run(self, *, rows: bool = True) -> Iterator[tuple[Shard, Assigned, Assigned | None]]:
         """Evaluate every shard, in order; counts are there when all are done.
 
-        What is given for a shard is overwritten once the next is asked for; without `rows` it may
+        The results of a shard are overwritten once the next is asked for; without `rows` they may
         have been already.
         """
         executor = self._make_executor()
@@ -218,7 +225,7 @@ class Matches:
         shards = self.panel.shards(self.program.attributes, size, self.program.history)
         total = self.panel.known_members
         for shard, (counts, room) in in_order(work, shards, self._workers):
-            exact, *maybe = (each.room_for(shard.size) for each in room)
+            exact, *maybe = (results.room_for(shard.size) for results in room)
             yield shard, exact, maybe[0] if maybe else None
             rooms.append(room)
             totals.add(counts)
@@ -229,7 +236,7 @@ class Matches:
 
     def _evaluate(self, executor: Executor, shard: Shard, room: list[Assigned]) -> Counts:
         program = self.program
-        exact, *maybe = (each.room_for(shard.size) for each in room)
+        exact, *maybe = (results.room_for(shard.size) for results in room)
         counts = Counts.zero(program)
         with self._bound(shard) as bound:
             count_taken(program, executor.assign(bound, shard, exact), counts)
@@ -240,19 +247,19 @@ class Matches:
                 assigned, *_ = executor.assign_uncertain(bound, shard, exact, maybe[0])
                 counts.assigned[:] += assigned
                 counts.given[:] += counts.uncertain
-        if self._limit is not None:
-            counts.given[:] = self._limit.apply([exact, *maybe], shard.size)
-            counts.assigned[:] = sum(count_rows(each.taken) for each in (exact, *maybe))
+        if self._cap is not None:
+            counts.given[:] = self._cap.apply([exact, *maybe], shard.size)
+            counts.assigned[:] = sum(count_rows(results.taken) for results in (exact, *maybe))
         return counts
 
     @contextmanager
     def _bound(self, shard: Shard) -> Iterator[Bound]:
-        """The plan's rows on a shard: kept with it for the next time while all of them stay few,
-        else written over those of a shard before.
+        """The plan's rows on a shard: left with it for the next plan while all of them stay few,
+        else written over those of an earlier shard.
         """
         program = self.program
         rows_so_far = (shard.first + shard.size) // 8 * len(program.registers) * 2
-        if self.panel.resident and rows_so_far <= _KEPT:
+        if self.panel.resident and rows_so_far <= self._limits.kept_bytes:
             yield bind(program, shard)
             return
         try:
@@ -266,9 +273,9 @@ class Matches:
         self._spare_rows.append((true, possible))
 
     def _make_executor(self) -> Executor:
-        """The executor, with the panel counted first where the choice rests on it."""
+        """The executor; for `scarcest` the panel is counted first."""
         if self._executor is None:
-            self._executor = Executor(self.program, self.choice(), self._engine)
+            self._executor = Executor(self.program, self.choice(), self._engine, self._limits)
             load_kernels("matcher.engine.kernels", self._work(), self._engine)
         return self._executor
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from matcher.engine.arguments import no_survey
 from matcher.surveys import Verdict
 
 Progress: TypeAlias = Callable[[int, int | None], None]
-"""Told after every shard how many members are done, and how many there are where that is known."""
+"""Called after every shard: members done, and how many there are, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,9 @@ class Match:
     quota_ids: tuple[str, ...]
     verdict: Verdict
 
+    def __repr__(self) -> str:
+        return f"Match({self.member_id!r}, {self.survey}, {self.quota_ids}, {self.verdict})"
+
 
 @dataclass(frozen=True, slots=True)
 class QuotaCounts:
@@ -31,6 +35,11 @@ class QuotaCounts:
     assigned: int
     remaining: int
     open: bool
+
+    def __repr__(self) -> str:
+        counts = f"{self.matched:,} matched, {self.assigned:,} assigned"
+        seats = f"{self.remaining:,} remaining, {'open' if self.open else 'closed'}"
+        return f"QuotaCounts({'/'.join(self.ids)}, {counts}, {seats})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +56,42 @@ class SurveyCounts:
     given: int
     quotas: tuple[QuotaCounts, ...]
 
+    def __repr__(self) -> str:
+        verdicts = f"{self.eligible:,} eligible, {self.uncertain:,} uncertain"
+        return f"SurveyCounts({self.survey}, {self.status}, {verdicts}, {len(self)} quotas)"
+
+    def __len__(self) -> int:
+        return len(self.quotas)
+
+    def __iter__(self) -> Iterator[QuotaCounts]:
+        return iter(self.quotas)
+
 
 @dataclass(frozen=True, slots=True)
 class PanelCounts:
-    """All surveys of a plan, counted over a panel of so many members."""
+    """All surveys of a plan, counted over a panel of so many members.
+
+    `counts["dynata:13231"]` is one of them.
+    """
 
     members: int
     surveys: tuple[SurveyCounts, ...]
+
+    def __repr__(self) -> str:
+        return f"PanelCounts({self.members:,} members, {len(self.surveys):,} surveys)"
+
+    def __len__(self) -> int:
+        return len(self.surveys)
+
+    def __iter__(self) -> Iterator[SurveyCounts]:
+        return iter(self.surveys)
+
+    def __getitem__(self, survey: str) -> SurveyCounts:
+        """The counts of a survey by its name; raises InputError where there is none."""
+        found = next((counts for counts in self.surveys if counts.survey == survey), None)
+        if found is None:
+            raise no_survey(survey, (counts.survey for counts in self.surveys))
+        return found
+
+    def __contains__(self, survey: object) -> bool:
+        return any(counts.survey == survey for counts in self.surveys)

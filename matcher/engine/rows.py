@@ -15,15 +15,10 @@ from numpy.typing import NDArray
 
 from matcher.compiler import Program, Step
 from matcher.engine.executor import Assigned
+from matcher.engine.shard_size import DEFAULTS, Limits
 from matcher.surveys import Verdict
 from profiles.encoding import WORD, BitRow, id_type, words
 from profiles.panel import Panel, Shard
-
-TILE_MEMBERS = 1 << 16
-
-
-_FEW = 1 << 12
-
 
 _VERDICTS = (Verdict.ELIGIBLE, Verdict.UNCERTAIN)
 
@@ -59,13 +54,15 @@ class _Part:
 class RowMaker:
     """Makes record batches of a program's results."""
 
-    def __init__(self, program: Program, schema: pa.Schema) -> None:
+    def __init__(self, program: Program, schema: pa.Schema, limits: Limits = DEFAULTS) -> None:
         self._program = program
         self._schema = schema
+        self._tile_members = limits.tile_members
         surveys = [compiled.survey for compiled in program.surveys]
         self._marketplaces = list(dict.fromkeys(survey.marketplace for survey in surveys))
         number = {name: place for place, name in enumerate(self._marketplaces)}
-        self._marketplace_of = np.array([number[each.marketplace] for each in surveys], np.int32)
+        of_surveys = [number[survey.marketplace] for survey in surveys]
+        self._marketplace_of = np.array(of_surveys, np.int32)
         self._survey_ids = [survey.id for survey in surveys]
         quota_ids = {slot.quota.id: None for slot in program.slots}
         self._quota_ids = pa.array(quota_ids, pa.string())
@@ -73,7 +70,7 @@ class RowMaker:
 
     def tiles(self, shard: Shard) -> list[slice]:
         """The words of a shard's rows, cut into tiles."""
-        size, tile = words(shard.size), TILE_MEMBERS // WORD
+        size, tile = words(shard.size), self._tile_members // WORD
         return [slice(first, min(first + tile, size)) for first in range(0, size, tile)]
 
     def batch(
@@ -92,8 +89,8 @@ class RowMaker:
             admitted = digits[0] if compiled.sole else _bits(next(others)[tile])
             members = np.flatnonzero(admitted)
             if len(members):
-                mine = [digit[members] for digit in digits]
-                chosen, paths = choices(compiled.steps, mine, len(members))
+                given = [digit[members] for digit in digits]
+                chosen, paths = choices(compiled.steps, given, len(members))
                 yield _Part(members.astype(np.uint16), number, verdict, chosen, paths)
 
     def _paths(self, paths: list[tuple[str, ...]]) -> pa.ListArray:
@@ -138,7 +135,7 @@ def _bits(row: BitRow) -> NDArray[np.uint8]:
 
 
 def _digits(step: Step, assigned: Assigned, tile: slice) -> NDArray[np.uint16]:
-    """For every member of a tile the place, from 1, of the slot that he is given; 0: none."""
+    """For every member of a tile the place, from 1, of the slot that they are given; 0: none."""
     digits = np.zeros((tile.stop - tile.start) * WORD, np.uint16)
     for place, slot in enumerate(step.slots, start=1):
         digits += _bits(assigned.taken[slot.number, tile]) * np.uint16(place)
@@ -148,9 +145,9 @@ def _digits(step: Step, assigned: Assigned, tile: slice) -> NDArray[np.uint16]:
 def choices(
     steps: Sequence[Step], digits: Sequence[NDArray[np.uint16]], members: int
 ) -> tuple[NDArray[np.int64], list[tuple[str, ...]]]:
-    """The distinct paths of quota ids that members are given, and the number of each one's.
+    """The distinct paths of quota ids that members are given, and the number of each member's.
 
-    `digits`: by step and member, the place, from 1, of the slot that he is given; 0: none.
+    `digits`: by step and member, the place, from 1, of the slot that they are given; 0: none.
     """
     chosen: NDArray[np.int64] = np.zeros(members, np.int64)
     paths: list[tuple[str, ...]] = [()]
@@ -162,9 +159,14 @@ def choices(
     return chosen, paths
 
 
-def numbered(numbers: NDArray[np.int64], limit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct ones of some numbers below a limit, ascending, and the place of each there."""
-    if limit > max(len(numbers), _FEW):
+def numbered(
+    numbers: NDArray[np.int64], limit: int, few: int = 1 << 12
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct ones of some numbers below a limit, ascending, and the place of each there.
+
+    `few`: the limit up to which a flag for every number is less work than sorting them.
+    """
+    if limit > max(len(numbers), few):
         return np.unique(numbers, return_inverse=True)
     is_there = np.zeros(limit, np.bool_)
     is_there[numbers] = True

@@ -1,8 +1,8 @@
 """At most so many surveys a member: those that pay best.
 
-Whom surveys were given before is taken back where a member has his surveys already. Counters of
-what each member may still be given are sliced into rows of bits, so that counting all members of a
-shard down costs a few row operations a survey.
+A survey is taken back from members who have as many already. Counters of what each member may
+still be given are sliced into rows of bits, so that counting all members of a shard down costs a
+few row operations a survey.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from profiles.encoding import BitRow, all_members, popcount
 class SurveyCap:
     """Gives each member at most `most` surveys of a program.
 
-    Those that pay more come first, then those earlier in the plan; of what a survey pays nothing
-    known is least. All that he is eligible for comes before what he only may be.
+    Those that pay more come first, unknown pay last, then those earlier in the plan. All that they
+    are eligible for comes before what they only may be.
     """
 
     def __init__(self, program: Program, most: int) -> None:
         self._program = program
         self._most = most
-        pays = [each.survey.pay for each in program.surveys]
+        pays = [compiled.survey.pay for compiled in program.surveys]
         self._order = sorted(
-            (number for number, each in enumerate(program.surveys) if each.admits is not None),
+            (n for n, compiled in enumerate(program.surveys) if compiled.admits is not None),
             key=lambda number: (pays[number] is None, -(pays[number] or 0.0)),
         )
-        others = (number for number, each in enumerate(program.surveys) if not each.sole)
+        others = (n for n, compiled in enumerate(program.surveys) if not compiled.sole)
         self._admitted = {number: row for row, number in enumerate(others)}
 
     def apply(self, assigned: list[Assigned], members: int) -> NDArray[np.int64]:
@@ -40,9 +40,9 @@ class SurveyCap:
         bits = range(self._most.bit_length())
         left = [everyone * np.uint64(self._most >> bit & 1) for bit in bits]
         given = np.zeros(len(self._program.surveys), np.int64)
-        for each in assigned:
+        for results in assigned:
             for number in self._order:
-                row = self._keep(number, each, free)
+                row = self._keep(number, results, free)
                 given[number] += popcount(row)
                 _count_down(left, row, free)
         return given

@@ -64,7 +64,7 @@ def panel_diagnostics(findings: Iterable[PanelFinding]) -> list[Diagnostic]:
     """Findings of a panel as diagnostics."""
     return [
         Diagnostic(
-            Level[found.level.upper()],
+            found.level,
             found.code,
             found.message,
             hint=found.hint,

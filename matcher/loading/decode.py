@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from matcher.marketplaces import Lowering, Marketplace, marketplaces
+from matcher.marketplaces import DEFAULT_SIZES, Lowering, LoweringSizes, Marketplace, marketplaces
 from matcher.support.json_text import Json, RepeatedKeys, escape, faults, without_surrogates
 from matcher.surveys import Diagnostic, Findings, Level, Survey
 from profiles.errors import InputError, did_you_mean
@@ -60,8 +60,14 @@ class PayloadReader:
     `marketplace`, if not None, overrides recognition by shape.
     """
 
-    def __init__(self, mapping: PanelMapping, marketplace: Marketplace | None) -> None:
+    def __init__(
+        self,
+        mapping: PanelMapping,
+        marketplace: Marketplace | None,
+        sizes: LoweringSizes = DEFAULT_SIZES,
+    ) -> None:
         self._mapping = mapping
+        self._sizes = sizes
         self._marketplace = marketplace
         self._lowerings: dict[str, Lowering] = {}
 
@@ -100,7 +106,7 @@ class PayloadReader:
     ) -> Lowered:
         lowering = self._lowerings.get(marketplace.name)
         if lowering is None:
-            lowering = Lowering(marketplace.name, self._mapping)
+            lowering = Lowering(marketplace.name, self._mapping, self._sizes)
             self._lowerings[marketplace.name] = lowering
         name = name_of(marketplace, raw)
         findings = lowering.start(name)

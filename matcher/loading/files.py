@@ -20,9 +20,9 @@ from matcher.loading.decode import (
     named,
     recognise,
 )
-from matcher.marketplaces import Json, Marketplace, marketplaces
+from matcher.marketplaces import Marketplace, check_options, marketplaces
 from matcher.support import no_garbage_collection
-from matcher.support.json_text import NotJsonError, parse_json
+from matcher.support.json_text import Json, NotJsonError, parse_json
 from matcher.surveys import Diagnostic, Level, Survey, Surveys
 from profiles.errors import InputError, system_reason
 from profiles.schema import PanelMapping
@@ -44,6 +44,7 @@ def load_surveys(
     `marketplace` overrides recognition by shape. Raises InputError where a file cannot be read,
     is not JSON, or no survey is found at all.
     """
+    check_options(mapping)
     loader = _Loader(mapping, named(marketplace))
     paths = list(paths)
     with no_garbage_collection():

@@ -24,7 +24,7 @@ from matcher.loading.decode import (
     placed,
     recognise,
 )
-from matcher.marketplaces import Marketplace, marketplaces
+from matcher.marketplaces import DEFAULT_SIZES, LoweringSizes, Marketplace, marketplaces
 from matcher.marketplaces.payload import (
     Id,
     Moment,
@@ -78,8 +78,9 @@ class SeatChange(Payload):
 class ChangeReader:
     """Reads batches of changes for one panel mapping; what reads alike is lowered once."""
 
-    def __init__(self, mapping: PanelMapping) -> None:
+    def __init__(self, mapping: PanelMapping, sizes: LoweringSizes = DEFAULT_SIZES) -> None:
         self._mapping = mapping
+        self._sizes = sizes
         self._readers: dict[str | None, PayloadReader] = {}
         self._told: set[Diagnostic] = set()
 
@@ -92,7 +93,7 @@ class ChangeReader:
         given = named(marketplace)
         reader = self._readers.get(marketplace)
         if reader is None:
-            reader = self._readers[marketplace] = PayloadReader(self._mapping, given)
+            reader = self._readers[marketplace] = PayloadReader(self._mapping, given, self._sizes)
         try:
             document = _document(changes)
         except NotJsonError as error:
@@ -193,7 +194,7 @@ def _read_seats(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | SeatU
             "invalid-payload",
             "/survey",
             f"`{change.survey}` is not the name of a survey",
-            did_you_mean(change.survey.partition(":")[0], known) or "such as `dynata:13231`",
+            did_you_mean(change.survey.partition(":")[0], known) or f"such as `{known[0]}:13231`",
         )
         return None
     if change.remaining is None and change.live is None:

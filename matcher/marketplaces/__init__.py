@@ -6,29 +6,38 @@ A package of your own adds one by an entry point in the group `matcher.marketpla
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from importlib.metadata import entry_points
 
 from matcher.marketplaces.adapter import (
     Disposition,
     DispositionCode,
-    Json,
     Marketplace,
     RejectionCode,
 )
 from matcher.marketplaces.dynata import DYNATA
-from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.lowering import DEFAULT_SIZES, Lowering, LoweringSizes, Memo
+from matcher.marketplaces.options import Options, place_of, read_options
 from matcher.marketplaces.rfg import RFG
 from matcher.marketplaces.toluna import TOLUNA
+from profiles.errors import InputError, did_you_mean
+from profiles.schema import Collections, IdList, PanelMapping
 
 __all__ = [
+    "DEFAULT_SIZES",
     "Disposition",
     "DispositionCode",
-    "Json",
     "Lowering",
+    "LoweringSizes",
     "Marketplace",
+    "Memo",
+    "Options",
     "RejectionCode",
+    "check_options",
     "marketplaces",
+    "options_of",
+    "read_id_list",
 ]
 
 _OWN = (DYNATA, TOLUNA, RFG)
@@ -42,3 +51,29 @@ def marketplaces() -> dict[str, Marketplace]:
         marketplace = entry.load()
         found.setdefault(marketplace.name, marketplace)
     return found
+
+
+def options_of(mapping: PanelMapping, name: str) -> Options:
+    """What the panel file says of a marketplace beside its attributes.
+
+    Raises InputError where the marketplace is not known, or does not declare a key, or not so.
+    """
+    known = marketplaces()
+    if name not in known:
+        hint = did_you_mean(name, list(known)) or f"known: {', '.join(known)}"
+        raise InputError(
+            f"{place_of(mapping.file)}marketplaces.{name}: no such marketplace; {hint}"
+        )
+    return read_options(known[name].options, mapping.marketplace(name), mapping.file)
+
+
+def check_options(mapping: PanelMapping) -> None:
+    """Raise InputError where the panel file says of marketplaces what none of them knows."""
+    for name in mapping.marketplaces:
+        options_of(mapping, name)
+
+
+def read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
+    """A list of ids, as the marketplace writes it that the first part of its name names."""
+    marketplace = marketplaces().get(name.partition("/")[0])
+    return None if marketplace is None else marketplace.read_id_list(collections, name, as_of)

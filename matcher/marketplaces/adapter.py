@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
-from typing import Any, TypeAlias
 
 from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.options import Options
+from matcher.support.json_text import Json
 from matcher.surveys import Findings, QuotaUpdate, Reason, Survey
-from profiles.schema import Kind
-
-Json: TypeAlias = Any
+from profiles.schema import Collections, IdList, IdListReader, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class DispositionCode:
     meaning: Disposition
 
 
+def _no_lists(collections: Collections, name: str, as_of: date) -> IdList | None:
+    del collections, name, as_of
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Marketplace:
     """One marketplace.
@@ -68,6 +73,9 @@ class Marketplace:
     `read_notification` reads it, or notes why not in the findings and gives None; `name_of` gives
     the id of its survey, too.
 
+    `read_id_list` reads a list of ids that the marketplace publishes, by its name. `options` has
+    the keys that its table of the panel file may have beside those of every marketplace.
+
     `rejection_codes` has the code that it answers with, by what decided that a member is out;
     `dispositions` what it means, by code.
     """
@@ -84,5 +92,7 @@ class Marketplace:
     read_notification: Callable[[dict[str, Json], Findings], QuotaUpdate | None] = lambda _, __: (
         None
     )
+    read_id_list: IdListReader = _no_lists
+    options: type[Options] = Options
     rejection_codes: Mapping[Reason, RejectionCode] = field(default_factory=dict)
     dispositions: Mapping[str, DispositionCode] = field(default_factory=dict)

@@ -7,11 +7,15 @@ seats and a status.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import repeat
+from pathlib import Path
 from sys import intern
 
 import orjson
@@ -20,11 +24,11 @@ from pydantic import Field
 from matcher.marketplaces.adapter import (
     Disposition,
     DispositionCode,
-    Json,
     Marketplace,
     RejectionCode,
 )
-from matcher.marketplaces.lowering import DEVICES, Lowering
+from matcher.marketplaces.downloads import downloaded
+from matcher.marketplaces.lowering import DEVICES, Lowering, Memo
 from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
@@ -39,8 +43,18 @@ from matcher.marketplaces.payload import (
 )
 from matcher.marketplaces.price import pay_per_minute
 from matcher.rules import INFINITY, TRUE, UNKNOWN, And, Answered, Not, Or, Rule, Unusable, one_of
-from matcher.surveys import Clause, Group, Level, Quota, Reason, Survey
-from profiles.schema import AttributeMapping, Kind, as_code, as_moment, is_negative_code
+from matcher.support.json_text import Json
+from matcher.surveys import Clause, Diagnostic, Group, Level, Quota, Reason, Survey
+from profiles.errors import InputError
+from profiles.schema import (
+    AttributeMapping,
+    Collections,
+    IdList,
+    Kind,
+    as_code,
+    as_moment,
+    is_negative_code,
+)
 
 _STATUSES = ("OPEN", "PAUSED", "CLOSED")
 _INVITES = frozenset({"INVITE_COLLECTIONS", "STATIC_INVITE_COLLECTIONS"})
@@ -128,6 +142,14 @@ class Opportunity(Payload):
     incidence_rate: Json = None
     length_of_interview: Json = None
     notified: Json = None
+
+
+@dataclass
+class _Memo(Memo):
+    """Cells by what they say but for their tag, and surveys by all that they say but for seats."""
+
+    cells: dict[bytes | None, Cell] = field(default_factory=dict)
+    surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +361,7 @@ def _lower_collection(
     cell: Cell, mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
     name = f"dynata/collection/{cell.collection}"
-    values = lowering.panel.collections.values(name)
+    values = lowering.panel.collections.values(name, _read_values)
     if values is None:
         lowering.findings.warning(
             "collection-missing",
@@ -365,8 +387,10 @@ def _lower_invites(cell: Cell, pointer: str, lowering: Lowering) -> Rule:
             "empty-list", f"{pointer}/invite_collections", "an empty list of collections"
         )
     rules = tuple(
-        lowering.id_list(f"dynata/invite/{as_code(each)}", f"{pointer}/invite_collections/{number}")
-        for number, each in enumerate(lists)
+        lowering.id_list(
+            f"dynata/invite/{as_code(name)}", ".csv", f"{pointer}/invite_collections/{number}"
+        )
+        for number, name in enumerate(lists)
     )
     return And(rules) if all_ else Or(rules)
 
@@ -468,15 +492,16 @@ def _read(
     if not isinstance(cells, list):
         cells = []
     alike = list(map(_alike, cells))
+    known = lowering.memo(_Memo).cells
     if cells:
-        raw = {**raw, "cells": list(map(lowering.known.get, alike, cells))}
+        raw = {**raw, "cells": list(map(known.get, alike, cells))}
     opportunity = validate(Opportunity, raw, lowering.findings)
     if opportunity is None:
         return None, None
     read = opportunity.cells
     for key, cell in zip(alike, read, strict=True):
         if key is not None:
-            lowering.known.setdefault(key, cell)
+            known.setdefault(key, cell)
     tags = [
         cell.tag if key is None else each["tag"]
         for each, cell, key in zip(cells, read, alike, strict=True)
@@ -537,14 +562,15 @@ def _with_seats_of(survey: Survey, raw: dict[str, Json]) -> Survey:
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
     """Lower an opportunity; of one that differs in its seats alone, only these are read."""
     digest = _but_for_seats(raw)
-    before = None if digest is None else lowering.surveys.get(digest)
+    known = lowering.memo(_Memo).surveys
+    before = None if digest is None else known.get(digest)
     if before is not None:
         survey, findings = before
         lowering.findings.all += findings
         return _with_seats_of(survey, raw)
     found = _lower_whole(raw, lowering)
     if found is not None and digest is not None and not lowering.findings.fatal:
-        lowering.surveys[digest] = found, tuple(lowering.findings.all)
+        known[digest] = found, tuple(lowering.findings.all)
     return found
 
 
@@ -599,6 +625,50 @@ def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
             yield as_code(cell.attribute_id), kinds.get(cell.kind, Kind.MULTI)
 
 
+def _read_values(collections: Collections, name: str) -> tuple[str, ...] | None:
+    """A collection such as `dynata/collection/2169971`: one value a line."""
+    text = downloaded(collections, name, ".txt")
+    if text is None:
+        return None
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(line for line in lines if line)
+
+
+def _read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
+    """An invite collection such as `dynata/invite/621079`: the ids that have not expired."""
+    text = downloaded(collections, name, ".csv")
+    if text is None:
+        return None
+    path = collections.path(name, ".csv")
+    rows = csv.DictReader(io.StringIO(text))
+    if text.strip() and "respondent_id" not in (rows.fieldnames or ()):
+        raise InputError(f"{path}: no column `respondent_id`")
+    start_of_day = datetime.combine(as_of, time(), UTC)
+    try:
+        return IdList(
+            frozenset(
+                row["respondent_id"].strip()
+                for row in rows
+                if row["respondent_id"] and not _has_expired(row, start_of_day, path)
+            )
+        )
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+
+
+def _has_expired(row: dict[str, str], start_of_day: datetime, path: Path | None) -> bool:
+    written = (row.get("expiration") or "").strip()
+    if not written:
+        return False
+    try:
+        expiration = datetime.fromisoformat(written)
+    except ValueError:
+        raise InputError(f"{path}: expiration `{written}` is not a date and time") from None
+    if expiration.tzinfo is None:
+        expiration = expiration.replace(tzinfo=UTC)
+    return expiration < start_of_day
+
+
 _REJECTION_CODES = {
     Reason.STATUS: RejectionCode("3/10", "group not open"),
     Reason.COUNTRY: RejectionCode("2/3", "country"),
@@ -643,6 +713,7 @@ DYNATA = Marketplace(
     name_of=_name_of,
     lower=_lower,
     questions=_questions,
+    read_id_list=_read_id_list,
     rejection_codes=_REJECTION_CODES,
     dispositions=_DISPOSITIONS,
 )

@@ -7,9 +7,12 @@ the mapping does not name is unknown, never silently true or false.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from sys import intern
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
+from matcher.marketplaces.downloads import is_downloaded
+from matcher.marketplaces.options import AnyOptions, Options, read_options
 from matcher.rules import (
     UNKNOWN,
     And,
@@ -24,7 +27,7 @@ from matcher.rules import (
     one_of,
     took_part,
 )
-from matcher.surveys import Clause, Diagnostic, Findings, Level, Reason, Survey
+from matcher.surveys import Clause, Diagnostic, Findings, Level, Reason
 from profiles.errors import did_you_mean
 from profiles.schema import (
     OUTCOMES,
@@ -42,40 +45,75 @@ DEVICES = ("desktop", "mobile", "tablet")
 _HISTORY = "history"
 
 
-_MOST_REMEMBERED = 1 << 16
-"""Of each sort of thing; one that reads changes for months must not keep all that it ever read."""
-
-
 Places: TypeAlias = Sequence[int | None] | None
 """Where in the payload's list each answer stands; None: nowhere in a list. No list: in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoweringSizes:
+    """How much is remembered; what reads changes for months must not keep all that it ever read."""
+
+    remembered: int = 1 << 16
+    """The most of each sort of thing; once there are more, all of them are forgotten."""
+
+
+DEFAULT_SIZES = LoweringSizes()
+
+
+class Memo:
+    """What is remembered from one survey to the next; every field of a subclass is a dict."""
+
+    def forget(self, most: int) -> None:
+        """Forget each sort of thing of which more are remembered than `most`."""
+        for remembered in vars(self).values():
+            if len(remembered) > most:
+                remembered.clear()
+
+
+AnyMemo = TypeVar("AnyMemo", bound=Memo)
 
 
 class Lowering:
     """Lowers the parts of one survey after the other, for one marketplace and panel mapping.
 
-    What does not depend on the survey is remembered: most surveys ask the same things. `known` is
-    for what a marketplace reads parts of its payloads as, `surveys` for what it made of whole ones
-    and found in them, by a digest.
+    What does not depend on the survey is remembered: most surveys ask the same things.
     """
 
-    def __init__(self, marketplace: str, mapping: PanelMapping) -> None:
+    def __init__(
+        self, marketplace: str, mapping: PanelMapping, sizes: LoweringSizes = DEFAULT_SIZES
+    ) -> None:
         self.panel = mapping
         self.marketplace = mapping.marketplace(marketplace)
+        self._options: Options | None = None
         self.findings = Findings(None)
         self.origins: dict[tuple[Rule, str], None] = {}
         self.notices: dict[str, Diagnostic] = {}
-        self.known: dict[Hashable, Any] = {}
-        self.surveys: dict[bytes, tuple[Survey, tuple[Diagnostic, ...]]] = {}
+        self._sizes = sizes
+        self._memo: Memo | None = None
         self._rules: dict[Hashable, Rule] = {}
         self._targets: dict[int, dict[object, Target | None]] = {}
+
+    def options(self, kind: type[AnyOptions]) -> AnyOptions:
+        """What the panel file says of the marketplace in keys that it declares; read once."""
+        if not isinstance(self._options, kind):
+            self._options = read_options(kind, self.marketplace, self.panel.file)
+        return self._options
+
+    def memo(self, kind: type[AnyMemo]) -> AnyMemo:
+        """What the marketplace remembers; empty at first."""
+        if not isinstance(self._memo, kind):
+            self._memo = kind()
+        return self._memo
 
     def start(self, survey: str | None) -> Findings:
         """Begin a new survey; its findings are collected in what is given back."""
         self.findings = Findings(survey)
         self.origins = {}
-        for remembered in (self.known, self.surveys, self._rules, self._targets):
-            if len(remembered) > _MOST_REMEMBERED:
+        for remembered in (self._rules, self._targets):
+            if len(remembered) > self._sizes.remembered:
                 remembered.clear()
+        if self._memo is not None:
+            self._memo.forget(self._sizes.remembered)
         return self.findings
 
     def record_origin(self, rule: Rule, pointer: str) -> Rule:
@@ -155,9 +193,9 @@ class Lowering:
         texts = {mapped.attribute.fold(as_text(raw)) for raw in raws} - {""}
         return StartsWith(mapped.attribute.name, tuple(sorted(texts)))
 
-    def id_list(self, name: str, pointer: str) -> Rule:
-        """Is on a list of ids; a finding where it has not been downloaded."""
-        if not self.panel.collections.has(name):
+    def id_list(self, name: str, suffix: str, pointer: str) -> Rule:
+        """Is on a list of ids; a finding where its file has not been downloaded."""
+        if not is_downloaded(self.panel.collections, name, suffix):
             self.findings.warning(
                 "collection-missing",
                 pointer,

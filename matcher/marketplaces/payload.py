@@ -20,28 +20,15 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from matcher.marketplaces.adapter import Json
-from matcher.support.json_text import escape
+from matcher.support.json_text import Json, escape
 from matcher.surveys import Findings
 from profiles.errors import did_you_mean
-from profiles.schema import as_moment
+from profiles.schema import as_moment, in_words, wanted
 
 Scalar: TypeAlias = StrictStr | StrictInt | StrictFloat
 
 
-_WANTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "model_type": "an object",
-    "list_type": "a list",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "number": "a number",
-}
+_RECORD = "an object"
 
 
 _MANY = 100
@@ -52,7 +39,7 @@ _BEFORE_OFFSET = re.compile(r"\s+(?=(?:[+-]\d\d:?\d\d|[Zz])\s*\Z)", re.ASCII)
 """Toluna writes `2018-10-22 19:58:42.99 +00:00`, which no ISO form allows."""
 
 
-_TOO_LARGE = frozenset({"int_parsing_size", "less_than", "greater_than_equal", "finite_number"})
+_BEYOND_64_BITS = frozenset({"less_than", "greater_than_equal"})
 
 
 class Payload(BaseModel):
@@ -174,18 +161,16 @@ def _steps(fault: ErrorDetails, raw: Json) -> tuple[str, ...]:
 
 def _message(found: list[ErrorDetails]) -> str:
     first = found[0]
-    if first["type"] == "missing":
-        return "missing"
     if first["type"] == "extra_forbidden":
         return "a key that is not known"
-    if first["type"] in _TOO_LARGE:
+    if first["type"] in _BEYOND_64_BITS:
         return "a number too large to read"
-    wanted = list(dict.fromkeys(_WANTED.get(fault["type"], "") for fault in found))
-    if "" in wanted:
-        return first["msg"][0].lower() + first["msg"][1:]
-    if "a number" in wanted and "a whole number" in wanted:
-        wanted.remove("a whole number")
-    *most, last = wanted
+    types = list(dict.fromkeys(wanted(fault["type"], _RECORD) for fault in found))
+    if None in types:
+        return in_words(first["type"], first["msg"], _RECORD)
+    if "a number" in types and "a whole number" in types:
+        types.remove("a whole number")
+    *most, last = filter(None, types)
     return f"must be {', '.join(most)} or {last}" if most else f"must be {last}"
 
 

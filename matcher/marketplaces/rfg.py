@@ -13,8 +13,9 @@ from math import ceil, floor
 
 from pydantic import Field
 
-from matcher.marketplaces.adapter import Json, Marketplace
+from matcher.marketplaces.adapter import Marketplace
 from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.options import Options
 from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
@@ -29,6 +30,7 @@ from matcher.marketplaces.payload import (
 )
 from matcher.marketplaces.price import pay_per_minute
 from matcher.rules import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
+from matcher.support.json_text import Json
 from matcher.surveys import Clause, Group, Quota, Reason, Regime, Survey
 from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code
 
@@ -93,6 +95,20 @@ class Project(Payload):
     cpi: Json = None
     ir: Json = None
     lengthOfInterview: Json = None
+
+
+class DeviceSupport(Options):
+    """How `phoneSupported` and `tabletSupported` number their answers."""
+
+    unknown: int = 0
+    yes: int = 1
+    no: int = 2
+
+
+class RfgOptions(Options):
+    """What the panel file may say of RFG."""
+
+    device_support: DeviceSupport = DeviceSupport()
 
 
 def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> Rule:
@@ -229,7 +245,7 @@ def _lower_quota(
 
 
 def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:
-    no = lowering.marketplace.device_support["no"]
+    no = lowering.options(RfgOptions).device_support.no
     for device, support, key in (
         ("mobile", project.phoneSupported, "phoneSupported"),
         ("tablet", project.tabletSupported, "tabletSupported"),
@@ -388,4 +404,5 @@ RFG = Marketplace(
     questions=_questions,
     link=_link,
     link_keys=_link_keys,
+    options=RfgOptions,
 )

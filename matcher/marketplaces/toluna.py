@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from sys import intern
+from typing import Annotated
+
+import orjson
+from pydantic import Field
 
 from matcher.marketplaces.adapter import (
     Disposition,
     DispositionCode,
-    Json,
     Marketplace,
     RejectionCode,
 )
+from matcher.marketplaces.downloads import downloaded
 from matcher.marketplaces.lowering import Lowering
+from matcher.marketplaces.options import Options
 from matcher.marketplaces.payload import (
     AnswersOrNone,
     Id,
@@ -34,11 +40,18 @@ from matcher.marketplaces.payload import (
 )
 from matcher.marketplaces.price import PriceFactor, pay_per_minute
 from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
+from matcher.support.json_text import Json
 from matcher.surveys import Clause, Findings, Group, Quota, QuotaUpdate, Reason, Survey
-from profiles.schema import AttributeMapping, Kind, UnreadableError, as_code, parse_range
-
-CUT_OFF = 1000
-"""Toluna sends no more postal values than this: a list as long was cut off."""
+from profiles.errors import InputError
+from profiles.schema import (
+    AttributeMapping,
+    Collections,
+    IdList,
+    Kind,
+    UnreadableError,
+    as_code,
+    parse_range,
+)
 
 _POSTAL = "1001042"
 _RANGE = re.compile(r"\s*\d*\s*[-+]\s*\d*\s*\Z", re.ASCII)
@@ -128,6 +141,14 @@ class QuotaStatus(Payload):
     UpdateDateTimeUTC: Moment | None = None
 
 
+class TolunaOptions(Options):
+    """What the panel file may say of Toluna."""
+
+    cut_off: Annotated[
+        int, Field(gt=0, description="A list of as many postal codes, or more, was cut off.")
+    ] = 1000
+
+
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
     unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
     mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
@@ -212,12 +233,13 @@ def _lower_postal(
             f"probably `0{texts[short[0]]}`, written as a number",
         )
     rule = lowering.prefixes(mapped, texts)
-    if len(texts) < CUT_OFF:
+    cut_off = lowering.options(TolunaOptions).cut_off
+    if len(texts) < cut_off:
         return rule
     lowering.findings.warning(
         "truncated-list",
         pointer,
-        f"{len(texts)} postal codes: Toluna cuts lists off at {CUT_OFF}; who matches none of them "
+        f"{len(texts)} postal codes: Toluna cuts lists off at {cut_off}; who matches none of them "
         "is uncertain",
     )
     return Or((rule, UNKNOWN))
@@ -254,7 +276,8 @@ def _lower_quota(quota: TolunaQuota, pointer: str, lowering: Lowering, recontact
     quota_id = as_code(quota.QuotaID)
     rule: Rule = TRUE
     if recontact:
-        rule = lowering.id_list(f"toluna/recontact/{quota_id}", f"{pointer}/QuotaID")
+        name = f"toluna/recontact/{quota_id}"
+        rule = lowering.id_list(name, ".json", f"{pointer}/QuotaID")
     remaining = max(quota.EstimatedCompletesRemaining, 0)
     return Quota(quota_id, rule, True, remaining, pointer, layers)
 
@@ -399,6 +422,35 @@ def _guess(question: Question) -> Kind | None:
     return Kind.NUMBER if ranges else Kind.MULTI
 
 
+def _read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
+    """The answer of GetRecontactMembersForQuota, or a list of its pages; the same on any day.
+
+    Where members are left out after the last page, it is not known of others whether they are on
+    the list.
+    """
+    del as_of
+    text = downloaded(collections, name, ".json")
+    if text is None:
+        return None
+    path = collections.path(name, ".json")
+    try:
+        pages = orjson.loads(text) if text else []
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    members: set[str] = set()
+    more = False
+    for page in pages if isinstance(pages, list) else [pages]:
+        codes = page.get("MemberCodes") if isinstance(page, dict) else None
+        if not isinstance(codes, list):
+            raise InputError(f"{path}: no list `MemberCodes`")
+        try:
+            members.update(as_code(code) for code in codes)
+        except UnreadableError:
+            raise InputError(f"{path}: `MemberCodes` must hold texts or numbers") from None
+        more = page.get("HasAdditionalMembers") is True
+    return IdList(frozenset(members), complete=not more)
+
+
 _NO_MATCH = RejectionCode("16", "does not match quota")
 _REJECTION_CODES = {
     Reason.STATUS: RejectionCode("9", "not live"),
@@ -456,6 +508,8 @@ TOLUNA = Marketplace(
     questions=_questions,
     is_notification=_is_notification,
     read_notification=_read_notification,
+    read_id_list=_read_id_list,
+    options=TolunaOptions,
     rejection_codes=_REJECTION_CODES,
     dispositions=_DISPOSITIONS,
 )

@@ -1,6 +1,6 @@
 """Result rows in a table of a database: all of them, or the table stays as it was.
 
-A table that is there already keeps its indexes, rights and views: its rows are replaced in one
+A table that exists already keeps its indexes, rights and views: its rows are replaced in one
 transaction, and others see the old ones until it ends.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from matcher.output.batches import row_groups
+from matcher.output.batches import ROW_GROUP, row_groups
 from profiles.errors import InputError
 from profiles.sources import (
     DatabaseSource,
@@ -31,11 +31,12 @@ def write_table(
     url: str,
     table: str,
     sources: Mapping[str, Source],
+    row_group: int = ROW_GROUP,
 ) -> None:
-    """Replace the rows of a table, which is made where it is not there.
+    """Replace the rows of a table, which is created where it does not exist.
 
     `sources`, by what they hold, are read meanwhile, and must be other tables. Raises InputError
-    before the first batch where the table cannot take the rows; nothing has changed then, or later.
+    before the first batch where the table cannot take the rows. After an error nothing has changed.
     """
     plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
     writer: Writer = database_module(url).open_for_writing(url, Path())
@@ -46,7 +47,7 @@ def write_table(
                 raise InputError(f"{writer.name}: the output would replace the panel's {what}")
         writer.execute("BEGIN")
         _make_room(writer, table, plain)
-        for rows in row_groups(batches, schema):
+        for rows in row_groups(batches, schema, row_group):
             if rows.num_rows:
                 writer.append(table, rows.cast(plain))
         writer.execute("COMMIT")
@@ -56,24 +57,22 @@ def write_table(
 
 
 def _make_room(writer: Writer, table: str, plain: pa.Schema) -> None:
-    """Make the table, or delete its rows."""
+    """Create the table, or delete its rows."""
     columns = writer.columns(table)
     if columns is None:
-        wanted = ", ".join(f"{field.name} {_SQL[field.type]}" for field in plain)
-        writer.execute(f"CREATE TABLE {quote_table(table)} ({wanted})")
+        required = ", ".join(f"{field.name} {_SQL[field.type]}" for field in plain)
+        writer.execute(f"CREATE TABLE {quote_table(table)} ({required})")
         return
     found = [(column.name, None if column.cast else _plain(column.type)) for column in columns]
     if found != [(field.name, field.type) for field in plain]:
-        wanted = ", ".join(f"{field.name} {_SQL[field.type].lower()}" for field in plain)
-        raise InputError(
-            f"{writer.name}: the table `{table}` is there with other columns than ({wanted})"
-        )
+        required = ", ".join(f"{field.name} {_SQL[field.type].lower()}" for field in plain)
+        raise InputError(f"{writer.name}: the table `{table}` has other columns than ({required})")
     writer.lock(table)
     writer.execute(f"DELETE FROM {quote_table(table)}")
 
 
 def _is_read(source: Source, writer: Writer, table: str) -> bool:
-    """Whether rows are read from the table; a query may read it, and sees its old rows."""
+    """Whether rows are read from the table; a query that reads it sees its old rows."""
     if isinstance(source, LongSource):
         source = source.rows
     if not isinstance(source, DatabaseSource) or source.location.table is None:

@@ -188,7 +188,7 @@ def _about(program: Program, anything: Mapping[str, frozenset[str] | None]) -> M
             names[number].update(*(names[part] for part in register.registers))
             for name in names[number]:
                 found[name].compounds[number] = register
-        elif not isinstance(leaf := register.leaf, InIds | TookPart | Const):
+        elif not isinstance(leaf := register.predicate, InIds | TookPart | Const):
             every = anything.get(leaf.attribute)
             if not (every and isinstance(leaf, OneOf) and every <= {*leaf.values}):
                 names[number].add(leaf.attribute)

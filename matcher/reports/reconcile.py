@@ -8,12 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from matcher.concentration import INFINITY, Value
+from matcher.concentration import Value
 from matcher.reconciliation import Asking, Confusion, Reconciliation, Suspect, SuspectKind
 from matcher.reports.json_document import document
 from matcher.reports.markup import NONE, shown
 from matcher.reports.text import plural
 from matcher.surveys import Diagnostic
+from profiles.schema import INFINITY
 
 _MOST_POINTERS = 3
 _KINDS = {

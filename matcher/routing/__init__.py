@@ -1,7 +1,8 @@
-"""Routing one member through the whole inventory, which changes while it is asked.
+"""Routing one member at a time through the whole inventory, which changes meanwhile.
 
-`router` is the way in. A survey is compiled to ways (`ways`), ways to bits (`segment`, `leaves`),
-and what is open stands beside them (`inventory`, `seats`).
+`router` is where to start. A survey is compiled to disjuncts (`disjuncts`), disjuncts to bits
+(`segment`, `attribute_rows`, `predicate_index`); what is open is kept beside them (`inventory`,
+`seats`).
 """
 
 from matcher.routing.answer import Routed
@@ -11,6 +12,7 @@ from matcher.routing.next_question import Question
 from matcher.routing.respondent import MemberRow
 from matcher.routing.router import Router
 from matcher.routing.seats import Reservation
+from matcher.routing.sizes import RouterSizes
 
 __all__ = [
     "DisjunctCompiler",
@@ -19,5 +21,6 @@ __all__ = [
     "Reservation",
     "Routed",
     "Router",
+    "RouterSizes",
     "locale_of",
 ]

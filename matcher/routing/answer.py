@@ -1,4 +1,4 @@
-"""What the router says of one member: worked out of one inventory, whatever comes after it."""
+"""The answer for one member: worked out of one inventory, whatever comes after it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
+from matcher.routing.brief import brief, brief_ids
 from matcher.routing.disjuncts import Offer
 from matcher.routing.inventory import Inventory, Layer, Rank
 from matcher.routing.respondent import MemberRow, Respondent, RespondentReader
@@ -17,20 +18,24 @@ from matcher.surveys import Choice, First, Judgement, Survey, Verdict, judge, un
 
 @dataclass(frozen=True, slots=True)
 class UncertainSurvey:
-    """A survey that a member may be eligible for, and the unanswered attributes in between.
+    """A survey that a member may be eligible for, and the unanswered attributes in `ask`.
 
-    `quota_ids`: the quotas he is given if he may go all the same.
+    `quota_ids`: the quotas that the member is given if sent all the same.
     """
 
     survey: str
     ask: tuple[str, ...]
     quota_ids: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"UncertainSurvey({brief(self.survey)}, ask: {brief_ids(self.ask) or 'nothing'})"
+
 
 class Routed:
-    """What is to be said of one member, of the inventory as it was when the router was asked.
+    """The surveys for one member, of the inventory as it was when the member was matched.
 
-    `eligible`: the surveys he may be sent to, best first, each with the quotas he is given.
+    `eligible`: the surveys that the member may be sent to, best first, each with the quotas that
+    the member is given. They are what there is to iterate over, and what `len` counts.
     """
 
     __slots__ = (
@@ -56,6 +61,15 @@ class Routed:
         self._respondent: Respondent | None = None
         self.eligible: list[Offer] = self._eligible()
 
+    def __repr__(self) -> str:
+        return f"Routed({brief(self.member_id)}, {len(self.eligible):,} eligible)"
+
+    def __len__(self) -> int:
+        return len(self.eligible)
+
+    def __iter__(self) -> Iterator[Offer]:
+        return iter(self.eligible)
+
     @property
     def member_id(self) -> str:
         """The member's id, as text; blank where the row has none."""
@@ -63,79 +77,79 @@ class Routed:
 
     @property
     def respondent(self) -> Respondent:
-        """The member, of whom more may be asked."""
+        """The member as the evaluator takes them."""
         if self._respondent is None:
             self._respondent = Respondent(self._reader, self._member, self._keys)
         return self._respondent
 
     @property
     def uncertain(self) -> list[UncertainSurvey]:
-        """The surveys he may be eligible for, best first; worked out each time it is asked."""
+        """The surveys that they may be eligible for, best first; worked out on each access."""
         return [
             UncertainSurvey(survey.name, unanswered(survey, self.respondent), judged.quota_ids)
             for survey, judged in self.uncertain_surveys(self._limit)
         ]
 
     def uncertain_surveys(self, limit: int | None) -> list[tuple[Survey, Judgement]]:
-        """The surveys he may be eligible for, best first, as they were, each with its judgement."""
+        """The surveys that they may be eligible for, best first, each with its judgement."""
         near = self._inventory.near(partial(self._reader.locale, self._keys))
-        doubtful = (islice(self._doubtful(layer), limit) for layer in near)
-        found = heapq.merge(*doubtful, key=lambda pair: pair[0])
-        return [doubt for _, doubt in islice(found, limit)]
+        uncertain = (islice(self._uncertain(layer), limit) for layer in near)
+        found = heapq.merge(*uncertain, key=lambda pair: pair[0])
+        return [survey for _, survey in islice(found, limit)]
 
-    def _doubtful(self, layer: Layer) -> Iterator[tuple[Rank, tuple[Survey, Judgement]]]:
+    def _uncertain(self, layer: Layer) -> Iterator[tuple[Rank, tuple[Survey, Judgement]]]:
         segment = layer.segment
         last = -1
-        for way in segment.possible(self._keys, self._reader, layer.live):
-            number = segment.numbers[way]
+        for disjunct in segment.possible(self._keys, self._reader, layer.live):
+            number = segment.numbers[disjunct]
             if number == last:
                 continue
             last = number
-            survey = _survey_of(layer, way)
+            survey = _survey_of(layer, disjunct)
             judged = judge(survey, self.respondent, self._choice, uncertain=True)
             if judged.verdict is Verdict.UNCERTAIN:
                 yield layer.ranks[number], (survey, judged)
 
     def _eligible(self) -> list[Offer]:
-        """The surveys he is eligible for, best first."""
+        """The surveys that they are eligible for, best first."""
         found: list[tuple[Rank, Offer]] = []
         near = self._inventory.near(partial(self._reader.locale, self._keys))
         for layer in near:
             segment = layer.segment
             judged: dict[int, Judgement] = {}
-            holds = partial(self._holds, layer, judged) if segment.asking else None
-            ways = segment.admitted(self._keys, self._reader, layer.live, holds, self._limit)
+            holds = partial(self._holds, layer, judged) if segment.rest else None
+            disjuncts = segment.admitted(self._keys, self._reader, layer.live, holds, self._limit)
             if judged or self._choice.__class__ is not First:
-                offers = [self._offer(layer, judged, way) for way in ways]
+                offers = [self._offer(layer, judged, disjunct) for disjunct in disjuncts]
             else:
-                offers = [segment.offers[way] for way in ways]
+                offers = [segment.offers[disjunct] for disjunct in disjuncts]
             if len(near) == 1:
                 return offers
-            ranks = [layer.ranks[segment.numbers[way]] for way in ways]
+            ranks = [layer.ranks[segment.numbers[disjunct]] for disjunct in disjuncts]
             found += zip(ranks, offers, strict=True)
         found.sort(key=lambda pair: pair[0])
         return [offer for _, offer in found[: self._limit]]
 
-    def _holds(self, layer: Layer, judged: dict[int, Judgement], way: int) -> bool:
-        """Whether all holds that a way asks for besides conditions."""
-        rest = layer.segment.asking[way]
+    def _holds(self, layer: Layer, judged: dict[int, Judgement], disjunct: int) -> bool:
+        """Whether all that a disjunct requires besides conditions is true."""
+        rest = layer.segment.rest[disjunct]
         if rest is not None:
             return all(self.respondent.truth(rule) is Truth.TRUE for rule in rest)
-        return self._judge(layer, judged, way).verdict is Verdict.ELIGIBLE
+        return self._judge(layer, judged, disjunct).verdict is Verdict.ELIGIBLE
 
-    def _offer(self, layer: Layer, judged: dict[int, Judgement], way: int) -> Offer:
-        offer = layer.segment.offers[way]
-        if isinstance(self._choice, First) and way not in judged:
+    def _offer(self, layer: Layer, judged: dict[int, Judgement], disjunct: int) -> Offer:
+        offer = layer.segment.offers[disjunct]
+        if isinstance(self._choice, First) and disjunct not in judged:
             return offer
-        return Offer(offer.survey, self._judge(layer, judged, way).quota_ids)
+        return Offer(offer.survey, self._judge(layer, judged, disjunct).quota_ids)
 
-    def _judge(self, layer: Layer, judged: dict[int, Judgement], way: int) -> Judgement:
-        if way not in judged:
-            judged[way] = judge(_survey_of(layer, way), self.respondent, self._choice)
-        return judged[way]
+    def _judge(self, layer: Layer, judged: dict[int, Judgement], disjunct: int) -> Judgement:
+        if disjunct not in judged:
+            judged[disjunct] = judge(_survey_of(layer, disjunct), self.respondent, self._choice)
+        return judged[disjunct]
 
 
-def _survey_of(layer: Layer, way: int) -> Survey:
-    survey = layer.survey(layer.segment.numbers[way])
-    assert survey is not None, "a survey that was replaced has no way that is open"
+def _survey_of(layer: Layer, disjunct: int) -> Survey:
+    survey = layer.survey(layer.segment.numbers[disjunct])
+    assert survey is not None, "a survey that was replaced has no open disjunct"
     return survey

@@ -1,8 +1,8 @@
-"""What a batch of changes makes of the surveys: the newest that was said of each part stands.
+"""What a batch of changes makes of the surveys: of each part the newest report counts.
 
-A survey stands as its marketplace last said, but for quotas (or the survey itself) of which
-something newer has been said alone. All of this is done beside the inventory; what comes out goes
-into it in one step.
+A survey is as its marketplace last reported it as a whole, but for quotas (or the survey's own
+status and seats) of which something newer has been reported alone. All of this is done beside the
+inventory; the result goes into it in one step.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from profiles.schema import PanelMapping
 class Applied:
     """What became of a batch of changes.
 
-    Surveys that are now otherwise, by name: `added`, `changed`, and in `set_aside` those of which
-    something malformed was said, so that the old stands. Counted: what said nothing new
-    (`repeated`), what was older than what is known (`stale`), and notices of surveys and quotas
-    that are not in the inventory (`unknown`).
+    Surveys by name: those `added` and `changed`, and in `set_aside` those of which something
+    malformed was sent, so that they stay as they were. Counted: updates without anything new
+    (`repeated`), updates older than what is known (`stale`), and updates of surveys and quotas that
+    are not in the inventory (`unknown`).
     """
 
     added: tuple[str, ...] = ()
@@ -44,18 +44,30 @@ class Applied:
     unknown: int = 0
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    def __repr__(self) -> str:
+        counts = {
+            "added": len(self.added),
+            "changed": len(self.changed),
+            "set aside": len(self.set_aside),
+            "repeated": self.repeated,
+            "stale": self.stale,
+            "unknown": self.unknown,
+        }
+        shown = (f"{count:,} {name}" for name, count in counts.items() if count)
+        return f"Applied({', '.join(shown)})"
+
 
 @dataclass(frozen=True, slots=True)
 class UpdatedInventory:
-    """What is otherwise after a batch: surveys, as they were said to be, and notes, by survey."""
+    """What a batch changes: surveys, as they were reported, and overlays, by survey."""
 
     surveys: Mapping[str, Survey]
-    notes: Mapping[str, Overlay]
+    overlays: Mapping[str, Overlay]
     applied: Applied
 
 
 class Updater:
-    """Reads batches of changes, and works out what the surveys are then. For one at a time."""
+    """Reads batches of changes, and works out what the surveys are then. For one thread."""
 
     def __init__(self, mapping: PanelMapping, inventory: Inventory) -> None:
         self._reader = ChangeReader(mapping)
@@ -73,54 +85,60 @@ class Updater:
         refreshed: Collection[str],
         inventory: Inventory,
         ledger: Ledger,
-        notes: Mapping[str, Overlay],
+        overlays: Mapping[str, Overlay],
         at: float,
     ) -> UpdatedInventory:
-        """What a batch makes of an inventory, of which nothing is touched.
+        """What a batch makes of an inventory, which is left as it is.
 
         Raises InputError where there is no marketplace of a name in `refreshed`.
         """
         for name in refreshed:
             named(name)
-        batch = _Batch(inventory, ledger, notes, at)
-        for said in changes.said:
-            match said:
+        batch = _Batch(inventory, ledger, overlays, at)
+        for update in changes.said:
+            match update:
                 case SurveyUpdate(survey):
-                    batch.survey(survey)
+                    batch.update_survey(survey)
                 case QuotaUpdate():
-                    batch.quota(said)
+                    batch.update_quota(update)
                 case SeatUpdate():
-                    batch.seats(said)
+                    batch.update_seats(update)
                 case Rejected(name):
                     batch.set_aside[name] = None
         if not changes.unread:
             batch.close_others(refreshed, changes)
         self._link(batch)
         before = batch.before
-        told = {name: each for name, each in batch.staged.items() if each is not before[name]}
-        news = [name for name, each in told.items() if not _said_alike(before[name], each)]
+        staged = {
+            name: survey for name, survey in batch.staged.items() if survey is not before[name]
+        }
+        new = [
+            name for name, survey in staged.items() if not _same_but_for_time(before[name], survey)
+        ]
         applied = Applied(
-            tuple(name for name in news if before[name] is None),
-            tuple(name for name in news if before[name] is not None),
+            tuple(name for name in new if before[name] is None),
+            tuple(name for name in new if before[name] is not None),
             tuple(batch.set_aside),
             batch.repeated,
             batch.stale,
             batch.unknown,
             changes.diagnostics,
         )
-        return UpdatedInventory(told, batch.notes, applied)
+        return UpdatedInventory(staged, batch.overlays, applied)
 
     def _link(self, batch: _Batch) -> None:
-        """Link the surveys that changed, and those that hang together with them, anew."""
+        """Link the surveys that changed, and those that share something with them, anew."""
         keys = {key for name in batch.staged for key in self._keys_of(batch.before[name])}
         keys |= {key for survey in batch.staged.values() for key in self._share(survey)}
         names = self._with_any(keys)
         around = {key for name in names for key in self._keys_of(batch.known(name))}
         found = (batch.known(name) for name in sorted(self._with_any(around)))
-        together = [survey for survey in found if survey is not None]
-        for marketplace in sorted({each.marketplace for each in together}):
-            mine = [each for each in together if each.marketplace == marketplace]
-            for linked in marketplaces()[marketplace].link(mine):
+        by_marketplace: defaultdict[str, list[Survey]] = defaultdict(list)
+        for survey in found:
+            if survey is not None:
+                by_marketplace[survey.marketplace].append(survey)
+        for marketplace, surveys in sorted(by_marketplace.items()):
+            for linked in marketplaces()[marketplace].link(surveys):
                 if linked.name in names:
                     batch.staged[linked.name] = linked
 
@@ -128,7 +146,7 @@ class Updater:
         return {name for key in keys for name in self._sharing[key]}
 
     def _share(self, survey: Survey) -> list[tuple[str, str]]:
-        """Note the keys by which a survey hangs together with others."""
+        """Remember the keys that a survey shares with others."""
         keys = self._keys_of(survey)
         for key in keys:
             self._sharing[key].add(survey.name)
@@ -142,81 +160,82 @@ class Updater:
 
 
 class _Batch:
-    """What one batch has made of the surveys so far; all of them as they were said to be."""
+    """What one batch has made of the surveys so far; all of them as they were reported."""
 
     def __init__(
-        self, inventory: Inventory, ledger: Ledger, notes: Mapping[str, Overlay], at: float
+        self, inventory: Inventory, ledger: Ledger, overlays: Mapping[str, Overlay], at: float
     ) -> None:
         self._inventory = inventory
         self._ledger = ledger
-        self._notes = notes
+        self._overlays = overlays
         self._at = at
-        self.notes: dict[str, Overlay] = {}
+        self.overlays: dict[str, Overlay] = {}
         self.before: dict[str, Survey | None] = {}
         self.staged: dict[str, Survey] = {}
         self.set_aside: dict[str, None] = {}
         self.repeated = self.stale = self.unknown = 0
 
-    def survey(self, told: Survey) -> None:
-        """A survey was said anew."""
-        if told.updated_at is None:
-            told = replace(told, updated_at=self._at)
-        known = self.known(told.name)
-        if known is not None and updated_at(told) < updated_at(known):
+    def update_survey(self, survey: Survey) -> None:
+        """Take in a survey that was reported as a whole."""
+        if survey.updated_at is None:
+            survey = replace(survey, updated_at=self._at)
+        known = self.known(survey.name)
+        if known is not None and updated_at(survey) < updated_at(known):
             self.stale += 1
             return
-        notes = self.notes[told.name] = newer_overlay(self._noted(told.name), told)
-        told = with_overlay(told, notes)
-        self.repeated += known is not None and _said_alike(_unlinked(known), told)
-        self.staged[told.name] = told
+        overlay = newer_overlay(self._overlay_of(survey.name), survey)
+        self.overlays[survey.name] = overlay
+        survey = with_overlay(survey, overlay)
+        self.repeated += known is not None and _same_but_for_time(_unlinked(known), survey)
+        self.staged[survey.name] = survey
 
-    def quota(self, told: QuotaUpdate) -> None:
-        """Something was said of one quota; without a survey's id, of the one that has it."""
-        names = [f"{told.marketplace}:{told.survey_id}"]
-        if told.survey_id is None:
-            mine = (s for s in self._all() if s.marketplace == told.marketplace)
-            names = [each.name for each in mine if named_quota(each, told.quota_ids)]
+    def update_quota(self, update: QuotaUpdate) -> None:
+        """Take in what was reported of one quota; without a survey's id, of all that have it."""
+        names = [f"{update.marketplace}:{update.survey_id}"]
+        if update.survey_id is None:
+            surveys = (s for s in self._all() if s.marketplace == update.marketplace)
+            names = [survey.name for survey in surveys if named_quota(survey, update.quota_ids)]
         for name in names:
             known = self.known(name)
-            seat = None if known is None else named_quota(known, told.quota_ids)
+            seat = None if known is None else named_quota(known, update.quota_ids)
             if known is None or seat is None:
                 self.unknown += 1
             else:
-                self._note(known, seat, told.live, told.remaining, told.at)
+                self._update_part(known, seat, update.live, update.remaining, update.at)
         self.unknown += not names
 
-    def seats(self, told: SeatUpdate) -> None:
-        """Something was said of a survey's own status or seats."""
-        known = self.known(told.name)
+    def update_seats(self, update: SeatUpdate) -> None:
+        """Take in what was reported of a survey's own status or seats."""
+        known = self.known(update.name)
         if known is None:
             self.unknown += 1
         else:
-            self._note(known, (), told.live, told.remaining, told.at)
+            self._update_part(known, (), update.live, update.remaining, update.at)
 
     def close_others(self, refreshed: Collection[str], changes: Changes) -> None:
-        """Close the surveys of some marketplaces that the batch says nothing of."""
+        """Close the surveys of some marketplaces that are not in the batch."""
         if not refreshed:
             return
-        spoken = {said.survey.name for said in changes.said if isinstance(said, SurveyUpdate)}
-        spoken |= self.set_aside.keys()
+        updates = (update for update in changes.said if isinstance(update, SurveyUpdate))
+        reported = {update.survey.name for update in updates} | self.set_aside.keys()
         for survey in self._all():
-            if survey.marketplace in refreshed and survey.live and survey.name not in spoken:
-                self._note(survey, (), False, None, self._at)
+            if survey.marketplace in refreshed and survey.live and survey.name not in reported:
+                self._update_part(survey, (), False, None, self._at)
 
     def _all(self) -> list[Survey]:
-        """All surveys as they were said to be up to now."""
-        names = dict.fromkeys(each.name for each in self._inventory.surveys())
+        """All surveys as they were reported up to now."""
+        names = dict.fromkeys(survey.name for survey in self._inventory.surveys())
         known = map(self.known, names | self.staged)
         return [survey for survey in known if survey is not None]
 
     def known(self, name: str) -> Survey | None:
-        """A survey as it was said to be up to now."""
+        """A survey as it was reported up to now."""
         if name not in self.before:
             found = self._inventory.survey(name)
-            self.before[name] = None if found is None else self._ledger.as_told(found)
+            self.before[name] = None if found is None else self._ledger.as_reported(found)
         return self.staged.get(name) or self.before[name]
 
-    def _note(
+    def _update_part(
         self,
         known: Survey,
         seat: Seat,
@@ -225,25 +244,25 @@ class _Batch:
         at: float | None,
     ) -> None:
         at = self._at if at is None else at
-        notes = self._noted(known.name)
-        before = notes.get(seat, NOTHING)
-        note = before if at < updated_at(known) else before.with_news(live, remaining, at)
-        if note is before:
+        overlay = self._overlay_of(known.name)
+        before = overlay.get(seat, NOTHING)
+        partial = before if at < updated_at(known) else before.updated(live, remaining, at)
+        if partial is before:
             self.stale += 1
             return
-        self.notes[known.name] = {**notes, seat: note}
-        changed = with_overlay(known, {seat: note})
+        self.overlays[known.name] = {**overlay, seat: partial}
+        changed = with_overlay(known, {seat: partial})
         self.repeated += changed == known
         self.staged[known.name] = changed
 
-    def _noted(self, name: str) -> Overlay:
-        """What was said of parts of a survey alone up to now."""
-        found = self.notes.get(name)
-        return self._notes.get(name, {}) if found is None else found
+    def _overlay_of(self, name: str) -> Overlay:
+        """What was reported of parts of a survey alone up to now."""
+        found = self.overlays.get(name)
+        return self._overlays.get(name, {}) if found is None else found
 
 
-def _said_alike(one: Survey | None, other: Survey) -> bool:
-    """Whether the same was said of a survey, but for when."""
+def _same_but_for_time(one: Survey | None, other: Survey) -> bool:
+    """Whether two reports of a survey differ in nothing but their times."""
     return (
         one is not None
         and one.live is other.live
@@ -256,5 +275,5 @@ def _said_alike(one: Survey | None, other: Survey) -> bool:
 
 
 def _unlinked(survey: Survey) -> Survey:
-    """A survey as it is read, without what it has to do with others."""
+    """A survey as it is read, without what it shares with others."""
     return marketplaces()[survey.marketplace].link([survey])[0]

@@ -1,8 +1,8 @@
-"""Rows of bits for one attribute: which ways go on, by what a member has answered to it.
+"""Rows of bits for one attribute: which disjuncts a member meets, by what they have answered to it.
 
-A condition asks one attribute. Most come to one leaf that must hold, or must not, for who has
-answered; their ways are found by the leaves that an answer decides. A row is made when an answer is
-first seen, from parts, one for each single answer.
+A condition is on one attribute. Most come to one predicate that must hold, or must not, once there
+is an answer; their disjuncts are found by the predicates that an answer decides. A row is made when
+an answer is first seen, from parts, one for each single answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from operator import and_, or_
 from typing import Any, Protocol, TypeAlias
 
 from matcher.routing.predicate_index import AnswerPredicate, PredicateIndex
+from matcher.routing.sizes import RouterSizes
 from matcher.rules import (
     FALSE,
     TRUE,
@@ -40,49 +41,46 @@ from matcher.rules import (
 from profiles.schema import Answers
 
 BitSet: TypeAlias = int
-"""One bit a way of a block, the lowest for its first."""
+"""One bit for each disjunct of a block, the lowest for its first."""
 
 AnswerKey: TypeAlias = str | Answers | None
-"""What a member has answered to one attribute: the text as it stands, or answers; None: nothing."""
+"""What a member has answered to one attribute: the text as it is, or answers; None: nothing."""
 
 
 class AnswerReader(Protocol):
-    """Knows what keys stand for."""
+    """Reads keys."""
 
     def answers(self, place: int, key: AnswerKey) -> Answers | None:
         """The answers to the attribute at a place among a respondent's keys."""
 
 
-_ROOM = 1 << 22
-"""Bytes of rows that a block keeps for each attribute, but always so many rows:"""
-_FEWEST = 128
-
-_SPARSE = 32
-_SMALL = 1 << 13
-"""In larger blocks than this, fewer ways than one in so many are listed by number, not as bits."""
-
-
 Demand: TypeAlias = tuple[int, bool]
-"""How many leaves of an attribute a way wants, and whether it wants a usable answer."""
+"""How many predicates of an attribute a disjunct requires, and whether a usable answer."""
 
 _Part: TypeAlias = tuple[BitSet, ...]
-"""What one answer does to ways: those that forbid it; those that want a usable answer, which it is
-not; and, by plane, those that want it, or nothing."""
+"""What one answer does to disjuncts: those that forbid it; those that require a usable answer,
+which it is not; and, by plane, those that require it, or nothing."""
 
 
 class AttributeRows:
-    """Which ways of a block one attribute leaves open, by what has been answered to it."""
+    """Which disjuncts of a block are met as far as one attribute goes, by the answer to it."""
 
     __slots__ = (
         *("_index", "_most", "_none", "_packed", "_parts", "_rows", "_size", "_without"),
         *("maybe", "rows", "vague"),
     )
 
-    def __init__(self, conditions: AttributeConditions, size: int, index: PredicateIndex) -> None:
-        self._packed = conditions.packed(size)
+    def __init__(
+        self,
+        conditions: AttributeConditions,
+        size: int,
+        index: PredicateIndex,
+        sizes: RouterSizes,
+    ) -> None:
+        self._packed = conditions.packed(size, sizes)
         self._index = index
         self._size = size
-        self._most = max(_ROOM * 8 // max(size, 1), _FEWEST)
+        self._most = max(sizes.row_bytes * 8 // max(size, 1), sizes.fewest_rows)
         self._parts: dict[str | float, _Part] = {}
         self._rows: dict[Answers | frozenset[AnswerPredicate], BitSet] = {}
         everything = (1 << size) - 1
@@ -93,7 +91,7 @@ class AttributeRows:
         self.rows: dict[AnswerKey, BitSet] = {None: self._without}
 
     def row(self, key: AnswerKey, place: int, reader: AnswerReader) -> BitSet:
-        """The ways whose conditions on the attribute are true for who has answered so."""
+        """The disjuncts whose conditions on the attribute are true with this answer."""
         kept = key.__class__ is str or key.__class__ is tuple
         found = self.rows.get(key) if kept else None
         if found is None:
@@ -110,12 +108,12 @@ class AttributeRows:
             return self._without if answers is None else self._none
         if len(answers) > 1:
             return self._make(answers)
-        leaves = self._index.decided(answers[0])
-        found = self._rows.get(leaves)
+        predicates = self._index.decided(answers[0])
+        found = self._rows.get(predicates)
         if found is None:
             if len(self._rows) >= self._most:
                 self._rows.clear()
-            found = self._rows[leaves] = self._make(answers)
+            found = self._rows[predicates] = self._make(answers)
         return found
 
     def _make(self, answers: Answers) -> BitSet:
@@ -124,15 +122,15 @@ class AttributeRows:
             parts = [*map(self._parts.__getitem__, answers)]
         except KeyError:
             parts = [*map(self._part, answers)]
-        forbidding, not_usable, *planes = zip(*parts, strict=True)
-        bits: BitSet = ~(reduce(or_, forbidding) | reduce(and_, not_usable))
-        for wanting in planes:
-            bits &= reduce(or_, wanting)
+        forbidden, not_usable, *planes = zip(*parts, strict=True)
+        bits: BitSet = ~(reduce(or_, forbidden) | reduce(and_, not_usable))
+        for required in planes:
+            bits &= reduce(or_, required)
         if packed.others:
             decided = [*map(self._index.decided, answers)]
-            for rule, ways in packed.others.items():
+            for rule, disjuncts in packed.others.items():
                 if not _holds(rule, decided):
-                    bits &= ~ways
+                    bits &= ~disjuncts
         return bits
 
     def _part(self, answer: str | float) -> _Part:
@@ -141,13 +139,13 @@ class AttributeRows:
             if len(self._parts) >= self._most:
                 self._parts.clear()
             packed, size = self._packed, self._size
-            leaves = self._index.decided(answer)
+            predicates = self._index.decided(answer)
             found = self._parts[answer] = (
-                _union(packed.forbidding, leaves, size),
-                packed.needing_usable & ~_union(packed.usable, leaves, size),
+                _union(packed.forbidden, predicates, size),
+                packed.needing_usable & ~_union(packed.usable, predicates, size),
                 *(
-                    free | _union(plane, leaves, size)
-                    for free, plane in zip(packed.free, packed.wanting, strict=True)
+                    free | _union(plane, predicates, size)
+                    for free, plane in zip(packed.free, packed.required, strict=True)
                 ),
             )
         return found
@@ -158,7 +156,7 @@ Posting: TypeAlias = "BitSet | array[int]"
 
 
 def _holds(rule: Rule, decided: Sequence[frozenset[AnswerPredicate]]) -> bool:
-    """Whether a rule holds for who has given answers, by the leaves that each of them decides."""
+    """Whether a rule holds with some answers, by the predicates that each of them decides."""
     match rule:
         case Const(truth):
             return truth is Truth.TRUE
@@ -169,38 +167,39 @@ def _holds(rule: Rule, decided: Sequence[frozenset[AnswerPredicate]]) -> bool:
         case Not(inner):
             return not _holds(inner, decided)
         case Unusable():
-            return all(rule not in leaves for leaves in decided)
+            return all(rule not in predicates for predicates in decided)
         case _:
-            return any(rule in leaves for leaves in decided)
+            return any(rule in predicates for predicates in decided)
 
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
     """The conditions on one attribute as bits.
 
-    `wanting`, by plane: the ways that want each leaf, and in `free` those that want none.
-    `forbidding`: those that want a leaf not to hold; `usable`: those that want a usable answer,
-    by what is one, all of them in `needing_usable`; `others`: those with any other condition.
+    `required`, by plane: the disjuncts that require each predicate, and in `free` those that
+    require none. `forbidden`: those that require a predicate not to hold; `usable`: those that
+    require a usable answer, by what is one, all of them in `needing_usable`; `others`: those with
+    any other condition.
     """
 
-    wanting: tuple[dict[AnswerPredicate, Posting], ...]
+    required: tuple[dict[AnswerPredicate, Posting], ...]
     free: tuple[BitSet, ...]
-    forbidding: dict[AnswerPredicate, Posting]
+    forbidden: dict[AnswerPredicate, Posting]
     usable: dict[AnswerPredicate, Posting]
     needing_usable: BitSet
     others: dict[Rule, BitSet]
 
 
 class AttributeConditions:
-    """Collects the conditions of a block's ways on one attribute.
+    """Collects the conditions of a block's disjuncts on one attribute.
 
-    A way that wants several leaves has each in a plane of its own; one that wants an answer that is
-    usable in two ways has the second among the others.
+    A disjunct that requires several predicates has each in a plane of its own; of one that requires
+    a usable answer twice over, the second is among the others.
     """
 
     def __init__(self) -> None:
-        self.wanting: list[_Lists] = []
-        self.forbidding = _listed()
+        self.required: list[_Lists] = []
+        self.forbidden = _listed()
         self.usable = _listed()
         self.others = _listed()
         self.not_missing = array("L")
@@ -208,44 +207,44 @@ class AttributeConditions:
         self.not_none = array("L")
         self.vague = array("L")
 
-    def add(self, ways: range, condition: _Condition, before: Demand) -> Demand:
-        """Note a condition of ways that want so much already; gives how much they want then."""
+    def add(self, disjuncts: range, condition: _Condition, before: Demand) -> Demand:
+        """Add a condition of disjuncts that require `before` already; gives what they then do."""
         if condition.missing is not Truth.TRUE:
-            self.not_missing.extend(ways)
+            self.not_missing.extend(disjuncts)
         if condition.missing is Truth.FALSE:
-            self.never_missing.extend(ways)
+            self.never_missing.extend(disjuncts)
         if condition.none is not Truth.TRUE:
-            self.not_none.extend(ways)
+            self.not_none.extend(disjuncts)
         if condition.vague:
-            self.vague.extend(ways)
-        wanted, usable = before
+            self.vague.extend(disjuncts)
+        required, usable = before
         match condition.kind:
-            case _Kind.WANTING:
-                if wanted == len(self.wanting):
-                    self.wanting.append(_listed())
-                self.wanting[wanted][condition.answered].extend(ways)
-                return wanted + 1, usable
+            case _Kind.REQUIRED:
+                if required == len(self.required):
+                    self.required.append(_listed())
+                self.required[required][condition.answered].extend(disjuncts)
+                return required + 1, usable
             case _Kind.USABLE if not usable:
-                self.usable[condition.answered].extend(ways)
-                return wanted, True
+                self.usable[condition.answered].extend(disjuncts)
+                return required, True
             case _Kind.USABLE:
-                self.others[Not(condition.answered)].extend(ways)
-            case _Kind.FORBIDDING:
-                self.forbidding[condition.answered].extend(ways)
+                self.others[Not(condition.answered)].extend(disjuncts)
+            case _Kind.FORBIDDEN:
+                self.forbidden[condition.answered].extend(disjuncts)
             case _Kind.OTHER:
-                self.others[condition.answered].extend(ways)
+                self.others[condition.answered].extend(disjuncts)
         return before
 
-    def packed(self, size: int) -> _Packed:
-        """The conditions as bits, in a block of so many ways."""
+    def packed(self, size: int, sizes: RouterSizes) -> _Packed:
+        """The conditions as bits, in a block of so many disjuncts."""
         everything = (1 << size) - 1
         return _Packed(
-            tuple(_postings(plane, size) for plane in self.wanting),
-            tuple(everything ^ _allbits_of(plane, size) for plane in self.wanting),
-            _postings(self.forbidding, size),
-            _postings(self.usable, size),
-            _allbits_of(self.usable, size),
-            {rule: bits_of(ways, size) for rule, ways in self.others.items()},
+            tuple(_postings(plane, size, sizes) for plane in self.required),
+            tuple(everything ^ _all_bits_of(plane, size) for plane in self.required),
+            _postings(self.forbidden, size, sizes),
+            _postings(self.usable, size, sizes),
+            _all_bits_of(self.usable, size),
+            {rule: bits_of(disjuncts, size) for rule, disjuncts in self.others.items()},
         )
 
 
@@ -263,34 +262,37 @@ def _listed() -> _Lists:
     return defaultdict(lambda: array("L"))
 
 
-def _allbits_of(lists: _Lists, size: int) -> BitSet:
-    return bits_of((way for ways in lists.values() for way in ways), size)
+def _all_bits_of(lists: _Lists, size: int) -> BitSet:
+    return bits_of((disjunct for disjuncts in lists.values() for disjunct in disjuncts), size)
 
 
-def _postings(lists: _Lists, size: int) -> dict[AnswerPredicate, Posting]:
+def _postings(lists: _Lists, size: int, sizes: RouterSizes) -> dict[AnswerPredicate, Posting]:
+    sparse, dense = sizes.sparse, sizes.dense_block
     return {
-        leaf: ways if max(len(ways) * _SPARSE, _SMALL) < size else bits_of(ways, size)
-        for leaf, ways in lists.items()
+        predicate: disjuncts
+        if max(len(disjuncts) * sparse, dense) < size
+        else bits_of(disjuncts, size)
+        for predicate, disjuncts in lists.items()
     }
 
 
 class _Kind(Enum):
-    """What a condition comes to for who has answered."""
+    """What a condition comes to once there is an answer."""
 
     NOTHING = auto()
-    WANTING = auto()
-    FORBIDDING = auto()
+    REQUIRED = auto()
+    FORBIDDEN = auto()
     USABLE = auto()
     OTHER = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """A rule on one attribute: what it comes to for who has answered, and for who has not.
+    """A rule on one attribute: what it comes to with an answer, and without.
 
-    It is true for answers for which the leaf `answered` is (or is not, as `kind` says), or the
+    It is true for answers for which the predicate `answered` is (or is not, as `kind` says), or the
     rule of another kind; `vague`: it may be unknown for others. `missing`: its truth without an
-    answer; `none`: with an empty list of them.
+    answer; `none`: with an empty list of answers.
     """
 
     kind: _Kind
@@ -301,14 +303,14 @@ class _Condition:
 
 
 def _kind_of(answered: Rule) -> tuple[_Kind, Rule]:
-    """The kind of a condition, by what it comes to for who has answered; and its leaf."""
+    """The kind of a condition, by what it comes to with an answer; and its predicate."""
     match answered:
-        case OneOf() | StartsWith() | InRanges() as leaf:
-            return _Kind.WANTING, leaf
-        case Not(OneOf() | StartsWith() | InRanges() as leaf):
-            return _Kind.FORBIDDING, leaf
-        case Not(Unusable() as leaf):
-            return _Kind.USABLE, leaf
+        case OneOf() | StartsWith() | InRanges() as predicate:
+            return _Kind.REQUIRED, predicate
+        case Not(OneOf() | StartsWith() | InRanges() as predicate):
+            return _Kind.FORBIDDEN, predicate
+        case Not(Unusable() as predicate):
+            return _Kind.USABLE, predicate
         case _:
             return (_Kind.NOTHING if answered is TRUE else _Kind.OTHER), answered
 
@@ -334,9 +336,9 @@ class ConditionClassifier:
 
 
 def _when_answered(rule: Rule) -> Rule:
-    """A simple rule as it stands to who has answered, true where it is certain.
+    """A simple rule once there is an answer: true where it is certain.
 
-    Negations stand on leaves, so what is unknown may be taken for false.
+    Only predicates are negated, so what is unknown may be taken for false.
     """
     match rule:
         case And(rules) | Or(rules):
@@ -357,22 +359,22 @@ def _mentions_unknown(rule: Rule) -> bool:
             return rule is UNKNOWN
 
 
-def bits_of(ways: Iterable[int], size: int) -> BitSet:
-    """Some of a block's ways as bits; `size`: how many there are in all."""
+def bits_of(disjuncts: Iterable[int], size: int) -> BitSet:
+    """Some of a block's disjuncts as bits; `size`: how many there are in all."""
     row = bytearray((size + 7) // 8)
-    for way in ways:
-        row[way >> 3] |= 1 << (way & 7)
+    for disjunct in disjuncts:
+        row[disjunct >> 3] |= 1 << (disjunct & 7)
     return int.from_bytes(row, "little")
 
 
 def _union(
-    postings: dict[AnswerPredicate, Posting], leaves: frozenset[AnswerPredicate], size: int
+    postings: dict[AnswerPredicate, Posting], predicates: frozenset[AnswerPredicate], size: int
 ) -> BitSet:
-    """The ways of the leaves that hold."""
-    if len(leaves) <= len(postings):
-        found = [postings[leaf] for leaf in leaves if leaf in postings]
+    """The disjuncts of the predicates that hold."""
+    if len(predicates) <= len(postings):
+        found = [postings[predicate] for predicate in predicates if predicate in postings]
     else:
-        found = [posting for leaf, posting in postings.items() if leaf in leaves]
+        found = [posting for predicate, posting in postings.items() if predicate in predicates]
     bits = 0
     few: list[array[int]] = []
     for posting in found:
@@ -381,5 +383,5 @@ def _union(
         else:
             few.append(posting)
     if few:
-        bits |= bits_of((way for ways in few for way in ways), size)
+        bits |= bits_of((disjunct for disjuncts in few for disjunct in disjuncts), size)
     return bits

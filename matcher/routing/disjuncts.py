@@ -1,10 +1,10 @@
-"""A survey compiled for routing: every way into it, and what must hold for each.
+"""A survey compiled for routing: as disjuncts, of which a member must meet one.
 
-A way is one quota of each group, down to the innermost, with all that must be true of a member
-who takes it: conditions, which ask one attribute each, and the rest, which ask several, a list of
-ids or participation. Ways stand in the order in which quotas are chosen. They decide alone
-wherever they can all be written down; a survey with too many of them, or with quotas that reject,
-has one way that asks what its gate does, and is judged whole when a member passes.
+A disjunct is one quota of each group, down to the innermost, with all that must be true of a member
+who takes it: conditions, on one attribute each, and the rest, on several attributes, a list of ids
+or participation. Disjuncts are in the order in which quotas are chosen. They decide alone wherever
+they can all be written down; a survey with too many of them, or with quotas that reject, has one
+disjunct that is its gate, and is judged whole when a member meets that.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from itertools import count, product
 from math import prod
 from typing import TypeAlias
 
+from matcher.routing.brief import brief, brief_ids
+from matcher.routing.sizes import DEFAULT_SIZES, RouterSizes
 from matcher.rules import (
     FALSE,
     TRUE,
@@ -29,45 +31,45 @@ from matcher.rules import (
 )
 from matcher.surveys import Group, Regime, Survey
 
-MAX_DISJUNCTS = 512
-"""A survey with more ways than this is judged whole."""
-
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A survey that a member may be sent to, and the quotas he is given, outermost first."""
+    """A survey that a member may be sent to, and the quotas they are given, outermost first."""
 
     survey: str
     quota_ids: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Offer({brief(self.survey)}: {brief_ids(self.quota_ids)})"
 
-AskedRule: TypeAlias = tuple[str, Rule]
+
+AttributeRule: TypeAlias = tuple[str, Rule]
 """A condition on one attribute: its name, and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disjunct:
-    """One way into a survey.
+    """One alternative of a survey.
 
-    `quotas` numbers the quotas on it, in the order of `walk`; all must be open. `conditions` ask
+    `quotas` numbers its quotas, in the order of `all_quotas`; all must be open. `conditions` are on
     one attribute each; `rest` are the other rules that must hold.
     """
 
     offer: Offer
     quotas: tuple[int, ...]
-    conditions: tuple[AskedRule, ...]
+    conditions: tuple[AttributeRule, ...]
     rest: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyDisjuncts:
-    """A survey's ways, and the conditions that all of them have besides their own.
+    """A survey's disjuncts, and the conditions that all of them have besides their own.
 
-    `whole`: the survey must be judged whole; if not, its ways say all.
+    `whole`: the survey must be judged whole; if not, its disjuncts decide.
     """
 
-    conditions: tuple[AskedRule, ...]
-    ways: tuple[Disjunct, ...]
+    conditions: tuple[AttributeRule, ...]
+    disjuncts: tuple[Disjunct, ...]
     whole: bool
 
 
@@ -86,29 +88,33 @@ class _Path:
 class DisjunctCompiler:
     """Compiles surveys, remembering what every rule was made into."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: RouterSizes = DEFAULT_SIZES) -> None:
+        self._most = sizes.max_disjuncts
         self._simplifier = Simplifier()
         self._parts: dict[Rule, tuple[Rule, ...]] = {}
         self._attributes: dict[Rule, str | None] = {}
 
     def compile(self, survey: Survey) -> SurveyDisjuncts:
-        """The ways into a survey, be it open or not."""
+        """The disjuncts of a survey, open or not."""
         gate = self._split(clause.rule for clause in survey.gate)
         shared = tuple((name, part) for part in gate if (name := self._attribute(part)) is not None)
         others = [part for part in gate if self._attribute(part) is None]
-        whole = not _passes_over(survey.groups) or _choices(survey.groups) > MAX_DISJUNCTS
+        whole = not _passes_over(survey.groups) or _choices(survey.groups) > self._most
         paths = [_Path()] if whole else _paths(survey.groups, count())
-        most = 1 if whole else MAX_DISJUNCTS // max(len(paths), 1)
-        ways: list[Disjunct] = []
+        most = 1 if whole else self._most // max(len(paths), 1)
+        disjuncts: list[Disjunct] = []
         if FALSE not in gate:
             known = frozenset(gate)
             for path in paths:
                 parts = [part for part in self._split(path.rules) if part not in known]
-                ways += self._ways(Offer(survey.name, path.ids), path, [*others, *parts], most)
-        return SurveyDisjuncts(shared, tuple(ways), whole)
+                offer = Offer(survey.name, path.ids)
+                disjuncts += self._disjuncts(offer, path, [*others, *parts], most)
+        return SurveyDisjuncts(shared, tuple(disjuncts), whole)
 
-    def _ways(self, offer: Offer, path: _Path, parts: list[Rule], most: int) -> Iterator[Disjunct]:
-        """One way along a path, or one for each alternative where these are few."""
+    def _disjuncts(
+        self, offer: Offer, path: _Path, parts: list[Rule], most: int
+    ) -> Iterator[Disjunct]:
+        """One disjunct along a path, or one for each alternative where these are few."""
         if FALSE in parts:
             return
         either = [part for part in parts if isinstance(part, Or) and self._attribute(part) is None]
@@ -142,27 +148,27 @@ class DisjunctCompiler:
         return list(found)
 
     def _attribute(self, rule: Rule) -> str | None:
-        """The attribute that a rule asks, where it asks one and nothing else."""
+        """The attribute that a rule is about, where it is about one and nothing else."""
         try:
             return self._attributes[rule]
         except KeyError:
-            asked = {
+            attributes = {
                 None if isinstance(predicate, InIds | TookPart) else predicate.attribute
                 for predicate in predicates_of((rule,))
             }
-            name = self._attributes[rule] = asked.pop() if len(asked) == 1 else None
+            name = self._attributes[rule] = attributes.pop() if len(attributes) == 1 else None
             return name
 
 
 def _paths(groups: Iterable[Group], numbers: Iterator[int]) -> list[_Path]:
-    """Every choice of one quota a group, in the order of choice."""
+    """Every choice of one quota of each group, in the order of choice."""
     choices = []
     for group in groups:
         paths = []
         for quota in group.quotas:
             path = _Path((quota.id,), (next(numbers),), (quota.rule,))
             inner = _paths(quota.groups, numbers) if quota.groups else ()
-            paths += [path.then(each) for each in inner] if quota.groups else [path]
+            paths += [path.then(nested) for nested in inner] if quota.groups else [path]
         choices.append(paths)
     if len(choices) == 1:
         return choices[0]
@@ -172,11 +178,12 @@ def _paths(groups: Iterable[Group], numbers: Iterator[int]) -> list[_Path]:
 def _passes_over(groups: Iterable[Group]) -> bool:
     """Whether closed quotas of the groups are passed over, and none rejects who matches it."""
     return all(
-        group.regime is Regime.ANY_OPEN and all(_passes_over(each.groups) for each in group.quotas)
+        group.regime is Regime.ANY_OPEN
+        and all(_passes_over(quota.groups) for quota in group.quotas)
         for group in groups
     )
 
 
 def _choices(groups: Iterable[Group]) -> int:
-    """How many choices of one quota a group there are."""
+    """How many choices of one quota of each group there are."""
     return prod(sum(_choices(quota.groups) for quota in group.quotas) for group in groups)

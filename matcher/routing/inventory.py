@@ -1,7 +1,7 @@
 """The inventory at one moment: segments, the surveys in them as they are now, and what is open.
 
-An inventory does not change: whoever holds one sees all of a batch of changes, or none. The next
-one shares with it all but what has changed.
+An inventory does not change: who reads one sees all of a batch of changes, or none. The next one
+shares with it all but what has changed.
 """
 
 from __future__ import annotations
@@ -15,32 +15,27 @@ from typing import TypeAlias, cast
 from matcher.routing.attribute_rows import BitSet, ConditionClassifier
 from matcher.routing.disjuncts import DisjunctCompiler, SurveyDisjuncts
 from matcher.routing.segment import Names, Segment
+from matcher.routing.sizes import RouterSizes
 from matcher.rules import OneOf
 from matcher.surveys import Group, Reason, Survey, all_quotas
 from profiles.schema import Answers
 
 Rank: TypeAlias = tuple[bool, float, int]
-"""Surveys in order of worth: whether it is unknown, its negative, and when it first came."""
-
-_MOST_RECENT = 1 << 11
+"""Surveys in order of worth: whether it is unknown, its negative, and the order of arrival."""
 
 Locale: TypeAlias = tuple[str | None, str | None]
-"""The one country and the one language that a survey's gate asks for; None: any, or several."""
+"""The one country and the one language that a survey's gate requires; None: any, or several."""
 
 LocaleAnswer: TypeAlias = Answers | None
 """Answers to one attribute; None: there is none."""
 
-_PAGE = 1 << 8
-_RATIO = 2
-"""A layer is at least so many times as large as the next, or they are merged."""
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A segment with its surveys as they are now; None stands for one that has been replaced.
+    """A segment with its surveys as they are now; None: one that has been replaced.
 
-    All of them are of one `locale`. `live`: by block, the ways whose survey and quotas are open.
-    `ranks`: by survey.
+    All are of one `locale`. `live`: by block, the disjuncts whose survey and quotas are open.
+    `ranks`: by survey. `pages`: the surveys, `page` of them in each.
     """
 
     locale: Locale
@@ -49,6 +44,7 @@ class Layer:
     ranks: Sequence[Rank]
     pages: tuple[tuple[Survey | None, ...], ...]
     live: tuple[BitSet, ...]
+    page: int
 
     @property
     def size(self) -> int:
@@ -57,12 +53,22 @@ class Layer:
 
     def survey(self, number: int) -> Survey | None:
         """A survey by its number in the segment."""
-        return self.pages[number // _PAGE][number % _PAGE]
+        return self.pages[number // self.page][number % self.page]
 
     def find(self, name: str) -> int | None:
         """The number of a survey that has not been replaced."""
         number = self.numbers.get(name)
         return None if number is None or self.survey(number) is None else number
+
+    @property
+    def disjuncts(self) -> int:
+        """How many disjuncts the surveys have that have not been replaced."""
+        firsts = self.segment.firsts
+        return sum(
+            firsts[number + 1] - firsts[number]
+            for number in self.numbers.values()
+            if self.survey(number) is not None
+        )
 
     def surveys(self) -> Iterator[tuple[Rank, Survey]]:
         """The surveys that have not been replaced, with their ranks."""
@@ -79,8 +85,8 @@ class Layer:
         edited: dict[int, list[Survey | None]] = {}
         by_block: dict[int, list[int]] = {}
         for number, survey in surveys.items():
-            page = edited.setdefault(number // _PAGE, list(pages[number // _PAGE]))
-            page[number % _PAGE] = survey
+            place, within = divmod(number, self.page)
+            edited.setdefault(place, list(pages[place]))[within] = survey
             first, end = self.segment.firsts[number], self.segment.firsts[number + 1]
             if first < end:
                 by_block.setdefault(self.segment.block_of(first), []).append(number)
@@ -99,14 +105,14 @@ class Layer:
 def _write_live(
     segment: Segment, number: int, survey: Survey | None, first: int, row: bytearray
 ) -> None:
-    """Set the bits of a survey's ways, in the row of a block that begins with way `first`."""
+    """Set the bits of a survey's disjuncts, in the row of a block that begins with `first`."""
     closed: frozenset[int] | None = None
     if survey is not None and survey.open:
         quotas = enumerate(all_quotas(survey.groups))
         closed = frozenset(number for number, quota in quotas if not quota.open)
-    for way in range(segment.firsts[number], segment.firsts[number + 1]):
-        at, bit = (way - first) >> 3, 1 << ((way - first) & 7)
-        if closed is not None and closed.isdisjoint(segment.quotas[way]):
+    for disjunct in range(segment.firsts[number], segment.firsts[number + 1]):
+        at, bit = (disjunct - first) >> 3, 1 << ((disjunct - first) & 7)
+        if closed is not None and closed.isdisjoint(segment.quotas[disjunct]):
             row[at] |= bit
         else:
             row[at] &= ~bit
@@ -115,24 +121,27 @@ def _write_live(
 class LayerMaker:
     """Makes layers of surveys, remembering what rules and recent surveys were made into."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, sizes: RouterSizes) -> None:
         self._names = names
-        self._sorter = ConditionClassifier()
-        self._compiler = DisjunctCompiler()
+        self.sizes = sizes
+        self._classifier = ConditionClassifier()
+        self._compiler = DisjunctCompiler(sizes)
         self._recent: dict[str, tuple[Survey, SurveyDisjuncts]] = {}
 
     def layer(self, locale: Locale, surveys: Iterable[tuple[Rank, Survey]]) -> Layer:
         """A layer of surveys of one locale, in the order of their ranks."""
         ordered = sorted(surveys, key=lambda pair: pair[0])
         found = [survey for _, survey in ordered]
-        segment = Segment([self._compiled(each) for each in found], self._names, self._sorter)
+        compiled = [self._compiled(survey) for survey in found]
+        segment = Segment(compiled, self._names, self._classifier, self.sizes)
         rows = [bytearray((block.size + 7) // 8) for block in segment.blocks]
         for number, survey in enumerate(found):
             first = segment.firsts[number]
             if first < segment.firsts[number + 1]:
                 place = segment.block_of(first)
                 _write_live(segment, number, survey, segment.blocks[place].first, rows[place])
-        pages = (tuple(found[at : at + _PAGE]) for at in range(0, len(found), _PAGE))
+        page = self.sizes.page
+        pages = (tuple(found[at : at + page]) for at in range(0, len(found), page))
         return Layer(
             locale,
             segment,
@@ -140,22 +149,23 @@ class LayerMaker:
             [rank for rank, _ in ordered],
             tuple(pages),
             tuple(int.from_bytes(row, "little") for row in rows),
+            page,
         )
 
     def _compiled(self, survey: Survey) -> SurveyDisjuncts:
-        """The ways into a survey; those of recent ones are at hand when small layers are merged."""
+        """The disjuncts of a survey; those of recent ones are kept for the next merge."""
         known = self._recent.get(survey.name)
-        if known is not None and _same_ways(known[0], survey):
+        if known is not None and _same_but_for_seats(known[0], survey):
             return known[1]
         found = self._compiler.compile(survey)
-        if len(self._recent) >= _MOST_RECENT:
+        if len(self._recent) >= self.sizes.recent_surveys:
             self._recent.clear()
         self._recent[survey.name] = survey, found
         return found
 
 
 def locale_of(survey: Survey) -> Locale:
-    """The country and the language that a survey's gate asks for."""
+    """The country and the language that a survey's gate requires."""
     found: dict[Reason, str] = {}
     for clause in survey.gate:
         match clause.rule:
@@ -165,7 +175,7 @@ def locale_of(survey: Survey) -> Locale:
 
 
 class Inventory:
-    """Layers, the oldest of each locale first; every survey stands in one of them."""
+    """Layers, the oldest of each locale first; every survey is in one of them."""
 
     __slots__ = ("_by_locale", "layers")
 
@@ -176,7 +186,7 @@ class Inventory:
             self._by_locale[layer.locale].append(layer)
 
     def near(self, locale: Callable[[], tuple[LocaleAnswer, LocaleAnswer]]) -> Sequence[Layer]:
-        """The layers that may be open to a member whose country and language are given so."""
+        """The layers that may admit a member of this country and language."""
         if len(self._by_locale) == 1:
             return self.layers
         countries, languages = locale()
@@ -189,9 +199,18 @@ class Inventory:
             ]
         return [
             layer
-            for each in product((None, *countries), (None, *languages))
-            for layer in self._by_locale.get(cast("Locale", each), ())
+            for pair in product((None, *countries), (None, *languages))
+            for layer in self._by_locale.get(cast("Locale", pair), ())
         ]
+
+    def __len__(self) -> int:
+        """How many surveys there are."""
+        return sum(1 for layer in self.layers for _ in layer.surveys())
+
+    @property
+    def disjuncts(self) -> int:
+        """How many disjuncts the surveys have."""
+        return sum(layer.disjuncts for layer in self.layers)
 
     def find(self, name: str) -> tuple[int, int] | None:
         """The layer of a survey, and its number in it."""
@@ -207,9 +226,12 @@ class Inventory:
         return None if found is None else self.layers[found[0]].survey(found[1])
 
     def changed(
-        self, surveys: Mapping[str, Survey], rank: Callable[[Survey], Rank], maker: LayerMaker
+        self,
+        surveys: Mapping[str, Survey],
+        rank: Callable[[Survey], Rank],
+        maker: LayerMaker,
     ) -> Inventory:
-        """The inventory with some surveys new or otherwise.
+        """The inventory with some surveys new or changed.
 
         Those of which only the seats or the status differ stay where they are; the others go into
         a new layer, with which layers that are not much larger are merged.
@@ -225,37 +247,54 @@ class Inventory:
             layer = self.layers[place]
             before = layer.survey(number)
             assert before is not None, "a survey that is found is there"
-            if _same_ways(before, survey):
+            if _same_but_for_seats(before, survey):
                 edits[place][number] = survey
             else:
                 edits[place][number] = None
                 fresh.append(((*rank(survey)[:2], layer.ranks[number][2]), survey))
+        layers = self._edited(edits)
+        by_locale: defaultdict[Locale, list[tuple[Rank, Survey]]] = defaultdict(list)
+        for ranked in fresh:
+            by_locale[locale_of(ranked[1])].append(ranked)
+        for locale, ranked_surveys in by_locale.items():
+            for place in reversed(range(len(layers))):
+                if layers[place].locale == locale:
+                    if layers[place].size >= maker.sizes.layer_ratio * len(ranked_surveys):
+                        break
+                    ranked_surveys += layers.pop(place).surveys()
+            layers.append(maker.layer(locale, ranked_surveys))
+        return Inventory(layers)
+
+    def reseated(self, names: Iterable[str], as_left: Callable[[Survey], Survey]) -> Inventory:
+        """The inventory with other seats left in some surveys, where they are there."""
+        edits: defaultdict[int, dict[int, Survey | None]] = defaultdict(dict)
+        for name in names:
+            found = self.find(name)
+            if found is not None:
+                place, number = found
+                survey = self.layers[place].survey(number)
+                assert survey is not None, "a survey that is found is there"
+                edits[place][number] = as_left(survey)
+        return Inventory(self._edited(edits))
+
+    def _edited(self, edits: Mapping[int, Mapping[int, Survey | None]]) -> list[Layer]:
+        """The layers with some surveys, by layer and number, as they are from now on."""
         layers = list(self.layers)
         for place, edited in edits.items():
             layers[place] = layers[place].changed(edited)
-        by_locale: defaultdict[Locale, list[tuple[Rank, Survey]]] = defaultdict(list)
-        for each in fresh:
-            by_locale[locale_of(each[1])].append(each)
-        for locale, mine in by_locale.items():
-            for place in reversed(range(len(layers))):
-                if layers[place].locale == locale:
-                    if layers[place].size >= _RATIO * len(mine):
-                        break
-                    mine += layers.pop(place).surveys()
-            layers.append(maker.layer(locale, mine))
-        return Inventory(layers)
+        return layers
 
     def surveys(self) -> tuple[Survey, ...]:
-        """All surveys as they are now, in the order in which they first came."""
+        """All surveys as they are now, in the order of arrival."""
         found = [pair for layer in self.layers for pair in layer.surveys()]
         return tuple(survey for _, survey in sorted(found, key=lambda pair: pair[0][2]))
 
 
-def _may_be(wanted: str | None, answers: LocaleAnswer) -> bool:
-    return wanted is None or answers is None or wanted in answers
+def _may_be(required: str | None, answers: LocaleAnswer) -> bool:
+    return required is None or answers is None or required in answers
 
 
-def _same_ways(one: Survey, other: Survey) -> bool:
+def _same_but_for_seats(one: Survey, other: Survey) -> bool:
     """Whether two versions of a survey differ in nothing but status, seats and time."""
     return (
         one.pay == other.pay
@@ -274,11 +313,11 @@ def _same_groups(some: tuple[Group, ...], others: tuple[Group, ...]) -> bool:
         and one.pointer == other.pointer
         and len(one.quotas) == len(other.quotas)
         and all(
-            mine.id == its.id
-            and mine.rule is its.rule
-            and mine.pointer == its.pointer
-            and _same_groups(mine.groups, its.groups)
-            for mine, its in zip(one.quotas, other.quotas, strict=True)
+            quota.id == its.id
+            and quota.rule is its.rule
+            and quota.pointer == its.pointer
+            and _same_groups(quota.groups, its.groups)
+            for quota, its in zip(one.quotas, other.quotas, strict=True)
         )
         for one, other in zip(some, others, strict=True)
     )

@@ -1,4 +1,4 @@
-"""What to ask a member, so that surveys he may be eligible for become ones that he is."""
+"""What to ask a member, so that surveys that they may be eligible for are decided."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from matcher.routing.brief import brief, counted
 from matcher.rules import MemberView
 from matcher.surveys import Survey, unanswered
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An attribute to ask for. `value`: seats times price of the surveys it may settle, `surveys`.
+    """An attribute to ask for, and the surveys that an answer may settle.
 
-    Price is what a survey pays per expected minute. A survey that asks for more besides counts a
-    part of its value: as much as each of its questions.
+    `value`: seats times pay of these. Pay is per expected minute. Of a survey that depends on more
+    attributes, a part counts: as much for each of them.
     """
 
     attribute: str
     value: float
     surveys: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        surveys = counted(len(self.surveys), "survey")
+        return f"Question({brief(self.attribute)}, {surveys}, {self.value:g})"
 
 
 def best_question(surveys: Iterable[Survey], member: MemberView) -> Question | None:
@@ -32,12 +37,12 @@ def best_question(surveys: Iterable[Survey], member: MemberView) -> Question | N
     shared: defaultdict[str, float] = defaultdict(float)
     about: defaultdict[str, list[str]] = defaultdict(list)
     for survey in surveys:
-        asked = unanswered(survey, member)
-        for name in asked:
-            value = _value(survey) / len(asked)
+        names = unanswered(survey, member)
+        for name in names:
+            value = _value(survey) / len(names)
             shared[name] += value
             about[name].append(survey.name)
-            if len(asked) == 1:
+            if len(names) == 1:
                 alone[name] += value
     if not about:
         return None
@@ -47,7 +52,8 @@ def best_question(surveys: Iterable[Survey], member: MemberView) -> Question | N
 
 def _value(survey: Survey) -> float:
     """Seats that are left times what a survey pays; a session takes a seat in every group."""
-    seats = [sum(each.remaining for each in group.quotas if each.open) for group in survey.groups]
+    groups = ([quota.remaining for quota in g.quotas if quota.open] for g in survey.groups)
+    seats = list(map(sum, groups))
     if survey.remaining is not None:
         seats.append(survey.remaining)
     return min(seats, default=1) * (survey.pay or 0.0)

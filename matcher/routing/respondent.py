@@ -1,4 +1,4 @@
-"""One member inside a session: what he has answered, read once, and what is true of him."""
+"""One member inside a session: what they have answered, read once, and what is true of them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ HistoryOf: TypeAlias = Callable[[str], Iterable[Participation]]
 MemberRow: TypeAlias = Mapping[str, object]
 """A member by panel columns."""
 
-_MOST = 1 << 16
-"""So many raw values of an attribute are remembered before all are forgotten."""
-
 _AS_WRITTEN = frozenset({Kind.SINGLE, Kind.TEXT})
 
 
 class RespondentReader:
-    """Reads members on one day, and remembers what raw values stand for.
+    """Reads members on one day, and remembers the answers that raw values mean.
 
-    The attributes of the panel, and its constants, have places among the keys of a member.
+    The attributes of the panel, and its constants, have places among the keys of a member. Of each
+    attribute `most` raw values are remembered.
     """
 
-    def __init__(self, mapping: PanelMapping, as_of: date, history: HistoryOf | None) -> None:
+    def __init__(
+        self, mapping: PanelMapping, as_of: date, history: HistoryOf | None, most: int
+    ) -> None:
+        self.most = most
         self.mapping = mapping
         self.as_of = as_of
         self.history = history
@@ -75,8 +76,8 @@ class RespondentReader:
     def keys(self, row: MemberRow, context: MemberRow | None) -> list[AnswerKey]:
         """What a member has answered to each attribute.
 
-        Single codes and texts stand as they are: what they stand for is only looked up where it
-        is not known. Raises InputError where a value does not fit its attribute, or the context
+        Single codes and texts stay as they are: their answers are only looked up where rows are
+        not known. Raises InputError where a value does not fit its attribute, or the context
         names none.
         """
         keys: list[Any] = [*map(row.get, self._columns), *self._constants]
@@ -96,13 +97,13 @@ class RespondentReader:
         return keys
 
     def answers(self, place: int, key: AnswerKey) -> Answers | None:
-        """The answers that a key stands for; raises InputError where it fits no answer."""
+        """The answers of a key; raises InputError where its value does not fit the attribute."""
         if key is None or place in self._read_first:
             return cast("Answers | None", key)
         return self._read(place, key)
 
     def locale(self, keys: Sequence[AnswerKey]) -> tuple[Answers | None, Answers | None]:
-        """The answers to country and language; None: there is none, or the panel asks for none."""
+        """The answers to country and language; None: there is none."""
         country, language = self._locale
         return (
             None if country is None else self.answers(country, keys[country]),
@@ -128,9 +129,9 @@ class RespondentReader:
         return place
 
     def _read(self, place: int, raw: object) -> Answers | None:
-        """Read a value, and remember what it stands for.
+        """Read a value, and remember its answers.
 
-        1, 1.0 and True are equal, but not alike: but for texts, types are remembered with values.
+        1, 1.0 and True are equal but do not mean the same, so types are remembered with values.
         """
         known = self._known[place]
         kind = raw.__class__
@@ -145,7 +146,7 @@ class RespondentReader:
         except UnreadableError as error:
             raise InputError(f"{attribute.column}: {error}") from None
         if key is not None:
-            if len(known) >= _MOST:
+            if len(known) >= self.most:
                 known.clear()
             known[key] = answers
         return answers
@@ -153,8 +154,8 @@ class RespondentReader:
     def _remember_items(
         self, attribute: Attribute, items: dict[str, str], raw: list[object]
     ) -> None:
-        """Remember the codes that texts in a list stand for, each by itself."""
-        if len(items) >= _MOST:
+        """Remember the code of each text in a list."""
+        if len(items) >= self.most:
             items.clear()
         for item in raw:
             if isinstance(item, str) and not is_missing(item):
@@ -166,7 +167,7 @@ _SCALARS = frozenset({int, float, bool, date})
 
 
 class Respondent:
-    """A member of whom more is asked than what his answers select."""
+    """A member as the evaluator takes them: `matcher.rules.MemberView`."""
 
     __slots__ = ("_answers", "_keys", "_reader", "_row", "_taken", "_truths", "id")
 
@@ -182,7 +183,7 @@ class Respondent:
 
     @property
     def answers(self) -> Mapping[str, Answers]:
-        """Answers by attribute; absent where he has given none."""
+        """Answers by attribute; absent where there is none."""
         if self._answers is None:
             self._answers = self._reader.all_answers(self._keys)
         return self._answers
@@ -208,14 +209,19 @@ class Respondent:
                 return evaluate(rule, self)
 
     def on_list(self, marketplace: str, name: str) -> bool | None:
-        """Whether he is on a list of ids; None: not known."""
+        """Whether the member is on a list of ids; None: not known."""
+        # Imported here so that routing starts without what reads payloads.
+        from matcher.marketplaces import read_id_list
+
         reader = self._reader
-        return reader.mapping.is_listed(self._row, self.id, marketplace, name, reader.as_of)
+        return reader.mapping.is_listed(
+            self._row, self.id, marketplace, name, reader.as_of, read_id_list
+        )
 
     def took_part(
         self, marketplace: str, scope: str, ids: tuple[str, ...], outcomes: tuple[str, ...]
     ) -> bool | None:
-        """Whether he took part so; None: nothing is known of what members took part in."""
+        """Whether the member took part; None: there is no history."""
         if self._reader.history is None:
             return None
         if self._taken is None:

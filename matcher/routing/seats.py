@@ -1,8 +1,8 @@
-"""Seats: what the marketplace says is left, less what sessions here hold and have used up.
+"""Seats: what the marketplace reports as left, less what sessions here hold and have used up.
 
-A seat is held in every quota on a session's way, and in the survey where that has seats of its
-own. A completed session has used its seat, until it is reversed; what the marketplace says anew
-counts what was completed before.
+A session holds a seat in every quota of its path, and in the survey where that has seats of its
+own. A completed session has used its seat, until it is reversed; what the marketplace reports
+later counts what was completed before.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from matcher.routing.brief import brief, brief_ids
 from matcher.surveys import Group, Quota, Regime, Survey
 
 Seat: TypeAlias = tuple[tuple[str, int], ...]
-"""A quota of a survey: its id, and how many of that id stand before it, below those of the quotas
+"""A quota of a survey: its id, and how many of that id come before it, after those of the quotas
 that it is nested in. Empty: the survey itself."""
 
 
 @dataclass(slots=True)
 class Count:
-    """Seats of one quota: left when it was last told, and of these held and used up since."""
+    """Seats of one quota: left when it was last reported, and of these held and used up since."""
 
     reported: int
     held: int = 0
@@ -42,6 +43,10 @@ class Reservation:
     survey: str
     quota_ids: tuple[str, ...]
     expires: float
+
+    def __repr__(self) -> str:
+        seats = f"{brief(self.survey)}: {brief_ids(self.quota_ids)}"
+        return f"Reservation({brief(self.id)}, {brief(self.member_id)}, {seats})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +76,18 @@ class Ledger:
     def hold(
         self, survey: Survey, member_id: str, quota_ids: Sequence[str], expires: float
     ) -> Reservation | None:
-        """Hold a seat in every quota on a way; None where one has none, or is no way.
+        """Hold a seat in every quota of a path; None where one of them has none.
 
-        Other seats of the survey that he holds are given back for them.
+        Other seats of the survey that the member holds are given back for them.
         """
-        mine = self.held_by(member_id, survey.name)
-        if mine is not None:
-            self.give_back(mine.reservation.id, completed=False)
+        held = self.held_by(member_id, survey.name)
+        if held is not None:
+            self.give_back(held.reservation.id, completed=False)
             survey = self.as_left(survey)
-        seats = way_of(survey, quota_ids)
+        seats = open_seats(survey, quota_ids)
         if seats is None:
-            if mine is not None:
-                self._take(mine, survey)
+            if held is not None:
+                self._take(held, survey)
             return None
         self.number += 1
         reservation = Reservation(
@@ -94,9 +99,9 @@ class Ledger:
     def _take(self, session: Session, survey: Survey) -> None:
         self.add(session)
         counts = self.counts.setdefault(survey.name, {})
-        told = dict(seats_of(survey))
+        reported = dict(seats_of(survey))
         for seat in session.seats:
-            counts.setdefault(seat, Count(told.get(seat, 0))).held += 1
+            counts.setdefault(seat, Count(reported.get(seat, 0))).held += 1
 
     def add(self, session: Session) -> None:
         """Take in a session whose seats are counted already."""
@@ -150,27 +155,27 @@ class Ledger:
     @property
     def next_expiry(self) -> float:
         """When a session may expire next, in seconds since 1970."""
-        first = self._expiring[:1]  # one look: another thread may take it out meanwhile
+        first = self._expiring[:1]  # read once: another thread may take it out meanwhile
         return first[0][0] if first else float("inf")
 
-    def counts_when_told(self, survey: Survey) -> dict[Seat, Count]:
-        """The counts of a survey once its marketplace has said it anew.
+    def counts_when_reported(self, survey: Survey) -> dict[Seat, Count]:
+        """The counts of a survey that its marketplace reports now.
 
-        Where the seats left are others than it said before, those used up since are counted in.
+        Where other seats are left than it reported before, those used up since are counted in.
         """
         counts = self.counts.get(survey.name)
         if counts is None:
             return {}
-        told = dict(seats_of(survey))
+        reported = dict(seats_of(survey))
         return {
             seat: replace(count)
-            if told.get(seat, 0) == count.reported
-            else Count(told.get(seat, 0), count.held)
+            if reported.get(seat, 0) == count.reported
+            else Count(reported.get(seat, 0), count.held)
             for seat, count in counts.items()
         }
 
-    def as_told(self, survey: Survey) -> Survey:
-        """A survey with the seats that the marketplace last said are left."""
+    def as_reported(self, survey: Survey) -> Survey:
+        """A survey with the seats that the marketplace last reported as left."""
         counts = self.counts.get(survey.name, {})
         return with_seats(survey, {seat: count.reported for seat, count in counts.items()})
 
@@ -184,7 +189,7 @@ class Ledger:
 
 
 def numbered(groups: Iterable[Group], within: Seat = ()) -> Iterator[tuple[Seat, Quota]]:
-    """Every quota of some groups with what names it, each before those nested in it."""
+    """Every quota of some groups with its seat, each before those nested in it."""
     for _, quotas in _named(groups, within):
         for seat, quota in quotas:
             yield seat, quota
@@ -194,7 +199,7 @@ def numbered(groups: Iterable[Group], within: Seat = ()) -> Iterator[tuple[Seat,
 def _named(
     groups: Iterable[Group], within: Seat
 ) -> Iterator[tuple[Group, list[tuple[Seat, Quota]]]]:
-    """Every group with its own quotas, and what names each."""
+    """Every group with its own quotas, and the seat of each."""
     times: dict[str, int] = {}
     for group in groups:
         quotas = []
@@ -213,43 +218,50 @@ def seats_of(survey: Survey) -> Iterator[tuple[Seat, int]]:
         yield seat, quota.remaining
 
 
-def way_of(survey: Survey, quota_ids: Sequence[str]) -> tuple[Seat, ...] | None:
-    """The seats that a session takes that was given these quotas; None where one is not open.
+def open_seats(survey: Survey, quota_ids: Sequence[str]) -> tuple[Seat, ...] | None:
+    """The seats of a session that is given these quotas; None where one is not open.
 
-    Of several ways of the same ids it is the first.
+    Of several paths of the same ids it is the first.
     """
     if not survey.open:
         return None
-    seats = _ways(survey.groups, tuple(quota_ids), 0, ()).get(len(quota_ids))
+    paths = _paths(survey.groups, tuple(quota_ids), 0, (), closed=False)
+    seats = paths.get(len(quota_ids))
     return None if seats is None else (*([()] if survey.remaining is not None else []), *seats)
 
 
-def _ways(
-    groups: Iterable[Group], ids: tuple[str, ...], start: int, within: Seat
-) -> dict[int, tuple[Seat, ...]]:
-    """One open quota a group, by the ids from `start` on; by where the ids go on, their seats.
+def has_path(survey: Survey, quota_ids: Sequence[str]) -> bool:
+    """Whether a member could be given these quotas, one of each group, were all of them open."""
+    return len(quota_ids) in _paths(survey.groups, tuple(quota_ids), 0, (), closed=True)
 
-    A group that may admit without a quota may have none.
+
+def _paths(
+    groups: Iterable[Group], ids: tuple[str, ...], start: int, within: Seat, *, closed: bool
+) -> dict[int, tuple[Seat, ...]]:
+    """Seats of one open quota of each group, by the ids from `start` on; by where the ids go on.
+
+    A group that may admit without a quota may have none. `closed`: quotas may be closed.
     """
-    ways: dict[int, tuple[Seat, ...]] = {start: ()}
+    paths: dict[int, tuple[Seat, ...]] = {start: ()}
     for group, quotas in _named(groups, within):
         longer: dict[int, tuple[Seat, ...]] = {}
         for seat, quota in quotas:
-            for at, seats in ways.items():
-                if quota.open and ids[at : at + 1] == (quota.id,):
-                    for end, nested in _ways(quota.groups, ids, at + 1, seat).items():
+            for at, seats in paths.items():
+                if (closed or quota.open) and ids[at : at + 1] == (quota.id,):
+                    inner = _paths(quota.groups, ids, at + 1, seat, closed=closed)
+                    for end, nested in inner.items():
                         longer.setdefault(end, (*seats, seat, *nested))
         if group.regime is Regime.ALL_OPEN and not group.required:
-            for at, seats in ways.items():
+            for at, seats in paths.items():
                 longer.setdefault(at, seats)
-        ways = longer
-    return ways
+        paths = longer
+    return paths
 
 
 def named_quota(survey: Survey, quota_ids: Sequence[str]) -> Seat | None:
     """The first quota that a path of ids leads to, outermost first; None: there is none."""
-    wanted = tuple(quota_ids)
-    found = (seat for seat, _ in numbered(survey.groups) if tuple(id_ for id_, _ in seat) == wanted)
+    path = tuple(quota_ids)
+    found = (seat for seat, _ in numbered(survey.groups) if tuple(id_ for id_, _ in seat) == path)
     return next(found, None)
 
 
@@ -285,7 +297,7 @@ Edits: TypeAlias = Mapping[Seat, tuple[bool | None, int | None]]
 
 
 def _with_edits(groups: tuple[Group, ...], edits: Edits) -> tuple[Group, ...]:
-    """Groups with some quotas edited; whatever is not concerned is the same object."""
+    """Groups with some quotas edited; all others are the same objects."""
     around = {seat[:depth] for seat in edits for depth in range(1, len(seat) + 1)}
     return _edited(groups, edits, around, ())
 

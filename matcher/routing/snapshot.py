@@ -1,4 +1,4 @@
-"""A router as bytes: its plan, with what marketplaces said last, and the seats taken since."""
+"""A router as bytes: its plan, as marketplaces last reported it, and the seats taken since."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from profiles.errors import InputError
 _ENVELOPE = Envelope("quota-matcher router", 1, "a router")
 
 
-def write_router(plan: Plan, ledger: Ledger, notes: Mapping[str, Overlay]) -> bytes:
-    """A router as bytes that `read_router` reads back; surveys as marketplaces said they are."""
+def write_router(plan: Plan, ledger: Ledger, overlays: Mapping[str, Overlay]) -> bytes:
+    """A router as bytes that `read_router` reads back; surveys as marketplaces reported them."""
     return orjson.dumps(
         {
             **_ENVELOPE.head,
             "plan": plan.to_bytes().decode(),
             "number": ledger.number,
-            "sessions": [_session_line(each) for each in ledger.sessions.values()],
+            "sessions": [_session_line(session) for session in ledger.sessions.values()],
             "counts": [
                 [name, seat, count.reported, count.held, count.used]
                 for name, counts in ledger.counts.items()
                 for seat, count in counts.items()
             ],
             "notes": [
-                [name, seat, *_note_line(note)]
-                for name, noted in notes.items()
-                for seat, note in noted.items()
+                [name, seat, *_partial_line(partial)]
+                for name, overlay in overlays.items()
+                for seat, partial in overlay.items()
             ],
         }
     )
 
 
-def _note_line(note: PartialUpdate) -> list[Any]:
-    """A note, without times where nothing was said."""
-    live_at = None if note.live is None else note.live_at
+def _partial_line(partial: PartialUpdate) -> list[Any]:
+    """A partial update, without times where nothing was reported."""
+    live_at = None if partial.live is None else partial.live_at
     return [
-        note.live,
+        partial.live,
         live_at,
-        note.remaining,
-        None if note.remaining is None else note.remaining_at,
+        partial.remaining,
+        None if partial.remaining is None else partial.remaining_at,
     ]
 
 
@@ -75,17 +75,17 @@ def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Overlay]]:
         _ENVELOPE.check(document)
         plan = Plan.from_bytes(document["plan"].encode())
         ledger = Ledger(number=int(document["number"]))
-        for name, seat, told, held, used in document["counts"]:
+        for name, seat, reported, held, used in document["counts"]:
             counts = ledger.counts.setdefault(str(name), {})
-            counts[_seat(seat)] = Count(int(told), int(held), int(used))
+            counts[_seat(seat)] = Count(int(reported), int(held), int(used))
         for line in document["sessions"]:
             ledger.add(_session(line, ledger))
-        notes: dict[str, dict[Seat, PartialUpdate]] = {}
-        for name, seat, *note in document["notes"]:
-            notes.setdefault(str(name), {})[_seat(seat)] = _note(*note)
+        overlays: dict[str, dict[Seat, PartialUpdate]] = {}
+        for name, seat, *line in document["notes"]:
+            overlays.setdefault(str(name), {})[_seat(seat)] = _partial(*line)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("not a router") from None
-    return plan, ledger, dict(notes)
+    return plan, ledger, dict(overlays)
 
 
 def _session(line: list[Any], ledger: Ledger) -> Session:
@@ -106,7 +106,7 @@ def _seat(raw: list[Any]) -> Seat:
     return tuple((str(id_), int(number)) for id_, number in raw)
 
 
-def _note(live: Any, live_at: Any, remaining: Any, remaining_at: Any) -> PartialUpdate:
+def _partial(live: Any, live_at: Any, remaining: Any, remaining_at: Any) -> PartialUpdate:
     return PartialUpdate(
         None if live is None else bool(live),
         NEVER if live_at is None else float(live_at),

@@ -3,7 +3,6 @@
 from matcher.rules.evaluate import Member, MemberView, evaluate, truth_of
 from matcher.rules.rule import (
     FALSE,
-    INFINITY,
     TRUE,
     UNKNOWN,
     And,
@@ -27,6 +26,7 @@ from matcher.rules.rule import (
 from matcher.rules.simplify import Simplifier
 from matcher.rules.walk import attributes_of, predicates_of
 from matcher.rules.wording import NAMED, Wording, listed, spelt_range, why_unknown
+from profiles.schema import INFINITY
 
 __all__ = [
     "FALSE",

@@ -29,6 +29,7 @@ from matcher.rules.rule import (
 )
 from profiles.schema import (
     Answers,
+    IdListReader,
     PanelMapping,
     Participation,
     is_negative_code,
@@ -87,21 +88,25 @@ def read_member(
     row: Mapping[str, object],
     as_of: date,
     history: Iterable[Participation] | None = None,
+    read_ids: IdListReader | None = None,
 ) -> Member:
     """A member from panel columns; raises UnreadableError where a value does not fit its type.
 
-    `history`: what all members took part in; None: not known.
+    `history`: what all members took part in; None: not known. `read_ids` reads lists of ids (as
+    `matcher.marketplaces.read_id_list` does); None: who is on them is not known.
     """
     member_id = str(row[mapping.schema.member_id])
 
     def on_list(marketplace: str, name: str) -> bool | None:
-        return mapping.is_listed(row, member_id, marketplace, name, as_of)
+        if read_ids is None:
+            return None
+        return mapping.is_listed(row, member_id, marketplace, name, as_of, read_ids)
 
     answers = read_row(mapping.schema, row, as_of)
     if history is None:
         return Member(member_id, answers, on_list)
-    mine = [each for each in history if each.member_id == member_id.strip()]
-    return Member(member_id, answers, on_list, partial(took_part_in, mine))
+    taken = [each for each in history if each.member_id == member_id.strip()]
+    return Member(member_id, answers, on_list, partial(took_part_in, taken))
 
 
 def evaluate(rule: Rule, member: MemberView) -> Truth:

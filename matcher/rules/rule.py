@@ -19,6 +19,8 @@ from threading import RLock
 from typing import Any, TypeAlias
 from weakref import ref
 
+from profiles.schema import INFINITY
+
 
 class Truth(IntEnum):
     """A truth value; And is the minimum, Or the maximum."""
@@ -176,8 +178,6 @@ Rule: TypeAlias = Predicate | Const | Not | And | Or
 TRUE = Const(Truth.TRUE)
 FALSE = Const(Truth.FALSE)
 UNKNOWN = Const(Truth.UNKNOWN)
-
-INFINITY = float("inf")
 
 
 def merge_ranges(ranges: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias, assert_never
 
 from matcher.rules.rule import (
-    INFINITY,
     And,
     Answered,
     Const,
@@ -26,7 +25,7 @@ from matcher.rules.rule import (
     Truth,
     Unusable,
 )
-from profiles.schema import OUTCOMES, AttributeMapping, MarketplaceMapping, Range
+from profiles.schema import INFINITY, OUTCOMES, AttributeMapping, MarketplaceMapping, Range
 
 NAMED = 5
 """Of a longer list only the first values are named."""

@@ -13,12 +13,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import orjson
 
-Json = Any
+Json: TypeAlias = Any
+"""What a JSON text holds: objects, lists, texts, numbers, true, false and null."""
+
 _BLOCK = 1 << 20
 _SPACE = b" \t\r\n"
 _DEEPEST = 250

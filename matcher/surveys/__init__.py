@@ -1,7 +1,7 @@
 """What every marketplace is lowered to, and the verdict on one member."""
 
 from matcher.surveys.choice import Balanced, Choice, ChoiceStrategy, First, QuotaKey, make_choice
-from matcher.surveys.diagnostic import Diagnostic, Findings, Level
+from matcher.surveys.diagnostic import Diagnostic, Findings
 from matcher.surveys.judge import Judgement, Verdict, admits, judge, matches, takes
 from matcher.surveys.quota_rules import admits_rule, matches_rule, takes_rule
 from matcher.surveys.serialize import is_plan, read_plan, write_plan
@@ -18,6 +18,7 @@ from matcher.surveys.survey import (
 )
 from matcher.surveys.unanswered import unanswered, unknown_predicates
 from matcher.surveys.updates import QuotaUpdate, Rejected, SeatUpdate, SurveyUpdate, Update
+from profiles.finding import Level
 
 __all__ = [
     "Balanced",

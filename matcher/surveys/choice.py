@@ -1,7 +1,7 @@
-"""Which of the quotas that would take a member he is given, one per group.
+"""Which of the quotas that would take a member they are given, one per group.
 
-Every way is a total order or a seeded draw of member and survey alone, so the same input gives
-the same choice whatever the shards or the number of workers. The scalar `pick` is the definition;
+Every choice is a total order or a seeded draw of member and survey alone, so the same input gives
+the same quota whatever the shards or the number of workers. The scalar `pick` is the definition;
 the batch engine uses `order` and `matcher.engine.draws`, which must agree with it.
 """
 
@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from matcher.surveys.survey import Group, Quota, Survey
+from profiles.errors import InputError, did_you_mean
 from profiles.hashing import hash_id, mix
 
 QuotaKey = tuple[str, str]
@@ -21,12 +22,22 @@ QuotaKey = tuple[str, str]
 
 
 class ChoiceStrategy(StrEnum):
-    """The ways to choose, as `--choose` spells them."""
+    """How a quota is chosen, as `--choose` spells it."""
 
     FIRST = "first"
     MOST_OPEN = "most-open"
     SCARCEST = "scarcest"
     BALANCED = "balanced"
+
+    @classmethod
+    def parse(cls, text: str) -> ChoiceStrategy:
+        """The strategy of that name; raises InputError where there is none."""
+        known = [str(strategy) for strategy in cls]
+        if text in known:
+            return cls(text)
+        hint = did_you_mean(text, known)
+        of = f"`choose`: `{text}` is none of {', '.join(known)}"
+        raise InputError(f"{of}; {hint}" if hint else of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,9 @@ class Scarcest:
     """
 
     eligible: Mapping[QuotaKey, int]
+
+    def __repr__(self) -> str:
+        return f"Scarcest({len(self.eligible):,} quotas)"
 
     def order(self, survey: Survey, group: Group) -> Sequence[Quota]:
         """The quotas by rising number of eligible members per seat."""
@@ -111,14 +125,14 @@ class Balanced:
 
 
 Choice: TypeAlias = First | MostOpen | Scarcest | Balanced
-"""A way to choose one quota of a group; all but `Balanced` order the quotas alike for everyone."""
+"""Chooses one quota of a group; all but `Balanced` order the quotas alike for everyone."""
 
 
 def make_choice(
-    how: ChoiceStrategy, seed: int, eligible: Mapping[QuotaKey, int] | None = None
+    strategy: ChoiceStrategy, seed: int, eligible: Mapping[QuotaKey, int] | None = None
 ) -> Choice:
-    """The way to choose of that name; `scarcest` needs the panel's eligible members by quota."""
-    match how:
+    """The choice of a strategy; `scarcest` needs the panel's eligible members by quota."""
+    match strategy:
         case ChoiceStrategy.FIRST:
             return First()
         case ChoiceStrategy.MOST_OPEN:

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 
-
-class Level(IntEnum):
-    """How much a finding matters; an error sets its survey aside (or fails the file)."""
-
-    INFO = 0
-    WARNING = 1
-    ERROR = 2
+from profiles.finding import Level
 
 
 @dataclass(frozen=True, slots=True, order=True)

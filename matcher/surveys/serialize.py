@@ -39,7 +39,7 @@ from profiles.envelope import Envelope
 from profiles.errors import InputError
 from profiles.schema import SCOPES, PanelMapping, read_mapping, write_mapping
 
-_ENVELOPE = Envelope("quota-matcher plan", 3, "a plan")
+_ENVELOPE = Envelope("quota-matcher plan", 4, "a plan")
 
 
 def is_plan(start: bytes) -> bool:

@@ -14,9 +14,10 @@ import pyarrow as pa
 from profiles.check.columns import ColumnCheck
 from profiles.encoding import BadValueError, id_array, is_list
 from profiles.errors import InputError, did_you_mean
-from profiles.finding import PanelFinding
+from profiles.finding import Level, PanelFinding
 from profiles.panel import Panel
 from profiles.schema import (
+    INFINITY,
     Answers,
     Attribute,
     AttributeMapping,
@@ -53,7 +54,9 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
                     answer_check.see(given, count)
     if not members:
         return [
-            PanelFinding("empty-panel", "warning", panel.source.name, "the panel has no members")
+            PanelFinding(
+                "empty-panel", Level.WARNING, panel.source.name, "the panel has no members"
+            )
         ]
     for name, constant in schema.constants.items():
         for answer_check in answers.get(name, ()):
@@ -106,7 +109,9 @@ class _IdCheck:
                 ids = id_array(pa.chunked_array([batch.data.column(column)]), optional=optional)
             except BadValueError as error:
                 place = f"{batch.place(error.row)}, column `{column}`"
-                self._found[column] = PanelFinding("unreadable-value", "error", place, error.why)
+                self._found[column] = PanelFinding(
+                    "unreadable-value", Level.ERROR, place, error.why
+                )
                 continue
             if optional:
                 continue
@@ -114,7 +119,7 @@ class _IdCheck:
             if ids.type != self._type:
                 message = f"ids are {ids.type}, but {self._type} in the files before"
                 place = f"{batch.origin}: column `{column}`"
-                self._found[column] = PanelFinding("column-type", "error", place, message)
+                self._found[column] = PanelFinding("column-type", Level.ERROR, place, message)
                 continue
             self._unique.add(ids)
 
@@ -125,7 +130,7 @@ class _IdCheck:
             try:
                 self._unique.check()
             except InputError as error:
-                yield PanelFinding("duplicate-member", "error", "", str(error))
+                yield PanelFinding("duplicate-member", Level.ERROR, "", str(error))
 
 
 def _answer_checks(panel: Panel) -> Mapping[str, list[_AnswerCheck]]:
@@ -210,7 +215,7 @@ class _AnswerCheck:
                 hint = "" if self._attribute.numeric else did_you_mean(missing[0], common)
                 yield PanelFinding(
                     "value-not-in-panel",
-                    "warning" if hint or len(missing) == len(targets) else "info",
+                    Level.WARNING if hint or len(missing) == len(targets) else Level.INFO,
                     f"{self._place}.{key}",
                     f"no member holds {_examples(missing)}, "
                     f"{len(missing)} of the {len(targets)} values that its answers stand for",
@@ -220,7 +225,7 @@ class _AnswerCheck:
             times = "once" if self._unmapped_in_all == 1 else f"{self._unmapped_in_all:,} times"
             yield PanelFinding(
                 "value-not-mapped",
-                "info",
+                Level.INFO,
                 self._place,
                 f"no {self._marketplace} answer stands for {_examples(common)} of "
                 f"`{self._attribute.name}`, held {times}",
@@ -237,7 +242,7 @@ def _compared(attribute: Attribute, answers: Answers) -> Iterable[str | float]:
 def _written(part: str | Range) -> str:
     if isinstance(part, str):
         return part
-    low, high = (f"{end:g}" if abs(end) != float("inf") else "" for end in part)
+    low, high = (f"{end:g}" if abs(end) != INFINITY else "" for end in part)
     return low if low == high else f"{low}-{high}"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from profiles.encoding import distinct_values, is_list
-from profiles.finding import PanelFinding
+from profiles.finding import Level, PanelFinding
 from profiles.schema import Answers, Attribute, Kind, UnreadableError, is_missing, read_answers
 from profiles.sources import Batch
 
@@ -140,7 +140,7 @@ class ColumnCheck:
             if (refusal := _refusal(self.attribute, kind)) is not None:
                 self.usable = False
                 place = f"{origin}: column `{self.attribute.column}`"
-                self._refused.append(PanelFinding("column-type", "error", place, refusal))
+                self._refused.append(PanelFinding("column-type", Level.ERROR, place, refusal))
         return _refusal(self.attribute, kind) is None
 
     def findings(self) -> Iterator[PanelFinding]:
@@ -152,13 +152,13 @@ class ColumnCheck:
         if seen.unreadable:
             more = f", and {seen.unreadable - 1:,} more like it" if seen.unreadable > 1 else ""
             message = f"{seen.first['why']}{more}"
-            yield PanelFinding("unreadable-value", "error", seen.first["unreadable"], message)
+            yield PanelFinding("unreadable-value", Level.ERROR, seen.first["unreadable"], message)
         elif not seen.answered:
             name = self.attribute.name
-            yield self._finding("empty-attribute", "warning", f"nobody has answered `{name}`")
+            yield self._finding("empty-attribute", Level.WARNING, f"nobody has answered `{name}`")
         if seen.blank:
             message = f"{seen.blank:,} blank values count as no answer"
-            yield PanelFinding("blank-answers", "info", seen.first["blank"], message)
+            yield PanelFinding("blank-answers", Level.INFO, seen.first["blank"], message)
         if seen.answered:
             yield from self._zeros()
             yield from self._types_read()
@@ -170,7 +170,7 @@ class ColumnCheck:
         if five > four >= max(3, five // 100) and 10 * self._seen.zeros <= four:
             yield self._finding(
                 "lost-leading-zero",
-                "warning",
+                Level.WARNING,
                 f"{four:,} values have four digits and {five:,} have five, of which "
                 f"{self._seen.zeros or 'none'} begin with a zero",
                 "postal codes that were written as numbers have lost their leading zeros",
@@ -190,30 +190,30 @@ class ColumnCheck:
             case Kind.TEXT if numeric and not any(self._zeros()):
                 yield self._finding(
                     "column-type",
-                    "warning",
+                    Level.WARNING,
                     f"text is read from a column of {plain}: leading zeros, if there were any, "
                     "are lost",
                 )
             case Kind.SINGLE if pa.types.is_floating(plain):
-                level, note = "info", "1.0 reads as the code `1`"
+                level, note = Level.INFO, "1.0 reads as the code `1`"
                 if self._seen.fractions:
-                    level, note = "warning", f"{self._seen.fractions:,} are not whole numbers"
+                    level, note = Level.WARNING, f"{self._seen.fractions:,} are not whole numbers"
                 message = f"codes are read from a column of {plain}; {note}"
                 yield self._finding("column-type", level, message)
             case Kind.MULTI if numeric:
                 message = f"the column is of {plain} and holds one answer a member, no lists"
-                yield self._finding("column-type", "info", message)
+                yield self._finding("column-type", Level.INFO, message)
             case Kind.NUMBER | Kind.BIRTH_DATE if text and not self._seen.unreadable:
                 what = "numbers" if self.attribute.kind is Kind.NUMBER else "dates"
                 message = f"{what} are read from a column of text; all can be read"
-                yield self._finding("column-type", "info", message)
+                yield self._finding("column-type", Level.INFO, message)
 
     def _separators(self) -> Iterator[PanelFinding]:
         seen, separator = self._seen, self.attribute.separator
         if self.attribute.kind is Kind.SINGLE and 2 * seen.with_separator > seen.answered:
             yield self._finding(
                 "single-with-separator",
-                "warning",
+                Level.WARNING,
                 f"{seen.with_separator:,} of {seen.answered:,} answers contain `{separator}`, but "
                 f"`{self.attribute.name}` is of type single",
                 "is it of type multi?",
@@ -225,18 +225,18 @@ class ColumnCheck:
         if not seen.with_separator and 10 * count > seen.answered:
             yield self._finding(
                 "column-type",
-                "warning",
+                Level.WARNING,
                 f"no value contains the separator `{separator}`, but {count:,} of "
                 f"{seen.answered:,} contain `{other}`",
                 f"set separator = `{other}` if it separates answers",
             )
         elif not seen.with_separator:
             message = f"no value contains the separator `{separator}`: each member has one answer"
-            yield self._finding("column-type", "info", message)
+            yield self._finding("column-type", Level.INFO, message)
 
-    def _finding(self, code: str, level: str, message: str, hint: str = "") -> PanelFinding:
+    def _finding(self, code: str, level: Level, message: str, hint: str = "") -> PanelFinding:
         place = f"{self._origin}: column `{self.attribute.column}`"
-        return PanelFinding(code, level, place, message, hint)  # type: ignore[arg-type]
+        return PanelFinding(code, level, place, message, hint)
 
 
 def _refusal(attribute: Attribute, kind: pa.DataType) -> str | None:

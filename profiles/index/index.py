@@ -37,7 +37,7 @@ from profiles.encoding import (
     row_of,
 )
 from profiles.errors import InputError, system_reason
-from profiles.finding import PanelFinding
+from profiles.finding import Level, PanelFinding
 from profiles.index.manifest import MANIFEST, digest, read_manifest
 from profiles.index.shard_file import Description, ShardFile
 from profiles.schema import Attribute, Schema, id_columns
@@ -176,7 +176,7 @@ class Index:
         return [
             PanelFinding(
                 "panel-file-changed",
-                "warning",
+                Level.WARNING,
                 self.name,
                 f"{self.file.path} has changed since the index was made; the index goes by what it "
                 "was then",

@@ -6,6 +6,7 @@ larger one streams from its source every time, one shard after the other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
+from profiles.as_of import AsOf, day_of
 from profiles.encoding import SHARD_MEMBERS, id_type, popcount, positions
 from profiles.errors import InputError, did_you_mean
 from profiles.finding import PanelFinding
@@ -254,11 +256,14 @@ class Panel:
                 raise InputError(f"{source}: the column `{column}` appears twice")
 
 
-def open_panel(path: str | Path, as_of: date | None = None, *, keep: bool = True) -> Panel:
+def open_panel(
+    path: str | os.PathLike[str], as_of: AsOf | None = None, *, keep: bool = True
+) -> Panel:
     """Open the panel that a panel file describes, or an index of it; only the schema is read yet.
 
-    `as_of` defaults to today; without `keep` memory stays as if for one shard, and every plan reads
-    the members again. Raises InputError where the file or its source is unusable.
+    `as_of`: a date, a datetime or either as ISO text; today where it is not given. Without `keep`
+    memory stays as if for one shard, and every plan reads the members again. Raises InputError
+    where the file or its source is unusable.
     """
     path = Path(path)
     try:
@@ -267,9 +272,9 @@ def open_panel(path: str | Path, as_of: date | None = None, *, keep: bool = True
         is_folder = False
     if is_folder:
         index = open_index(path)
-        return Panel(index.file, index, as_of or date.today(), keep=keep)
+        return Panel(index.file, index, day_of(as_of), keep=keep)
     file = read_panel_file(path)
-    return Panel(file, open_members(file), as_of or date.today(), keep=keep)
+    return Panel(file, open_members(file), day_of(as_of), keep=keep)
 
 
 def open_members(file: PanelFile, other: Location | None = None) -> Source:

@@ -22,7 +22,7 @@ from profiles.encoding import (
     popcount,
 )
 from profiles.history import History, Positions
-from profiles.schema import Collections, PanelMapping
+from profiles.schema import Collections, IdListReader, PanelMapping
 
 
 @dataclass(slots=True)
@@ -67,13 +67,15 @@ class Shard:
             self._hashes = hash_ids(self.member_ids)
         return self._hashes
 
-    def on_list(self, marketplace: str, name: str) -> tuple[BitMap, bool] | None:
+    def on_list(
+        self, marketplace: str, name: str, read: IdListReader
+    ) -> tuple[BitMap, bool] | None:
         """Positions in this shard of the members on a list of ids, and whether it is complete.
 
         None: not downloaded. Ids compare as codes do, after trimming.
         """
         if name not in self._places:
-            listed = self.collections.ids(name, self.as_of)
+            listed = self.collections.ids(name, self.as_of, read)
             if listed is None:
                 self._places[name] = None
             else:

@@ -4,9 +4,11 @@ Light: whoever routes one member at a time loads this. `panel_file`, which reads
 one heavy module, and is imported by its own name.
 """
 
-from profiles.schema.id_collections import Collections
+from profiles.schema.fault_words import in_words, wanted
+from profiles.schema.id_collections import Collections, IdList, IdListReader, ValuesReader
 from profiles.schema.location import Location
 from profiles.schema.mapping import (
+    INFINITY,
     AttributeMapping,
     MarketplaceMapping,
     PanelMapping,
@@ -45,6 +47,7 @@ from profiles.schema.values import (
 
 __all__ = [
     "ANY_CHILD",
+    "INFINITY",
     "OUTCOMES",
     "SCOPES",
     "SEPARATOR",
@@ -53,6 +56,8 @@ __all__ = [
     "Attribute",
     "AttributeMapping",
     "Collections",
+    "IdList",
+    "IdListReader",
     "Kind",
     "Location",
     "MarketplaceMapping",
@@ -62,11 +67,13 @@ __all__ = [
     "Schema",
     "Target",
     "UnreadableError",
+    "ValuesReader",
     "as_code",
     "as_moment",
     "as_number",
     "as_text",
     "id_columns",
+    "in_words",
     "is_missing",
     "is_negative_code",
     "number_in",
@@ -78,5 +85,6 @@ __all__ = [
     "read_outcome",
     "read_row",
     "took_part_in",
+    "wanted",
     "write_mapping",
 ]

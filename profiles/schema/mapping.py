@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
-from profiles.schema.id_collections import Collections
+from profiles.schema.id_collections import Collections, IdListReader
 from profiles.schema.schema import Attribute, Schema
 from profiles.schema.values import (
     UnreadableError,
@@ -98,42 +99,48 @@ class MarketplaceMapping:
     """All that the panel file says of one marketplace.
 
     `respondent_id` is the panel column that the marketplace knows members by (None: the member
-    id); `device_support` gives RFG's numbering of "yes", "no" and "unknown".
+    id); `options` are all other keys, as they are written: what they mean, the marketplace knows.
     """
 
     name: str
     attributes: Mapping[str, AttributeMapping] = field(default_factory=dict)
     respondent_id: str | None = None
-    device_support: Mapping[str, int] = field(
-        default_factory=lambda: {"unknown": 0, "yes": 1, "no": 2}
-    )
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class PanelMapping:
     """What lowering needs of a panel: its schema, the marketplaces' names for it, collections.
 
-    `history`: whether it is known who took part in what.
+    `history`: whether it is known who took part in what. `file` is the panel file that says all
+    this, for messages; None: not known.
     """
 
     schema: Schema
     marketplaces: Mapping[str, MarketplaceMapping]
     collections: Collections
     history: bool = False
+    file: Path | None = field(default=None, compare=False)
 
     def marketplace(self, name: str) -> MarketplaceMapping:
         """The mapping of one marketplace; an empty one where the panel file is silent."""
         return self.marketplaces.get(name) or MarketplaceMapping(name)
 
     def is_listed(
-        self, row: Mapping[str, object], member_id: str, marketplace: str, name: str, as_of: date
+        self,
+        row: Mapping[str, object],
+        member_id: str,
+        marketplace: str,
+        name: str,
+        as_of: date,
+        read: IdListReader,
     ) -> bool | None:
         """Whether a member, given by panel columns, is on a marketplace's list of ids.
 
-        None: the list has not been downloaded, ends before he was found, or the marketplace's id
-        of him is not known.
+        None: the list has not been downloaded, ends before the member was found, or the
+        marketplace's id of the member is not known.
         """
-        listed = self.collections.ids(name, as_of)
+        listed = self.collections.ids(name, as_of, read)
         column = self.marketplace(marketplace).respondent_id
         known = row.get(column) if column else member_id
         if listed is None or is_missing(known):

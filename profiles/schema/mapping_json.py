@@ -22,7 +22,6 @@ from profiles.schema.mapping import (
 from profiles.schema.schema import Attribute, Kind, Schema
 
 T = TypeVar("T")
-_SUPPORT = {"unknown", "yes", "no"}
 
 
 def write_mapping(mapping: PanelMapping) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def write_mapping(mapping: PanelMapping) -> dict[str, Any]:
                     for id_, each in marketplace.attributes.items()
                 },
                 "respondent_id": marketplace.respondent_id,
-                "device_support": dict(marketplace.device_support),
+                "options": dict(marketplace.options),
             }
             for name, marketplace in mapping.marketplaces.items()
         },
@@ -111,9 +110,6 @@ def _read_attribute(name: str, kind: Any, column: Any, separator: Any) -> Attrib
 
 
 def _read_marketplace(name: str, body: Any, schema: Schema) -> MarketplaceMapping:
-    support = _typed(dict, body["device_support"])
-    if set(support) != _SUPPORT:
-        raise ValueError(support)
     return MarketplaceMapping(
         name,
         {
@@ -121,7 +117,7 @@ def _read_marketplace(name: str, body: Any, schema: Schema) -> MarketplaceMappin
             for id_, (attribute, answers) in _typed(dict, body["attributes"]).items()
         },
         _optional_text(body["respondent_id"]),
-        {key: _typed(int, number) for key, number in support.items()},
+        _typed(dict, body["options"]),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from profiles.errors import InputError, did_you_mean, system_reason
+from profiles.schema.fault_words import in_words
 from profiles.schema.id_collections import Collections
 from profiles.schema.location import Location
 from profiles.schema.mapping import (
@@ -29,15 +30,9 @@ Name = Annotated[str, Field(min_length=1)]
 Layout: TypeAlias = Literal["wide", "long"]
 MarketplaceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
-_WANTED = {
-    "string_type": "must be text",
-    "string_too_short": "must not be empty",
+_WORDS = {
     "string_pattern_mismatch": "names of marketplaces are lower case",
-    "int_type": "must be a whole number",
-    "dict_type": "must be a table",
     "literal_error": "must be `wide` or `long`",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
 }
 
 
@@ -83,16 +78,13 @@ class _AnswersTable(_Table):
     answers: dict[str, Scalar | list[Scalar]] | None = None
 
 
-class _DeviceSupport(_Table):
-    unknown: int = 0
-    yes: int = 1
-    no: int = 2
-
-
 class _MarketplaceTable(_Table):
+    """Other keys are options of the marketplace, which knows them."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
     attributes: dict[str, _AnswersTable] = {}
     respondent_id: Name | None = None
-    device_support: _DeviceSupport = _DeviceSupport()
 
 
 class _CollectionsTable(_Table):
@@ -171,7 +163,7 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     marketplaces = {
         name: _marketplace(name, table, schema, path) for name, table in file.marketplaces.items()
     }
-    mapping = PanelMapping(schema, marketplaces, Collections(folder), history is not None)
+    mapping = PanelMapping(schema, marketplaces, Collections(folder), history is not None, path)
     return PanelFile(
         path,
         location,
@@ -193,9 +185,7 @@ def _marketplace(
         if as_code(key) in attributes:
             raise InputError(f"{place}: stands twice, but for white space")
         attributes[as_code(key)] = _attribute(place, entry, schema)
-    return MarketplaceMapping(
-        name, attributes, table.respondent_id, table.device_support.model_dump()
-    )
+    return MarketplaceMapping(name, attributes, table.respondent_id, table.model_extra or {})
 
 
 def _attribute(place: str, table: _AnswersTable, schema: Schema) -> AttributeMapping:
@@ -243,8 +233,6 @@ def _first_fault(error: ValidationError) -> str:
     place = ".".join(parts)
     places = {tuple(_place(each["loc"])) for each in faults}
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-    if fault["type"] == "missing":
-        return f"{place}: missing{more}"
     if fault["type"] == "extra_forbidden":
         known = list(_known_keys(fault["loc"]))
         hint = did_you_mean(parts[-1], known)
@@ -260,7 +248,7 @@ def _first_fault(error: ValidationError) -> str:
         return f"{place}: must be a value or a list of values{more}"
     if fault["type"] == "string_type" and parts[:1] == ["constants"]:
         return f"{place}: must be a value{more}"
-    why = _WANTED.get(fault["type"], f"{fault['msg'][0].lower()}{fault['msg'][1:]}")
+    why = _WORDS.get(fault["type"]) or in_words(fault["type"], fault["msg"], "a table")
     return f"{place}: {why}{more}"
 
 
@@ -278,9 +266,7 @@ def _known_keys(location: tuple[int | str, ...]) -> set[str]:
     if len(location) == 2:
         tables[2] = _SECTIONS.get(str(location[0]), _CollectionsTable)
     if len(location) == 3:
-        tables[3] = _AttributeTable if location[0] == "attributes" else _MarketplaceTable
-    if len(location) == 4:
-        tables[4] = _DeviceSupport
+        tables[3] = _AttributeTable
     if len(location) == 5:
         tables[5] = _AnswersTable
     table = tables.get(len(location))

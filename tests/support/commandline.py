@@ -95,7 +95,7 @@ ADULT_MEN = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a command ended, and what it said."""
+    """How a command ended, and what it printed."""
 
     status: int
     out: str
@@ -155,7 +155,7 @@ INTERRUPTED = {
 
 
 def finish(started: subprocess.Popen[bytes], stdin: bytes | None = None) -> Result:
-    """Wait for a process and give what it said, as far as that came through a pipe."""
+    """Wait for a process and give what it printed, as far as that came through a pipe."""
     with started:
         out, err = started.communicate(stdin, timeout=60)
     return Result(started.returncode, (out or b"").decode(), (err or b"").decode())

@@ -9,6 +9,7 @@ from datetime import date
 from typing import cast
 
 from matcher.engine import Match, PanelCounts, QuotaCounts, SurveyCounts
+from matcher.marketplaces import read_id_list
 from matcher.rules import Member, Truth, evaluate
 from matcher.rules.evaluate import read_member
 from matcher.surveys import (
@@ -30,12 +31,12 @@ from tests.support.panels import Row
 
 def of_member(history: Sequence[Participation], member_id: str) -> list[Participation]:
     """What one member took part in."""
-    return [each for each in history if each.member_id == member_id]
+    return [record for record in history if record.member_id == member_id]
 
 
 @dataclass
 class Recorder:
-    """A way to choose that notes which quota it gave, by pointer: ids may stand twice."""
+    """A choice that notes which quota it gave, by pointer: ids may appear twice."""
 
     choice: Choice
     given: Counter[str]
@@ -59,10 +60,10 @@ class Reference:
     ) -> None:
         self.surveys = surveys
         self.ids = [row[mapping.schema.member_id] for row in rows]
-        self.members = [read_member(mapping, row, as_of, history) for row in rows]
+        self.members = [read_member(mapping, row, as_of, history, read_id_list) for row in rows]
 
     def choice(self, how: ChoiceStrategy, seed: int) -> Choice:
-        """A way to choose; the eligible members that `scarcest` needs are counted here."""
+        """A choice of quotas; the eligible members that `scarcest` needs are counted here."""
         return make_choice(
             how, seed, self.eligible_by_quota() if how is ChoiceStrategy.SCARCEST else None
         )
@@ -120,11 +121,11 @@ class Reference:
         self, survey: Survey, choice: Choice, uncertain: bool, given: list[list[Survey]]
     ) -> SurveyCounts:
         verdicts = Counter(judge(survey, member).verdict for member in self.members)
-        mine = [
+        members = [
             member for member, surveys in zip(self.members, given, strict=True) if survey in surveys
         ]
         recorder = Recorder(choice, Counter())
-        for member in mine:
+        for member in members:
             judge(survey, member, cast("Choice", recorder), uncertain=uncertain)
         quotas = tuple(
             QuotaCounts(
@@ -141,7 +142,7 @@ class Reference:
             "open" if survey.open else "closed",
             verdicts[Verdict.ELIGIBLE],
             verdicts[Verdict.UNCERTAIN],
-            len(mine),
+            len(members),
             quotas,
         )
 

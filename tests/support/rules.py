@@ -95,7 +95,7 @@ compounds: SearchStrategy[And | Or] = st.one_of(_parts.map(And), _parts.map(Or))
 def members(draw: st.DrawFn) -> Member:
     """A member with no, one or several answers to everything, on lists or not, or who knows.
 
-    Of what he took part in everything is known, or nothing.
+    Everything of what they took part in is known, or nothing.
     """
     of_kind: dict[str, SearchStrategy[list[Any]]] = {
         "gender": st.lists(st.sampled_from(CODES), min_size=1, max_size=1),
@@ -110,8 +110,8 @@ def members(draw: st.DrawFn) -> Member:
     on = {name: draw(st.sampled_from([True, False, None])) for name in IDS}
     history = draw(st.none() | st.lists(st.sampled_from(HISTORY), max_size=3))
 
-    def took_part(*asked: Any) -> bool | None:
-        return None if history is None else took_part_in(history, *asked)
+    def took_part(*of: Any) -> bool | None:
+        return None if history is None else took_part_in(history, *of)
 
     return Member("m", answers, lambda _marketplace, name: on[name], took_part)
 

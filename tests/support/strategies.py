@@ -291,7 +291,10 @@ class Variation:
         attributes = ATTRIBUTES | {n: GATES[n] for n, how in how_of.items() if how == "declared"}
         marketplaces: dict[str, Json] = {
             "dynata": {"attributes": {IDS[name]: what for name, what in _WHAT.items()}},
-            "toluna": {"attributes": {IDS[name]: what for name, what in _WHAT.items()}},
+            "toluna": {
+                "attributes": {IDS[name]: what for name, what in _WHAT.items()},
+                "cut_off": 4,
+            },
             "rfg": {"attributes": _WHAT},
         }
         if self.own_dynata_ids:

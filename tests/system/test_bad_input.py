@@ -236,6 +236,38 @@ PANEL_FILES = {
         PANEL + "[marketplaces.rfg.device_support]\nyess = 1",
         "marketplaces.rfg.device_support.yess: no such key; did you mean `yes`?",
     ),
+    "marketplace misspelt": (
+        PANEL + "[marketplaces.dynta.attributes]\n",
+        "marketplaces.dynta: no such marketplace; did you mean `dynata`?",
+    ),
+    "marketplace unknown": (
+        PANEL + "[marketplaces.other.attributes]\n",
+        "marketplaces.other: no such marketplace; known: dynata, toluna, rfg",
+    ),
+    "key of a marketplace misspelt": (
+        edited("[marketplaces.rfg.attributes]", "[marketplaces.rfg.atributes]"),
+        "marketplaces.rfg.atributes: no such key; did you mean `attributes`?",
+    ),
+    "key of another marketplace": (
+        PANEL + "[marketplaces.dynata]\ndevice_support = { yes = 1 }",
+        "marketplaces.dynata.device_support: no such key",
+    ),
+    "option misspelt": (
+        PANEL + "[marketplaces.rfg]\ndevise_support = { no = 3 }",
+        "marketplaces.rfg.devise_support: no such key; did you mean `device_support`?",
+    ),
+    "options at fault": (
+        PANEL + "[marketplaces.rfg]\ndevice_support = { yes = true, nno = 3 }",
+        "marketplaces.rfg.device_support.nno: no such key; did you mean `no`? (and 1 more)",
+    ),
+    "device support is a number": (
+        PANEL + "[marketplaces.rfg]\ndevice_support = 3",
+        "marketplaces.rfg.device_support: must be a table",
+    ),
+    "cut-off is zero": (
+        PANEL + "[marketplaces.toluna]\ncut_off = 0",
+        "marketplaces.toluna.cut_off: must be greater than 0",
+    ),
     "device support is text": (
         PANEL + '[marketplaces.rfg.device_support]\nyes = "1"',
         "marketplaces.rfg.device_support.yes: must be a whole number",
@@ -318,6 +350,16 @@ def test_a_panel_file_at_fault(content: str | bytes, why: str, here: Path) -> No
     put(here, "panel.toml", content)
     put(here, "payload.json", GOOD)
     assert_refused(f"panel.toml: {why}", here, "payload.json")
+
+
+@pytest.mark.parametrize("name", ["match", "count", "lint", "route", "index"])
+def test_every_command_refuses_what_no_marketplace_declares(name: str, here: Path) -> None:
+    put_panel(here, PANEL + "[marketplaces.toluna]\ncutoff = 500")
+    put(here, "payload.json", GOOD)
+    of = {"match": ["payload.json", "-o", "out.parquet"], "index": ["-o", "out"]}
+    result = command(name, *of.get(name, ["payload.json"]), "--panel", "panel.toml", stdin=b"")
+    why = "panel.toml: marketplaces.toluna.cutoff: no such key; did you mean `cut_off`?"
+    assert (result.status, result.out, result.err) == (2, "", f"matcher: {why}\n")
 
 
 def test_a_panel_file_with_a_byte_order_mark_is_read(here: Path) -> None:

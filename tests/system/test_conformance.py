@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 
 import matcher
+from matcher.marketplaces import read_id_list
 from matcher.plan import Plan
 from matcher.routing import Router
 from matcher.rules.evaluate import read_member
@@ -48,7 +49,7 @@ def judge_all(prepared: Prepared, *, uncertain: bool = False) -> dict[str, Judge
     history = None
     if case.history is not None:
         history = [read_participation(row) for row in case.history]
-    members = [read_member(mapping, row, case.as_of, history) for row in case.members]
+    members = [read_member(mapping, row, case.as_of, history, read_id_list) for row in case.members]
     return {m.id: judge(survey_of(prepared), m, uncertain=uncertain) for m in members}
 
 

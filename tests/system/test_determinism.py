@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import matcher
-from matcher.engine import Match, PanelCounts
+from matcher.engine import Limits, Match, PanelCounts
 from matcher.plan import Plan
 from matcher.surveys import ChoiceStrategy
 from profiles.panel import Panel
@@ -29,13 +30,16 @@ MEMBERS = 1000
 
 
 class Run(NamedTuple):
-    """One way to match: members in a shard at most, and threads."""
+    """How a panel is cut: members in a shard at most, and threads."""
 
     shard: int
     workers: int
 
 
 RUNS = [Run(64, 1), Run(64, 3), Run(448, 1), Run(448, 2), Run(1 << 20, 3)]
+
+SMALL = Limits(least_members=64, line_members=64, tile_members=192, row_group=1000)
+"""Row groups and tiles end within shards, and shards within them."""
 
 
 @pytest.fixture(scope="module")
@@ -60,48 +64,35 @@ def members(table: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def _small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row groups and tiles end within shards, and shards within them."""
-    monkeypatch.setattr("matcher.engine.shard_size._SMALLEST", 64)
-    monkeypatch.setattr("matcher.engine.shard_size._LINE", 64)
-    monkeypatch.setattr("matcher.output.batches.ROW_GROUP", 1000)
-    monkeypatch.setattr("matcher.output.parquet.ROW_GROUP", 1000)
-    monkeypatch.setattr("matcher.engine.rows.TILE_MEMBERS", 192)
-
-
-def result_of(plan: Plan, panel: Panel, folder: Path, **how: Any) -> tuple[bytes, PanelCounts]:
+def result_of(
+    plan: Plan, panel: Panel, folder: Path, limits: Limits = SMALL, **how: Any
+) -> tuple[bytes, PanelCounts]:
     """The bytes of the Parquet output, and the counts."""
     path = folder / "out.parquet"
-    counts = plan.match(panel, uncertain=True, **how).to_parquet(path)
+    counts = plan.match(panel, uncertain=True, limits=limits, **how).to_parquet(path)
     return path.read_bytes(), counts
 
 
 @pytest.mark.parametrize("how", ChoiceStrategy)
 def test_shards_and_workers_change_nothing(
-    plan: Plan,
-    file: PanelFile,
-    members: Path,
-    how: ChoiceStrategy,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    plan: Plan, file: PanelFile, members: Path, how: ChoiceStrategy, tmp_path: Path
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose=how)
     assert sum(survey.eligible for survey in expected[1].surveys) > MEMBERS
     for run in RUNS:
-        monkeypatch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", run.shard)
         panel = open_members(file, members, AS_OF)
-        found = result_of(plan, panel, tmp_path, choose=how, workers=run.workers)
+        limits = replace(SMALL, most_members=run.shard)
+        found = result_of(plan, panel, tmp_path, limits, choose=how, workers=run.workers)
         assert found == expected, run
 
 
 def test_with_a_history_and_a_limit_shards_and_workers_change_nothing(
-    file: PanelFile, members: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: PanelFile, members: Path, tmp_path: Path
 ) -> None:
     ids = pq.read_table(members, columns=["member_id"])["member_id"].to_pylist()
     names = ("member_id", "marketplace", "survey_id", "wave_id", "outcome")
-    rows = [(each, "dynata", str(20101 + n % 40), "", "dropout") for n, each in enumerate(ids)]
-    rows += [(each, "toluna", "2510005", "791005", "started") for each in ids[::3]]
+    rows = [(member, "dynata", str(20101 + n % 40), "", "dropout") for n, member in enumerate(ids)]
+    rows += [(member, "toluna", "2510005", "791005", "started") for member in ids[::3]]
     history = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
     pq.write_table(history, tmp_path / "history.parquet")
     tables = {**file.tables, "history": {"source": str(tmp_path / "history.parquet")}}
@@ -114,23 +105,23 @@ def test_with_a_history_and_a_limit_shards_and_workers_change_nothing(
     assert sum(survey.given for survey in unlimited.surveys) > given
     for engine in ("numpy", "numba"):
         for run in RUNS:
-            monkeypatch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", run.shard)
             panel = open_members(with_history, members, AS_OF)
+            limits = replace(SMALL, most_members=run.shard)
             how = {"max_surveys": 3, "workers": run.workers, "engine": engine}
-            assert result_of(plan, panel, tmp_path, **how) == expected, (run, engine)
+            assert result_of(plan, panel, tmp_path, limits, **how) == expected, (run, engine)
 
 
 def test_a_small_budget_makes_small_shards_and_changes_nothing(
-    plan: Plan, file: PanelFile, members: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, file: PanelFile, members: Path, tmp_path: Path
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path)
-    told: list[tuple[int, int | None]] = []
-    monkeypatch.setattr("matcher.engine.shard_size._BUDGET", 1 << 13)
+    progress: list[tuple[int, int | None]] = []
     panel = open_members(file, members, AS_OF)
-    found = result_of(plan, panel, tmp_path, progress=lambda *done: told.append(done))
+    limits = replace(SMALL, shard_bytes=1 << 13)
+    found = result_of(plan, panel, tmp_path, limits, progress=lambda *done: progress.append(done))
     assert found == expected
-    assert len(told) > 3
-    assert told[-1] == (MEMBERS, MEMBERS)
+    assert len(progress) > 3
+    assert progress[-1] == (MEMBERS, MEMBERS)
 
 
 def test_a_panel_that_is_in_memory_gives_the_same_again(
@@ -146,13 +137,13 @@ def test_a_panel_that_is_in_memory_gives_the_same_again(
 
 
 def test_a_panel_too_large_to_keep_is_read_again_and_gives_the_same(
-    plan: Plan, file: PanelFile, members: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, file: PanelFile, members: Path, tmp_path: Path
 ) -> None:
     expected = result_of(plan, open_members(file, members, AS_OF), tmp_path, choose="scarcest")
-    monkeypatch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", 256)
     panel = Panel(file, open_source(members), AS_OF, resident_members=300)
-    assert result_of(plan, panel, tmp_path, choose="scarcest") == expected
-    assert result_of(plan, panel, tmp_path, choose="scarcest") == expected
+    limits = replace(SMALL, most_members=256)
+    assert result_of(plan, panel, tmp_path, limits, choose="scarcest") == expected
+    assert result_of(plan, panel, tmp_path, limits, choose="scarcest") == expected
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])

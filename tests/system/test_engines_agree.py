@@ -6,16 +6,15 @@ are written to Parquet and read as the program reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import matcher
+from matcher.engine import Limits
 from matcher.surveys import ChoiceStrategy, Survey, Verdict
 from profiles.encoding import Engine
 from profiles.panel import Panel
@@ -33,15 +32,8 @@ from tests.support.strategies import (
     variations,
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_shards_and_lists() -> Iterator[None]:
-    """Shards of one word, and postal lists that count as cut off at four values."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.engine.shard_size._SMALLEST", 64)
-        patch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", 128)
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
-        yield
+SMALL = Limits(most_members=128, least_members=64, kernel_words=1)
+"""Shards of two words, which a kernel works on one by one."""
 
 
 def load(
@@ -93,6 +85,7 @@ def test_rows_and_counts_are_those_of_the_reference(
             uncertain=uncertain,
             max_surveys=most,
             engine=engine,
+            limits=SMALL,
         )
         assert list(found) == reference.rows(choice, uncertain=uncertain, most=most)
         assert found.counts() == reference.counts(choice, uncertain=uncertain, most=most)
@@ -104,7 +97,7 @@ def test_bitmaps_are_those_of_the_reference(
     folder: Path, variation: Variation, surveys: Json, people: tuple[Members, Members]
 ) -> None:
     panel, lowered, reference = load(folder, variation, surveys, people)
-    found = matcher.compile(lowered).match(panel)
+    found = matcher.compile(lowered).match(panel, limits=SMALL)
     for survey in lowered:
         eligible = reference.places(survey, Verdict.ELIGIBLE)
         uncertain = reference.places(survey, Verdict.UNCERTAIN)

@@ -22,7 +22,7 @@ from tests.support.commandline import (
 )
 from tests.support.corpus import ROOT
 
-DOCUMENT = (ROOT / "docs" / "router.md").read_text("utf-8")
+DOCUMENT = (ROOT / "docs" / "guide" / "router.md").read_text("utf-8")
 EXAMPLES = ROOT / "docs" / "examples"
 HISTORY = '[history]\nsource = "history.csv"\n'
 MAN = {name: values[0] for name, values in MEMBERS.items()}

@@ -24,7 +24,7 @@ from matcher.surveys import Verdict
 
 
 def difference_json(found: Difference) -> bytes:
-    """One JSON object, every key of it always there; docs/diff.md says what they mean."""
+    """One JSON object, every key of it always there; docs/guide/diff.md says what they mean."""
     return document(
         {
             "as_of": found.as_of.isoformat(),

@@ -352,8 +352,8 @@ def test_members_are_given_the_surveys_that_pay_best(here: Path) -> None:
     surveys = result.document["surveys"]
     assert [(each["eligible"], each["given"]) for each in surveys] == [(3, 1), (2, 1), (2, 2)]
     assert [each["assigned"] for each in surveys[0]["quotas"]] == [1, 0]
-    told = command("match", *payloads, *COMMON, "--max-surveys-per-member", "1").err
-    assert "7 eligible pairs, 4 given at 1 survey a member" in told
+    output = command("match", *payloads, *COMMON, "--max-surveys-per-member", "1").err
+    assert "7 eligible pairs, 4 given at 1 survey a member" in output
 
 
 @pytest.mark.parametrize(
@@ -540,28 +540,28 @@ def test_no_traceback_gets_out(
     assert (result.status, result.err) == (status, f"matcher: {expected}\n")
 
 
-@pytest.mark.parametrize(("kind", "told"), [(KeyboardInterrupt, 0), (ValueError, 1)])
-def test_of_what_python_drops_interrupts_alone_are_not_told(
-    kind: type[BaseException], told: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("kind", "reported"), [(KeyboardInterrupt, 0), (ValueError, 1)])
+def test_of_what_python_drops_interrupts_alone_are_not_reported(
+    kind: type[BaseException], reported: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
     monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
     dropped = SimpleNamespace(exc_type=kind)
     tell_unless_interrupt(dropped)
-    assert seen == [dropped] * told
+    assert seen == [dropped] * reported
 
 
 def test_the_demo_says_the_same_twice(tmp_path: Path) -> None:
-    said = []
+    documents = []
     for seed in "12":
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         out = tmp_path / f"{seed}.parquet"
         flags: list[str | Path] = ["--json", "--uncertain", "-o", out]
         result = finish(process("match", *DEMO_ARGUMENTS, *flags, env=environment))
         assert (result.status, result.err) == (0, "")
-        said.append((result.out, out.read_bytes()))
-    assert said[0] == said[1]
-    statuses = {each["status"] for each in json.loads(said[0][0])["surveys"]}
+        documents.append((result.out, out.read_bytes()))
+    assert documents[0] == documents[1]
+    statuses = {each["status"] for each in json.loads(documents[0][0])["surveys"]}
     assert statuses == {"open", "closed", "rejected"}
 
 

@@ -1,4 +1,4 @@
-"""`matcher diff`: what may be compared, what is written and said, and how it ends."""
+"""`matcher diff`: what may be compared, what is written and printed, and how it ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMON = ("--panel", "panel.toml", "--as-of", AS_OF)
 BROKEN = {**ADULT_MEN, "id": "2", "filters": [[{"cells": ["nobody"]}]]}
 CLOSED = {**ADULT_MEN, "status": "CLOSED"}
 MEN_ONLY = {**ADULT_MEN, "filters": [[{"cells": ["adults", "men"]}]]}
-"""Takes m2 (a woman) out, and leaves m4 (who has not told) uncertain."""
+"""Takes m2 (a woman) out, and leaves m4 (whose sex is not known) uncertain."""
 
 WOMEN_FIRST = {
     **ADULT_MEN,
@@ -191,9 +191,9 @@ def test_what_is_told_otherwise_has_no_effect() -> None:
         {"before": ["q1"], "after": ["new-1"]},
         {"before": ["q2"], "after": ["new-2"]},
     ]
-    told = diff("old.json", "retold.json", "--max-lost", "0", "--max-moved", "0%")
-    assert told.status == 0
-    assert told.err.splitlines()[:2] == [
+    result = diff("old.json", "retold.json", "--max-lost", "0", "--max-moved", "0%")
+    assert result.status == 0
+    assert result.err.splitlines()[:2] == [
         "nobody is lost, gained or moved",
         "surveys: 1 no effect, 0 unchanged",
     ]
@@ -259,7 +259,7 @@ def test_uncertain_members_are_given_out_where_asked() -> None:
     ]
 
 
-# --- what is written and said
+# --- what is written and printed
 
 
 def test_the_document() -> None:
@@ -400,7 +400,7 @@ def test_what_both_sides_say_is_said_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "printed"),
     [
         (("--max-lost", "2"), []),
         (("--max-lost", "1"), ["lost: 2 pairs, more than 1"]),
@@ -413,12 +413,12 @@ def test_what_both_sides_say_is_said_once() -> None:
 )
 @pytest.mark.parametrize("more", [(), ("--json",), ("--quiet",)])
 def test_thresholds_of_the_lost(
-    flags: tuple[str, ...], said: list[str], more: tuple[str, ...]
+    flags: tuple[str, ...], printed: list[str], more: tuple[str, ...]
 ) -> None:
     """Of the 3 given before 2 are lost."""
     result = diff("old.json", "men.json", *flags, *more)
-    assert result.status == bool(said)
-    assert [line for line in result.err.splitlines() if "more than" in line] == said
+    assert result.status == bool(printed)
+    assert [line for line in result.err.splitlines() if "more than" in line] == printed
     if "--json" in more:
         assert result.document["lost"] == 2
 

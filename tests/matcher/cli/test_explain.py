@@ -57,12 +57,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def explain(member: str, survey: str, *more: str, payload: str = "all.json") -> Result:
-    asked = ("--member", member, "--survey", survey)
-    return command("explain", payload, "--panel", "panel.toml", "--as-of", AS_OF, *asked, *more)
+    flags = ("--member", member, "--survey", survey)
+    return command("explain", payload, "--panel", "panel.toml", "--as-of", AS_OF, *flags, *more)
 
 
 def lines(result: Result) -> list[str]:
-    """What was told to people, white space aside."""
+    """What is printed for people, white space aside."""
     assert (result.status, result.out) == (0, "")
     return [" ".join(line.split()) for line in result.err.splitlines() if line.strip()]
 
@@ -99,9 +99,9 @@ def test_people_see_every_clause_its_place_and_the_answer() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_people_see_what_would_have_to_change_and_the_outcome() -> None:
-    told = lines(explain("m1", "dynata:5"))
-    start = told.index("nearest miss: 2 changes")
-    assert told[start + 1 : start + 4] == [
+    output = lines(explain("m1", "dynata:5"))
+    start = output.index("nearest miss: 2 changes")
+    assert output[start + 1 : start + 4] == [
         "/cells/1: attribute 80 (age) is between 18 and 24; answered 36",
         "/quotas/0/0 quota q1 opens",
         "outcome: 2/6, filter",
@@ -125,13 +125,13 @@ def test_many_quotas_that_do_not_match_are_cut_short() -> None:
     quotas = [{"id": f"q{n}", "cells": ["men"], "count": 3, "status": "OPEN"} for n in range(9)]
     quotas.append({"id": "all", "cells": [], "count": 3, "status": "OPEN"})
     put(Path(), "all.json", {**ADULT_MEN, "quotas": [quotas]})
-    told = lines(explain("m2", "dynata:1"))
-    shown = [line for line in told if " quota " in line]
+    output = lines(explain("m2", "dynata:1"))
+    shown = [line for line in output if " quota " in line]
     assert [line.split(" quota ")[1].split(":")[0] for line in shown[1:]] == [
         *(f"q{n}" for n in range(6)),
         "all",
     ]
-    assert "… and 3 quotas more that do not match: --json has all" in told
+    assert "… and 3 quotas more that do not match: --json has all" in output
 
 
 @pytest.mark.usefixtures("here")
@@ -195,25 +195,25 @@ def test_history_keeps_out(here: Path) -> None:
     columns = "member_id,marketplace,survey_id,wave_id,project_id,outcome"
     put(here, "panel.toml", HISTORY + PANEL)
     put(here, "history.csv", f"{columns}\n m1 ,dynata,1,,,complete\n")
-    told = lines(explain("m1", "dynata:1"))
-    assert "false /id the member has not taken part in survey 1" in told
-    assert told[-1] == "outcome: 4/4, same project"
+    output = lines(explain("m1", "dynata:1"))
+    assert "false /id the member has not taken part in survey 1" in output
+    assert output[-1] == "outcome: 4/4, same project"
     assert lines(explain("m2", "dynata:1"))[-1] == "quotas given: q2"
 
 
 def test_an_index_and_a_csv_file_tell_the_same(here: Path) -> None:
-    told = lines(explain("m2", "dynata:5"))
+    output = lines(explain("m2", "dynata:5"))
     assert command("index", "--panel", "panel.toml", "-o", "panel.index").status == 0
     of_index = command(
         "explain", "all.json", "--panel", "panel.index", "--as-of", AS_OF,
         "--member", " m2 ", "--survey", "dynata:5",
     )  # fmt: skip
-    assert lines(of_index) == told
+    assert lines(of_index) == output
     plain = {name: each for name, each in MEMBERS.items() if name not in ("pets", "children")}
     empty = {"pets": [None] * 4, "children": [None] * 4}
     pa.csv.write_csv(pa.table(plain | empty), here / "members.csv")
     put(here, "panel.toml", PANEL.replace("members.parquet", "members.csv"))
-    assert lines(explain("m2", "dynata:5")) == told
+    assert lines(explain("m2", "dynata:5")) == output
 
 
 @pytest.mark.usefixtures("here")
@@ -233,7 +233,7 @@ def test_quiet_says_nothing_and_strict_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "survey", "told"),
+    ("member", "survey", "message"),
     [
         ("m1", "dynata:7", "no survey `dynata:7` in the payloads; did you mean `dynata:5`?"),
         ("m1", "7/8", "no survey `7/8` in the payloads; did you mean `toluna:7/8`?"),
@@ -243,12 +243,12 @@ def test_quiet_says_nothing_and_strict_fails() -> None:
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_what_is_not_there_is_said(member: str, survey: str, told: str) -> None:
+def test_what_is_not_there_is_reported(member: str, survey: str, message: str) -> None:
     result = explain(member, survey)
     assert (result.status, result.out) == (2, "")
     *found, last = result.err.splitlines()
-    assert last == f"matcher: {told}"
-    assert bool(found) == ("set aside" in told)
+    assert last == f"matcher: {message}"
+    assert bool(found) == ("set aside" in message)
     assert all("undefined-tag" in line for line in found if line.startswith("error"))
 
 
@@ -256,14 +256,14 @@ def test_what_is_not_there_is_said(member: str, survey: str, told: str) -> None:
 def test_a_value_that_does_not_fit_is_said(here: Path) -> None:
     put_panel(here, members={**MEMBERS, "dob": ["soon", None, None, None]})
     result = explain("m1", "dynata:1")
-    told = "matcher: members.parquet: member `m1`: dob: `soon` is not a date (YYYY-MM-DD)\n"
-    assert (result.status, result.err) == (2, told)
+    message = "matcher: members.parquet: member `m1`: dob: `soon` is not a date (YYYY-MM-DD)\n"
+    assert (result.status, result.err) == (2, message)
     put(here, "panel.toml", HISTORY + PANEL)
     put(here, "history.csv", "member_id,marketplace,survey_id,outcome\nm2,dynata,1,won\n")
     result = explain("m2", "dynata:1")
     assert result.status == 2
-    told = "matcher: history.csv: row 1, column `outcome`: `won` is not an outcome"
-    assert result.err.startswith(told)
+    message = "matcher: history.csv: row 1, column `outcome`: `won` is not an outcome"
+    assert result.err.startswith(message)
 
 
 @pytest.mark.parametrize("flag", ["--member", "--survey"])

@@ -74,12 +74,12 @@ def answers(result: Result, status: int = 0) -> list[Any]:
 
 
 class Talk:
-    """A process that is told a line, and answers before it is told the next."""
+    """A process that is answered a line, and answers before it is answered the next."""
 
     def __init__(self, *arguments: str | Path) -> None:
         self.process = process("route", *arguments)
 
-    def tell(self, line: Any) -> Any:
+    def send(self, line: Any) -> Any:
         """What one line is answered with."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -99,8 +99,8 @@ def talk(here: Path) -> Iterator[Talk]:
 
 @pytest.mark.usefixtures("here")
 def test_each_member_is_answered_with_the_surveys_that_take_him() -> None:
-    told = answers(route(*ROWS, payload="all.json"))
-    assert told[:3] == [
+    answered = answers(route(*ROWS, payload="all.json"))
+    assert answered[:3] == [
         {
             "member_id": "m1",
             "eligible": [{"survey": "dynata:1", "quota_ids": ["q1"]}],
@@ -138,24 +138,24 @@ def test_what_is_limited_and_given_to_the_uncertain() -> None:
 def test_a_line_is_answered_before_the_next_is_read(talk: Talk) -> None:
     """Seats run out, are given back and change; members of the same process see it at once."""
     seat = {"survey": "dynata:1", "quota_ids": ["q1"]}
-    assert talk.tell(MAN)["eligible"] == [seat]
+    assert talk.send(MAN)["eligible"] == [seat]
     first, second = {**seat, "member_id": "m1"}, {**seat, "member_id": "m9"}
-    held = talk.tell({"reserve": {**first, "ttl": 600}})["reserve"]
+    held = talk.send({"reserve": {**first, "ttl": 600}})["reserve"]
     assert held == {**first, "id": "1", "expires": held["expires"]}
-    assert talk.tell({"apply": {**seat, "remaining": 1}})["apply"]["changed"] == ["dynata:1"]
-    assert talk.tell({"reserve": {**second, "ttl": 600}}) == {"reserve": None}
-    assert talk.tell(MAN)["eligible"] == [{**seat, "quota_ids": ["q2"]}]
-    assert talk.tell({"release": held["id"]}) == {"release": True}
-    assert talk.tell({"release": held["id"]}) == {"release": False}
-    assert talk.tell(MAN)["eligible"] == [seat]
-    held = talk.tell({"reserve": {**first, "ttl": 600}})["reserve"]
-    assert talk.tell({"reverse": held["id"]}) == {"reverse": False}
-    assert talk.tell({"complete": held["id"]}) == {"complete": True}
-    assert talk.tell({"reserve": {**first, "ttl": 600}}) == {"reserve": None}
-    assert talk.tell({"reverse": held["id"]}) == {"reverse": True}
-    asked = talk.tell({"next_question": AGELESS})["next_question"]
-    assert (asked["attribute"], asked["surveys"]) == ("age", ["dynata:1"])
-    assert talk.tell({"next_question": MAN}) == {"next_question": None}
+    assert talk.send({"apply": {**seat, "remaining": 1}})["apply"]["changed"] == ["dynata:1"]
+    assert talk.send({"reserve": {**second, "ttl": 600}}) == {"reserve": None}
+    assert talk.send(MAN)["eligible"] == [{**seat, "quota_ids": ["q2"]}]
+    assert talk.send({"release": held["id"]}) == {"release": True}
+    assert talk.send({"release": held["id"]}) == {"release": False}
+    assert talk.send(MAN)["eligible"] == [seat]
+    held = talk.send({"reserve": {**first, "ttl": 600}})["reserve"]
+    assert talk.send({"reverse": held["id"]}) == {"reverse": False}
+    assert talk.send({"complete": held["id"]}) == {"complete": True}
+    assert talk.send({"reserve": {**first, "ttl": 600}}) == {"reserve": None}
+    assert talk.send({"reverse": held["id"]}) == {"reverse": True}
+    question = talk.send({"next_question": AGELESS})["next_question"]
+    assert (question["attribute"], question["surveys"]) == ("age", ["dynata:1"])
+    assert talk.send({"next_question": MAN}) == {"next_question": None}
     result = finish(talk.process)
     assert (result.status, result.out) == (0, "")
 
@@ -164,31 +164,31 @@ def test_the_inventory_changes(talk: Talk) -> None:
     woman = {**ADULT_MEN, "id": "4", "status": "PAUSED"}
     nothing = {"repeated": 0, "stale": 0, "unknown": 0}
     batch = [woman, BROKEN, {"survey": "rfg:1", "remaining": 1}]
-    told = talk.tell({"apply": batch})["apply"]
-    found = [(each["level"], each["code"]) for each in told.pop("diagnostics")]
+    answered = talk.send({"apply": batch})["apply"]
+    found = [(each["level"], each["code"]) for each in answered.pop("diagnostics")]
     assert ("error", "undefined-tag") in found
-    assert told == {
+    assert answered == {
         "added": ["dynata:4"], "changed": [], "set_aside": ["dynata:2"], **nothing, "unknown": 1
     }  # fmt: skip
-    told = talk.tell({"apply": [{**woman, "status": "OPEN"}, TOLUNA]})["apply"]
-    assert told == {
+    answered = talk.send({"apply": [{**woman, "status": "OPEN"}, TOLUNA]})["apply"]
+    assert answered == {
         "added": ["toluna:7/8"],
         "changed": ["dynata:4"],
         "set_aside": [],
         **nothing,
-        "diagnostics": told["diagnostics"],
+        "diagnostics": answered["diagnostics"],
     }
-    assert {each["level"] for each in told["diagnostics"]} <= {"info"}
-    names = [each["survey"] for each in talk.tell(WOMAN)["eligible"]]
+    assert {each["level"] for each in answered["diagnostics"]} <= {"info"}
+    names = [each["survey"] for each in talk.send(WOMAN)["eligible"]]
     assert names == ["dynata:1", "dynata:4", "toluna:7/8"]
-    told = talk.tell({"apply": [ADULT_MEN], "refresh": ["dynata"]})["apply"]
-    assert (told["changed"], told["repeated"]) == (["dynata:4"], 1)
-    names = [each["survey"] for each in talk.tell(WOMAN)["eligible"]]
+    answered = talk.send({"apply": [ADULT_MEN], "refresh": ["dynata"]})["apply"]
+    assert (answered["changed"], answered["repeated"]) == (["dynata:4"], 1)
+    names = [each["survey"] for each in talk.send(WOMAN)["eligible"]]
     assert names == ["dynata:1", "toluna:7/8"]
     late = {"apply": {"survey": "dynata:1", "status": "closed"}, "at": 5}
-    assert talk.tell(late)["apply"]["stale"] == 1
+    assert talk.send(late)["apply"]["stale"] == 1
     notice = {"apply": {"QuotaID": 70, "SurveyID": 7, "WaveID": 8, "IsLive": False}}
-    assert talk.tell({**notice, "marketplace": "toluna"})["apply"]["changed"] == ["toluna:7/8"]
+    assert talk.send({**notice, "marketplace": "toluna"})["apply"]["changed"] == ["toluna:7/8"]
 
 
 MALFORMED: dict[str, str] = {
@@ -231,12 +231,12 @@ MALFORMED: dict[str, str] = {
 @pytest.mark.usefixtures("here")
 def test_a_malformed_line_is_told_in_its_place_and_the_rest_goes_on() -> None:
     lines = [MAN, "", *MALFORMED, "  ", MAN]
-    first, *told, last = answers(route(*lines))
+    first, *answered, last = answers(route(*lines))
     assert first == last == answers(route(MAN))[0]
     expected = [
         {"error": why, "line": number} for number, why in enumerate(MALFORMED.values(), start=3)
     ]
-    assert told == expected
+    assert answered == expected
     assert (
         len(answers(route(*lines, flags=["--strict", "--quiet"]), status=1)) == len(MALFORMED) + 2
     )
@@ -274,9 +274,9 @@ LINE = MEMBER | st.dictionaries(KEYS, JSON | NESTED | MEMBER, max_size=4)
 @pytest.mark.usefixtures("here")
 def test_every_line_has_one_answer_whatever_is_in_it(lines: list[Any]) -> None:
     result = route(*lines)
-    told = answers(result)
-    assert len(told) == len(lines)
-    for number, (line, answer) in enumerate(zip(lines, told, strict=True), start=1):
+    answered = answers(result)
+    assert len(answered) == len(lines)
+    for number, (line, answer) in enumerate(zip(lines, answered, strict=True), start=1):
         if "error" in answer:
             assert answer["line"] == number
             assert answer["error"].strip()
@@ -295,19 +295,19 @@ def test_context_goes_before_the_members_own(here: Path) -> None:
         {**MAN, "context": None},
         {"next_question": {**MAN, "context": {"country": "de"}}},
     ]
-    at_home, away, nowhere, asked = answers(route(*lines))
+    at_home, away, nowhere, question = answers(route(*lines))
     assert (at_home["eligible"], at_home["uncertain"]) == ([], [])
     assert away["eligible"] == [{"survey": "dynata:6", "quota_ids": ["q1"]}]
     assert nowhere["uncertain"] == [{"survey": "dynata:6", "ask": ["country"]}]
-    assert asked == {"next_question": None}
+    assert question == {"next_question": None}
 
 
 def test_a_column_that_is_named_context_is_a_column(here: Path) -> None:
     text = PANEL.replace('column = "sex"', 'column = "context"')
     members = {("context" if name == "sex" else name): each for name, each in MEMBERS.items()}
     put_panel(here, text, members)
-    [told] = answers(route({"member_id": "m1", "dob": "1990-02-03", "context": "M"}))
-    assert told["eligible"] == [{"survey": "dynata:1", "quota_ids": ["q1"]}]
+    [answered] = answers(route({"member_id": "m1", "dob": "1990-02-03", "context": "M"}))
+    assert answered["eligible"] == [{"survey": "dynata:1", "quota_ids": ["q1"]}]
 
 
 @pytest.mark.usefixtures("here")
@@ -344,7 +344,7 @@ def test_the_quotas_are_those_that_match_gives(how: ChoiceStrategy) -> None:
 
 
 Pairs = dict[tuple[str, str], list[tuple[str, list[str]]]]
-"""By member and verdict, the surveys that he is given, by name, with the quotas of each."""
+"""By member and verdict, the surveys that they are given, by name, with the quotas of each."""
 
 
 def pairs(path: str | Path, rows: list[dict[str, Any]]) -> Pairs:
@@ -358,15 +358,15 @@ def pairs(path: str | Path, rows: list[dict[str, Any]]) -> Pairs:
 
 
 def routed_pairs(result: Result) -> Pairs:
-    """The pairs that `matcher route` has told; the uncertain, where they are given quotas."""
+    """The pairs that `matcher route` gives; the uncertain, where they are given quotas."""
     assert result.status == 0
     found: Pairs = {}
     for line in result.out.splitlines():
-        told = json.loads(line)
+        answered = json.loads(line)
         for verdict in ("eligible", "uncertain"):
-            given = [(each["survey"], each.get("quota_ids")) for each in told[verdict]]
+            given = [(each["survey"], each.get("quota_ids")) for each in answered[verdict]]
             if given and given[0][1] is not None:
-                found[told["member_id"], verdict] = sorted(given)
+                found[answered["member_id"], verdict] = sorted(given)
     return found
 
 
@@ -397,8 +397,8 @@ def assert_as_matched(folder: Path, rows: list[dict[str, Any]], *flags: str) -> 
 @pytest.mark.usefixtures("here")
 def test_what_is_wrong_with_the_arguments_is_said() -> None:
     result = command("route", "payload.json", "-", *COMMON)
-    told = "`-`: members come from standard input; payloads must be files or folders"
-    assert (result.status, result.out, result.err) == (2, "", f"matcher: {told}\n")
+    message = "`-`: members come from standard input; payloads must be files or folders"
+    assert (result.status, result.out, result.err) == (2, "", f"matcher: {message}\n")
     result = route(MAN, flags=["--limit", "0"])
     assert (result.status, result.err) == (2, "matcher: `--limit 0`: must be at least 1\n")
 
@@ -425,20 +425,20 @@ def test_standard_input_that_is_closed() -> None:
 def test_standard_input_that_cannot_be_read() -> None:
     with Path("/proc/self/mem").open("rb") as memory:
         result = finish(process("route", "payload.json", *COMMON, "--quiet", stdin=memory))
-    told = "matcher: standard input cannot be read: input/output error\n"
-    assert (result.status, result.out, result.err) == (2, "", told)
+    message = "matcher: standard input cannot be read: input/output error\n"
+    assert (result.status, result.out, result.err) == (2, "", message)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_it_in_one_line(talk: Talk, number: signal.Signals) -> None:
     wait_until_it_listens(talk.process)
-    assert talk.tell(MAN)["member_id"] == "m1"
+    assert talk.send(MAN)["member_id"] == "m1"
     talk.process.send_signal(number)
     assert_ended(talk.process, *INTERRUPTED[number])
 
 
 def test_an_end_that_is_closed_ends_it_quietly(talk: Talk) -> None:
-    assert talk.tell(MAN)["member_id"] == "m1"
+    assert talk.send(MAN)["member_id"] == "m1"
     assert talk.process.stdout is not None
     talk.process.stdout.close()
     talk.process.stdout = None
@@ -448,8 +448,8 @@ def test_an_end_that_is_closed_ends_it_quietly(talk: Talk) -> None:
     assert_ended(talk.process, 2, "")
 
 
-def assert_ended(ended: subprocess.Popen[bytes], status: int, told: str) -> None:
+def assert_ended(ended: subprocess.Popen[bytes], status: int, message: str) -> None:
     """It ends by itself, while its standard input is open."""
     assert ended.wait(30) == status
     assert ended.stderr is not None
-    assert ended.stderr.read().decode() == told
+    assert ended.stderr.read().decode() == message

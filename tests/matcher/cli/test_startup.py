@@ -12,7 +12,7 @@ from importlib import import_module
 import pytest
 
 from matcher.cli.app import COMMANDS
-from matcher.version import VERSION
+from matcher.version import __version__
 from tests.support.commandline import INTERRUPTED, finish, process
 from tests.support.corpus import ROOT
 from tests.support.interpreter import interpret, loaded_by
@@ -62,10 +62,15 @@ def test_help_is_what_the_command_says_of_itself(name: str) -> None:
 def test_the_package_is_a_command() -> None:
     line = [sys.executable, "-m", "matcher", "--version"]
     done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == VERSION
+    assert done.stdout.strip() == __version__
 
 
 DEMO = ROOT / "fixtures" / "demo"
+BEGUN = (
+    "import warnings, matcher.cli; "
+    "warnings.simplefilter('ignore', ResourceWarning); "  # an import that is cut off leaves a file
+    "print(flush=True); "
+)
 LISTENING = "import matcher.cli.interrupts as i; i.listen(); "
 
 
@@ -74,7 +79,7 @@ LISTENING = "import matcher.cli.interrupts as i; i.listen(); "
 def test_an_interrupt_at_any_moment(number: signal.Signals, milliseconds: int) -> None:
     """From the first import on: while modules are loaded, while it works, after it is done."""
     line = f"count {DEMO}/payloads --panel {DEMO}/panel.toml --as-of 2026-11-21"
-    started = process(*line.split(), beginning="import matcher.cli; print(flush=True); ")
+    started = process(*line.split(), beginning=BEGUN)
     assert started.stdout is not None
     started.stdout.readline()
     time.sleep(milliseconds / 1000)

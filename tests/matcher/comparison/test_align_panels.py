@@ -119,8 +119,7 @@ restated = st.builds(
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
+    with tempfile.TemporaryDirectory() as name:
         write_collections(Path(name) / "collections")
         yield Path(name)
 

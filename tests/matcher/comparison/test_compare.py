@@ -49,7 +49,6 @@ def _small() -> Iterator[None]:
         patch.setattr("matcher.engine.shard_size.SHARD_MEMBERS", 128)
         patch.setattr("matcher.comparison.compare.MOST_EXAMINED", 2)
         patch.setattr("matcher.comparison.evaluate_pairs._TOGETHER", 1 << 11)
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         yield
 
 

@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 import matcher
 from matcher.explanation import AnswerChange, Condition, Explanation, Opening, explain
 from matcher.explanation.explanation import conditions, quotas
-from matcher.marketplaces import marketplaces
+from matcher.marketplaces import marketplaces, read_id_list
 from matcher.rules import (
     TRUE,
     UNKNOWN,
@@ -320,7 +320,7 @@ def load(
     (folder / "payload.json").write_bytes(orjson.dumps(sent))
     loaded = matcher.load_surveys([folder / "payload.json"], mapping)
     known = [read_participation(row) for row in took_part.rows] if variation.history else None
-    some = [read_member(mapping, row, AS_OF, known) for row in of.rows[:3]]
+    some = [read_member(mapping, row, AS_OF, known, read_id_list) for row in of.rows[:3]]
     return mapping, loaded.surveys, some
 
 
@@ -407,7 +407,7 @@ def test_the_corpus_is_explained(case: Case, tmp_path: Path) -> None:
     if case.history is not None:
         history = [read_participation(row) for row in case.history]
     for row in case.members:
-        member = read_member(mapping, row, case.as_of, history)
+        member = read_member(mapping, row, case.as_of, history, read_id_list)
         found, expected = explain(survey, member, mapping), case.expect[member.id]
         assert found.verdict == expected.verdict
         assert (found.reason, found.quota_ids) == (expected.reason, expected.quota_ids)

@@ -516,7 +516,7 @@ def opened(
     return Panel(file, open_source(folder / source), AS_OF)
 
 
-def codes(found: Sequence[PanelFinding]) -> list[tuple[str, str]]:
+def codes(found: Sequence[PanelFinding]) -> list[tuple[str, Level]]:
     return [(each.code, each.level) for each in found]
 
 
@@ -568,7 +568,7 @@ class TestPanel:
             ("column-type", f"{path}: column `sex`"),
             ("column-type", f"{path}: column `photo`"),
         ]
-        assert {each.level for each in found} == {"error"}
+        assert {each.level for each in found} == {Level.ERROR}
         assert found[0].message == "`yesterday` is not a date (YYYY-MM-DD), and 1 more like it"
 
     def test_types_that_may_not_be_meant(self, tmp_path: Path) -> None:
@@ -593,12 +593,12 @@ class TestPanel:
         found = check_panel(panel)
         assert [each.code for each in found] == ["column-type"] * 6
         assert [each.level for each in found] == [
-            "warning",
-            "info",
-            "warning",
-            "info",
-            "info",
-            "info",
+            Level.WARNING,
+            Level.INFO,
+            Level.WARNING,
+            Level.INFO,
+            Level.INFO,
+            Level.INFO,
         ]
 
     @pytest.mark.parametrize("as_number", [True, False])
@@ -606,7 +606,7 @@ class TestPanel:
         codes_ = [1001, 7820, 2138, *range(10001, 10020)]
         values: list[Any] = codes_ if as_number else [str(code) for code in codes_]
         found = check_panel(a_panel(tmp_path, {"zip": values}, zip="text"))
-        assert codes(found) == [("lost-leading-zero", "warning")]
+        assert codes(found) == [("lost-leading-zero", Level.WARNING)]
         kept = [*values, *(str(code) for code in ("02138",) * 5)]
         if not as_number:
             assert not check_panel(a_panel(tmp_path, {"zip": kept}, zip="text"))
@@ -624,10 +624,10 @@ class TestPanel:
         kinds = {"sex": "single", "income": "number", "region": "single", "cars": "multi"}
         found = check_panel(a_panel(tmp_path, columns, {"dynata": regions}, **kinds))
         assert codes(found) == [
-            ("blank-answers", "info"),
-            ("blank-answers", "info"),
-            ("empty-attribute", "warning"),
-            ("empty-attribute", "warning"),
+            ("blank-answers", Level.INFO),
+            ("blank-answers", Level.INFO),
+            ("empty-attribute", Level.WARNING),
+            ("empty-attribute", Level.WARNING),
         ]
         assert found[0].message == "2 blank values count as no answer"
 
@@ -638,22 +638,22 @@ class TestPanel:
         kinds = {"hobbies": "multi", "cars": "multi", "pets": "multi", "sex": "single"}
         found = check_panel(opened(tmp_path, "members.csv", kinds))
         assert [(each.code, each.level, each.place.split("`")[1]) for each in found] == [
-            ("column-type", "warning", "cars"),
-            ("column-type", "info", "pets"),
-            ("single-with-separator", "warning", "sex"),
+            ("column-type", Level.WARNING, "cars"),
+            ("column-type", Level.INFO, "pets"),
+            ("single-with-separator", Level.WARNING, "sex"),
         ]
 
     def test_members_twice_and_without_id(self, tmp_path: Path) -> None:
         (tmp_path / "members.csv").write_text("member_id,sex\n2,M\n1,F\n2,F\n")
         found = check_panel(opened(tmp_path, "members.csv", {"sex": "single"}))
-        assert codes(found) == [("duplicate-member", "error")]
+        assert codes(found) == [("duplicate-member", Level.ERROR)]
         (tmp_path / "members.csv").write_text("member_id,sex\n2,M\n,F\n2,F\n")
         found = check_panel(opened(tmp_path, "members.csv", {"sex": "single"}))
-        assert codes(found) == [("unreadable-value", "error")]
+        assert codes(found) == [("unreadable-value", Level.ERROR)]
         assert found[0].place.endswith("row 2, column `member_id`")
         (tmp_path / "members.csv").write_text("member_id,sex\n")
         assert codes(check_panel(opened(tmp_path, "members.csv", {"sex": "single"}))) == [
-            ("empty-panel", "warning")
+            ("empty-panel", Level.WARNING)
         ]
 
     def test_mapped_values_against_those_held(self, tmp_path: Path) -> None:
@@ -688,14 +688,14 @@ class TestPanel:
             (each.code, each.level, each.place.removeprefix(place), each.hint) for each in found
         ]
         assert said == [
-            ("value-not-in-panel", "warning", ".1", "did you mean `femal`?"),
-            ("value-not-mapped", "info", "", ""),
-            ("value-not-in-panel", "info", ".2", ""),
-            ("value-not-in-panel", "info", ".3", ""),
-            ("value-not-in-panel", "info", ".4", ""),
-            ("value-not-mapped", "info", "", ""),
-            ("value-not-in-panel", "info", ".5", ""),
-            ("value-not-mapped", "info", "", ""),
+            ("value-not-in-panel", Level.WARNING, ".1", "did you mean `femal`?"),
+            ("value-not-mapped", Level.INFO, "", ""),
+            ("value-not-in-panel", Level.INFO, ".2", ""),
+            ("value-not-in-panel", Level.INFO, ".3", ""),
+            ("value-not-in-panel", Level.INFO, ".4", ""),
+            ("value-not-mapped", Level.INFO, "", ""),
+            ("value-not-in-panel", Level.INFO, ".5", ""),
+            ("value-not-mapped", Level.INFO, "", ""),
         ]
         assert found[0].message == (
             "no member holds `female`, 1 of the 2 values that its answers stand for"
@@ -727,7 +727,7 @@ class TestPanel:
 
     def test_the_demo_panel(self) -> None:
         panel = open_panel(ROOT / "fixtures/demo/panel.toml", AS_OF)
-        assert {each.level for each in check_panel(panel)} == {"info"}
+        assert {each.level for each in check_panel(panel)} == {Level.INFO}
 
 
 def test_a_survey_of_another_mapping_is_refused() -> None:

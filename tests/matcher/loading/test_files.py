@@ -729,7 +729,7 @@ def test_what_is_not_json_says_where() -> None:
 
 BIG = """
 import resource, sys
-from matcher.cli import run
+from matcher.cli.app import run
 status = run(sys.argv[1:])
 print(status, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
 """

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matcher.loading import ChangeReader, Changes, load_surveys
-from matcher.marketplaces import Lowering, marketplaces
+from matcher.marketplaces import Lowering, LoweringSizes, Memo, marketplaces
 from matcher.surveys import (
     Diagnostic,
     Level,
@@ -177,18 +177,17 @@ def test_a_cell_is_known_by_what_it_says_whatever_its_tag(mapping: PanelMapping)
         assert pointers == [f"/cells/{place}/list/0"]
 
 
-def test_what_is_remembered_has_an_end(
-    mapping: PanelMapping, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("matcher.marketplaces.lowering._MOST_REMEMBERED", 3)
-    lowering = Lowering("dynata", mapping)
-    reader = ChangeReader(mapping)
+def test_what_is_remembered_has_an_end(mapping: PanelMapping) -> None:
+    sizes = LoweringSizes(remembered=3)
+    lowering = Lowering("dynata", mapping, sizes)
+    reader = ChangeReader(mapping, sizes)
     for number in range(20):
         document = replaced(named("dynata", number), ("cells", 0, "value"), str(number))
         assert_alike(reader.read(document), ChangeReader(mapping).read(document))
         lowering.start(None)
         marketplaces()["dynata"].lower(document, lowering)
-        assert len(lowering.known) <= 3 + len(document["cells"])
+        remembered = vars(lowering.memo(Memo)).values()
+        assert 1 <= max(map(len, remembered)) <= 3 + len(document["cells"])
 
 
 def test_what_is_said_once_is_said_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import matcher
 from matcher import Surveys
+from matcher.marketplaces import read_id_list
 from matcher.rules.evaluate import read_member
 from matcher.surveys import Verdict, judge
 from profiles.panel import Panel, open_panel
@@ -72,7 +73,7 @@ def test_the_reference_gives_them_too(
 ) -> None:
     rows = panel.source.batches(panel.source.schema().names)
     members = [
-        read_member(panel.mapping, row, panel.as_of)
+        read_member(panel.mapping, row, panel.as_of, None, read_id_list)
         for batch in rows
         for row in batch.data.to_pylist()
     ]

@@ -141,7 +141,7 @@ def test_a_table_of_something_else_is_refused(output: Output, columns: str) -> N
     assert match(output) == Result(
         2,
         "",
-        f"matcher: {output.shown}: the table `pairs` is there with other columns than "
+        f"matcher: {output.shown}: the table `pairs` has other columns than "
         f"({COLUMNS.replace('TEXT', 'text')})\n",
     )
     assert output.rows() == []
@@ -173,7 +173,7 @@ def test_interrupted_work_changes_nothing(
         "INSERT INTO pairs VALUES (7, 'rfg', '9', ARRAY['q'], 'eligible')",
     )
     put_panel(tmp_path, members=many)
-    put(tmp_path, "payload.json", [{**ADULT_MEN, "id": str(each)} for each in range(40)])
+    put(tmp_path, "payload.json", [{**ADULT_MEN, "id": str(number)} for number in range(40)])
     before = listing(tmp_path)
     running = process(*ARGUMENTS, "-o", output.url, "--table", "pairs")
     wait_until_it_listens(running)

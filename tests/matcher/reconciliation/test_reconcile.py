@@ -20,7 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import matcher
-from matcher.marketplaces import Disposition, Marketplace, marketplaces
+from matcher.marketplaces import Disposition, Marketplace, marketplaces, read_id_list
 from matcher.reconciliation import reconcile
 from matcher.reconciliation.reconcile import Reconciled
 from matcher.reconciliation.suspects import LEAST
@@ -106,7 +106,7 @@ def check_rows(folder: Path, panel: Panel, surveys: Surveys, of: Members, seed: 
         if row["member_id"] not in member_of:
             continue
         day = row["at"] or AS_OF
-        member = read_member(panel.mapping, member_of[row["member_id"]], day)
+        member = read_member(panel.mapping, member_of[row["member_id"]], day, None, read_id_list)
         found = judge(by_name[row["survey"]], member)
         marketplace, _, _ = row["survey"].partition(":")
         code = row["code"] or row["outcome"]
@@ -168,7 +168,9 @@ def test_what_a_verdict_rests_on(
             rests = flags_of(row, shard.size)
             everything = values_mapped(panel.mapping, name)
             for place, number in enumerate(some.tolist()):
-                known = read_member(panel.mapping, of.rows[member[number]], AS_OF)
+                known = read_member(
+                    panel.mapping, of.rows[member[number]], AS_OF, None, read_id_list
+                )
                 asked = forgetting(targeting_of(loaded.surveys[survey[number]]), name)
                 forgotten = judge(asked, known).verdict is Verdict.UNCERTAIN
                 truth = Truth(said.truth[place])
@@ -356,7 +358,7 @@ def test_a_wrong_mapping_is_named_first(
     true = matcher.load_surveys([folder / "surveys.json"], right)
     ours = matcher.load_surveys([folder / "surveys.json"], wrong)
     rows, surprised = [], set()
-    known = [read_member(right, person, AS_OF) for person in people]
+    known = [read_member(right, person, AS_OF, None, read_id_list) for person in people]
     for one, other in zip(*(map(targeting_of, each.surveys) for each in (true, ours)), strict=True):
         for person, member in zip(people, known, strict=True):
             judged, ours_judged = (judge(survey, member).verdict for survey in (one, other))

@@ -192,8 +192,8 @@ def test_standings_and_values_in_the_document() -> None:
 
 
 def test_the_document_is_documented() -> None:
-    """Every key of the document stands in docs/diff.md; of findings docs/commands.md tells."""
-    shown = (ROOT / "docs" / "diff.md").read_text("utf-8")
+    """Every key is in the guide to rule changes; those of findings are in that of commands."""
+    shown = (ROOT / "docs" / "guide" / "diff.md").read_text("utf-8")
     found = replace(differences.ordinary(), diagnostics_before=(), diagnostics_after=())
     keys = set(re.findall(r'"(\w+)":', difference_json(found).decode()))
     assert len(keys) > 40

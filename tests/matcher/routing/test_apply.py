@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ AT_NOON = 10 * DAY + DAY / 2
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stops until it is moved."""
 
     def __init__(self) -> None:
         self.now = AT_NOON
@@ -83,8 +84,8 @@ def subquota(id_: str, seats: int) -> Json:
     }
 
 
-def seats(survey: str, *ids: str, **told: Json) -> Json:
-    return {"survey": survey, "quota_ids": list(ids)} | told
+def seats(survey: str, *ids: str, **fields: Json) -> Json:
+    return {"survey": survey, "quota_ids": list(ids)} | fields
 
 
 def offered(router: Router, **row: Any) -> list[str]:
@@ -106,7 +107,7 @@ def same(router: Router, before: tuple[Survey, ...], inventory: Inventory) -> bo
 def test_one_batch_is_one_atomic_change(mapping: PanelMapping, clock: Clock) -> None:
     """One batch is one atomic change: a reader sees all of it or none.
 
-    Also where it fails half-way: what a survey is worth is not ours to say.
+    Also where it fails half-way, in a `worth` of the caller.
     """
     bad = [False]
 
@@ -137,7 +138,7 @@ def test_one_batch_is_one_atomic_change(mapping: PanelMapping, clock: Clock) -> 
 
 
 @pytest.mark.parametrize(
-    "told",
+    "change",
     [
         pytest.param(dynata(1, notified=NOON), id="repeated"),
         pytest.param(
@@ -153,23 +154,23 @@ def test_one_batch_is_one_atomic_change(mapping: PanelMapping, clock: Clock) -> 
         pytest.param({"QuotaID": 1, "IsLive": True}, id="repeated notice"),
     ],
 )
-def test_what_is_old_changes_nothing(router: Router, told: Json) -> None:
+def test_what_is_old_changes_nothing(router: Router, change: Json) -> None:
     """A stale or repeated notification changes nothing."""
     router.apply([dynata(1, notified=NOON), toluna(2)])
     assert router.reserve("m", "dynata:1", ("q",), 60)
     before, inventory = router.surveys, router._inventory
     for _ in range(2):
-        applied = router.apply(told)
+        applied = router.apply(change)
         assert (applied.added, applied.changed, applied.set_aside) == ((), (), ())
         assert applied.repeated + applied.stale + applied.unknown == 1
         assert same(router, before, inventory)
 
 
-def test_what_is_newest_of_each_stands_in_whatever_order_it_comes(
+def test_the_newest_report_of_each_part_counts_in_whatever_order_it_comes(
     mapping: PanelMapping, clock: Clock
 ) -> None:
-    """Seats told at ten, a survey asked for at eleven, a quota closed at noon, in any order."""
-    told = [
+    """Seats reported at ten, a survey at eleven, a quota closed at noon, in any order."""
+    updates = [
         (toluna(2), 11 * 3600.0),
         (seats("toluna:2/1", "1", remaining=1, at="1970-01-01T10:00:00Z"), None),
         (seats("toluna:2/1", "1", status="closed", at="1970-01-01T12:00:00Z"), None),
@@ -180,14 +181,14 @@ def test_what_is_newest_of_each_stands_in_whatever_order_it_comes(
         router = Router(plan, clock=clock)
         router.apply(toluna(2), at=0)
         for number in order:
-            change, at = told[number]
+            change, at = updates[number]
             router.apply(change, at=at)
         (quota,) = router.surveys[0].groups[0].quotas
         assert (quota.live, quota.remaining) == (False, 3)
 
 
-def test_seats_said_before_the_whole_do_not_outlast_it(router: Router) -> None:
-    """The status of a quota was told at noon; its seats are as old as they were told."""
+def test_seats_reported_before_the_whole_do_not_outlast_it(router: Router) -> None:
+    """The status of a quota was reported at noon; its seats are as old as their own report."""
     router.apply(toluna(2), at=0)
     router.apply(seats("toluna:2/1", "1", remaining=1, at="1970-01-01T10:00:00Z"))
     router.apply(seats("toluna:2/1", "1", status="open", at="1970-01-01T12:00:00Z"))
@@ -229,6 +230,38 @@ def test_a_refresh_closes_what_it_does_not_name(router: Router) -> None:
 def test_a_notice_may_be_of_a_survey_of_the_same_batch(router: Router) -> None:
     router.apply([toluna(1), {"QuotaID": 1, "IsLive": False}])
     assert offered(router) == []
+
+
+# --- the order of surveys
+
+PAID = {"length_of_interview": 10, "incidence_rate": 100}
+
+
+def test_surveys_of_which_pay_is_not_known_come_after_those_that_pay_nothing(
+    router: Router,
+) -> None:
+    """Also where they came before; of equal pay the first that came is the first."""
+    nothing, much = ({**PAID, "cost_per_interview": cost} for cost in (0, 5))
+    router.apply([dynata(1), dynata(2, **nothing), dynata(3), dynata(4, **nothing)])
+    assert offered(router) == ["dynata:2", "dynata:4", "dynata:1", "dynata:3"]
+    router.apply(dynata(5, **much))
+    assert offered(router) == ["dynata:5", "dynata:2", "dynata:4", "dynata:1", "dynata:3"]
+    assert [survey.pay for survey in router.surveys] == [None, 0.0, None, 0.0, 0.5]
+
+
+def test_a_survey_whose_pay_changes_moves(router: Router) -> None:
+    """And among those of its new pay it is in the place of when it first came."""
+    pays = [{**PAID, "cost_per_interview": cost} for cost in (3, 2, 1)]
+    surveys = [dynata(id_, **pay) for id_, pay in enumerate(pays)]
+    router.apply(surveys)
+    assert offered(router) == ["dynata:0", "dynata:1", "dynata:2"]
+    assert router.apply(dynata(0, **pays[2])).changed == ("dynata:0",)
+    assert offered(router) == ["dynata:1", "dynata:0", "dynata:2"]
+    router.apply(dynata(2, **pays[0]))
+    assert offered(router) == ["dynata:2", "dynata:1", "dynata:0"]
+    router.apply(dynata(2))
+    assert offered(router) == ["dynata:1", "dynata:0", "dynata:2"]
+    assert [survey.id for survey in router.surveys] == ["0", "1", "2"]
 
 
 # --- "Seats"
@@ -291,7 +324,7 @@ def test_a_reversed_complete_gives_the_seat_back(router: Router) -> None:
     assert router.reserve("m", "dynata:1", ("q",), 60)
 
 
-def test_what_is_told_anew_counts_what_was_completed(router: Router) -> None:
+def test_a_new_report_counts_what_was_completed(router: Router) -> None:
     router.apply(dynata(1, quotas=[("q", 5)]))
     one, two = (router.reserve(f"m{n}", "dynata:1", ("q",), 60) for n in range(2))
     assert one
@@ -303,12 +336,14 @@ def test_what_is_told_anew_counts_what_was_completed(router: Router) -> None:
     assert left(router, "dynata:1") == [0]
 
 
-def test_a_member_moves_to_another_quota_with_his_own_last_seat(router: Router) -> None:
-    """Or stays where he is, if the other is not open."""
+def test_a_member_moves_to_another_quota_with_their_own_last_seat(router: Router) -> None:
+    """Or keeps it, if the other is not open."""
     router.apply(toluna(2, left=1, layers=LAYERS))
     first = router.reserve("m", "toluna:2/1", ("1", "10", "20"), 60)
     assert first
-    assert router.reserve("m", "toluna:2/1", ("1", "10", "22"), 60) is None
+    router.apply(seats("toluna:2/1", "1", "21", status="closed"))
+    assert router.reserve("m", "toluna:2/1", ("1", "10", "21"), 60) is None
+    router.apply(seats("toluna:2/1", "1", "21", status="open"))
     assert router.reserve("m", "toluna:2/1", ("1", "10", "20"), 1) == first
     second = router.reserve("m", "toluna:2/1", ("1", "10", "21"), 60)
     assert second
@@ -317,7 +352,7 @@ def test_a_member_moves_to_another_quota_with_his_own_last_seat(router: Router) 
     assert offered(router) == ["toluna:2/1"]
 
 
-def test_a_survey_may_no_longer_say_how_many_seats_it_has(router: Router) -> None:
+def test_a_survey_may_no_longer_report_seats_of_its_own(router: Router) -> None:
     router.apply(toluna(2, left=4))
     assert router.reserve("m", "toluna:2/1", ("1", "10"), 60)
     router.apply(toluna(2))
@@ -351,6 +386,88 @@ def test_a_restart_loses_nothing(router: Router, clock: Clock) -> None:
     assert left(loaded, "dynata:1") == [2]
     clock.now += 60
     assert not router.release(held.id)
+
+
+UNKNOWN = [
+    (("2", "q"), "no survey `2`; did you mean `dynata:2`?"),
+    (("dynatta:2", "q"), "no survey `dynatta:2`; did you mean `dynata:2`?"),
+    (("rfg:77", "q"), "no survey `rfg:77`; there are `dynata:1`, `dynata:2`"),
+    (("dynata:2", "woman"), "`dynata:2` has no quota `woman`; did you mean `women`?"),
+    (("dynata:2", "x"), "`dynata:2` has no quota `x`; there are `women`, `men`"),
+    (("dynata:1", "x"), "`dynata:1` has no quota `x`; there are 4 quotas, such as `a`, `b`, `c`"),
+    (
+        ("dynata:2", "men", "women"),
+        "`dynata:2`: members are given one quota of each group, not `men`, `women`; "
+        "there are `women`, `men`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("named", "message"), UNKNOWN)
+def test_what_there_is_not_is_named_with_what_there_is(
+    router: Router, named: tuple[str, ...], message: str
+) -> None:
+    """An unknown survey or quota raises an `InputError` that says what there is."""
+    router.apply(
+        [
+            dynata(1, quotas=[(name, 1) for name in "abcd"]),
+            dynata(2, quotas=[("women", 1), ("men", 0)]),
+        ]
+    )
+    survey, *ids = named
+    with pytest.raises(InputError) as caught:
+        router.reserve("m", survey, ids, 60)
+    assert str(caught.value) == message
+    if message.startswith("no survey"):
+        with pytest.raises(InputError) as caught:
+            router.explain({"member_id": "m"}, survey)
+        assert str(caught.value) == message
+
+
+def test_one_quota_may_be_given_by_itself(router: Router) -> None:
+    router.apply([dynata(1, quotas=[("10", 1)]), dynata(2, quotas=[(11, 1)])])
+    assert router.reserve("m", "dynata:1", "10", 60)
+    assert router.reserve("m", "dynata:2", [11], 60)
+
+
+def test_reprs_are_short_and_collections_count(router: Router) -> None:
+    assert repr(router) == "Router(0 surveys, 0 disjuncts)"
+    long = "0123456789abcdef" * 4
+    quotas = [(f"{long}{number}", 1) for number in range(9)]
+    applied = router.apply([dynata(1, quotas=quotas), dynata(2), dynata(3, cells=5)])
+    assert repr(applied) == "Applied(2 added, 1 set aside)"
+    assert repr(router) == "Router(2 surveys, 2 disjuncts)"
+    router.apply(dynata(2, cost_per_interview=3, length_of_interview=5, incidence_rate=50))
+    assert repr(router) == "Router(2 surveys, 2 disjuncts)"
+    assert len(router) == 2
+    routed = router.match({"member_id": "m"})
+    assert repr(routed) == "Routed(m, 2 eligible)"
+    assert list(routed) == routed.eligible
+    assert len(routed) == 2
+    held = router.reserve("m", "dynata:1", [id_ for id_, _ in quotas], 60)
+    for found in (*routed, held):
+        assert long[:20] in repr(found) or "q" in repr(found)
+        assert len(repr(found)) < 200
+
+
+def test_a_choice_or_a_day_that_there_is_not_is_refused(mapping: PanelMapping) -> None:
+    plan = matcher.Plan((), mapping)
+    with pytest.raises(InputError, match=r"rarest.*`first`, `most-open`, `scarcest`, `balanced`"):
+        Router(plan, choose="rarest")
+    with pytest.raises(InputError, match="as of `soon`"):
+        Router(plan, as_of="soon")
+    with pytest.raises(InputError, match="does not count the panel"):
+        Router(plan, choose="scarcest")
+
+
+@pytest.mark.parametrize("day", [date(1970, 1, 12), datetime(1970, 1, 12, 9), "1970-01-12"])
+def test_ages_count_on_the_day_given(mapping: PanelMapping, day: date | str) -> None:
+    """As a date, a datetime or ISO text."""
+    cell = {"tag": "c", "attribute_id": "8", "kind": "RANGE", "range": {"from": 20}}
+    router = Router(matcher.Plan((), mapping), as_of=day)
+    router.apply(dynata(1, cells=[cell], filters=[[{"cells": ["c"]}]]))
+    assert offered(router, dob="1950-01-12") == ["dynata:1"]
+    assert offered(router, dob="1950-01-13") == []
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])

@@ -1,8 +1,8 @@
-"""The router gives what the reference evaluator gives, for every member, of the whole inventory."""
+"""The router gives what the reference evaluator gives, for every member and the whole inventory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import matcher
-from matcher.routing import Question, Router
+from matcher.marketplaces import read_id_list
+from matcher.routing import Question, Router, RouterSizes
 from matcher.rules import (
     TRUE,
     UNKNOWN,
@@ -60,24 +61,25 @@ from tests.support.strategies import (
 
 WHETHER = (Answered, Unusable)
 SIZES = {
-    "as they are": (64, 1 << 11, 128),
-    "small blocks": (64, 1, 128),
-    "small blocks, few ways": (3, 2, 1),
+    "as they are": RouterSizes(),
+    "small blocks": RouterSizes(first_block=1, largest_block=2, sparse=1, dense_block=0),
+    "small blocks, few disjuncts": RouterSizes(
+        max_disjuncts=3,
+        first_block=2,
+        largest_block=4,
+        piece=8,
+        row_bytes=0,
+        fewest_rows=1,
+        known_values=1,
+        known_answers=1,
+    ),
 }
 
 
-@pytest.fixture(scope="module", autouse=True, params=SIZES)
-def _sizes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Blocks of a way or two, surveys judged whole beyond three ways, no room for rows."""
-    ways, block, rows = SIZES[request.param]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matcher.routing.disjuncts.MAX_DISJUNCTS", ways)
-        patch.setattr("matcher.routing.segment._FIRST_BLOCK", block)
-        patch.setattr("matcher.routing.segment._LARGEST_BLOCK", 2 * block)
-        patch.setattr("matcher.routing.attribute_rows._FEWEST", rows)
-        patch.setattr("matcher.routing.attribute_rows._ROOM", 1 << 21 if rows > 1 else 0)
-        patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
-        yield
+@pytest.fixture(scope="module", params=SIZES)
+def sizes(request: pytest.FixtureRequest) -> RouterSizes:
+    """Blocks of a disjunct or two, surveys judged whole beyond three, no room for rows."""
+    return SIZES[request.param]
 
 
 @dataclass
@@ -89,9 +91,11 @@ class Loaded:
     members: list[tuple[Mapping[str, object], Member]]
     history: list[Participation] | None
 
-    def router(self, how: ChoiceStrategy = ChoiceStrategy.FIRST, seed: int = 0) -> Router:
+    def router(self, strategy: ChoiceStrategy, seed: int, sizes: RouterSizes) -> Router:
         history = None if self.history is None else partial(of_member, self.history)
-        return Router(self.plan, choose=how, seed=seed, as_of=AS_OF, history=history)
+        return Router(
+            self.plan, choose=strategy, seed=seed, as_of=AS_OF, history=history, sizes=sizes
+        )
 
 
 def load(
@@ -103,7 +107,7 @@ def load(
     plan = matcher.compile(matcher.load_surveys([folder / "payload.json"], file.mapping))
     history = [read_participation(row) for row in took_part.rows] if variation.history else None
     rows = of.table().to_pylist()
-    members = [(row, read_member(file.mapping, row, AS_OF, history)) for row in rows]
+    members = [(row, read_member(file.mapping, row, AS_OF, history, read_id_list)) for row in rows]
     return Loaded(file.mapping, plan, members, history)
 
 
@@ -119,7 +123,7 @@ def eligible(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[
 
 
 def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list[object]:
-    """The surveys of which the reference does not know, with the quotas he is given even so."""
+    """The surveys that the reference is uncertain of, with the quotas given all the same."""
     judged = [
         (survey.name, judge(survey, member, choice, uncertain=True))
         for survey in best_first(surveys)
@@ -128,7 +132,7 @@ def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list
 
 
 @given(
-    how=st.sampled_from(
+    strategy=st.sampled_from(
         [
             ChoiceStrategy.FIRST,
             ChoiceStrategy.FIRST,
@@ -144,7 +148,8 @@ def uncertain(surveys: Sequence[Survey], member: Member, choice: Choice) -> list
 )
 def test_every_member_is_routed_as_the_reference_has_it(
     folder: Path,
-    how: ChoiceStrategy,
+    sizes: RouterSizes,
+    strategy: ChoiceStrategy,
     variation: Variation,
     surveys: Json,
     people: tuple[Members, Members],
@@ -152,16 +157,16 @@ def test_every_member_is_routed_as_the_reference_has_it(
     limit: int | None,
 ) -> None:
     loaded = load(folder, variation, surveys, people)
-    router = loaded.router(how, seed)
-    choice = make_choice(how, seed)
+    router = loaded.router(strategy, seed, sizes)
+    choice = make_choice(strategy, seed)
     known = loaded.plan.surveys
     for _ in range(2):  # once with nothing remembered, once with all
         for row, member in loaded.members:
             routed = router.match(row, limit=limit)
             offers = [(each.survey, each.quota_ids) for each in routed.eligible]
             assert offers == eligible(known, member, choice)[:limit]
-            doubts = [(each.survey, each.quota_ids) for each in routed.uncertain]
-            assert doubts == uncertain(known, member, choice)[:limit]
+            unsure = [(each.survey, each.quota_ids) for each in routed.uncertain]
+            assert unsure == uncertain(known, member, choice)[:limit]
 
 
 @given(variation=variations, surveys=payload(), people=members_with_history())
@@ -170,24 +175,24 @@ def test_what_is_asked_is_what_the_verdict_depends_on(
 ) -> None:
     """Answers of another member to all else leave the verdict.
 
-    But for attributes of which it counts whether there is an answer at all.
+    But for attributes of which only whether there is an answer counts.
     """
     loaded = load(folder, variation, surveys, people)
     for survey in loaded.plan.surveys:
         rules = [clause.rule for clause in survey.gate]
         rules += [quota.rule for quota in all_quotas(survey.groups)]
-        counts = {leaf.attribute for leaf in predicates_of(rules) if isinstance(leaf, WHETHER)}
+        counts = {each.attribute for each in predicates_of(rules) if isinstance(each, WHETHER)}
         for _, member in loaded.members[:4]:
             if judge(survey, member).verdict is not Verdict.UNCERTAIN:
                 continue
-            asked = unanswered(survey, member)
-            assert not set(asked) & set(member.answers)
+            missing = unanswered(survey, member)
+            assert not set(missing) & set(member.answers)
             for _, other in loaded.members[:8]:
-                more = {n: a for n, a in other.answers.items() if n not in {*asked, *counts}}
-                told = Member(
+                more = {n: a for n, a in other.answers.items() if n not in {*missing, *counts}}
+                answered = Member(
                     member.id, more | dict(member.answers), member.on_list, member.took_part
                 )
-                assert judge(survey, told).verdict is Verdict.UNCERTAIN
+                assert judge(survey, answered).verdict is Verdict.UNCERTAIN
 
 
 def asking(id_: str, pay: float, seats: int, *attributes: str) -> Survey:
@@ -215,20 +220,20 @@ def asking(id_: str, pay: float, seats: int, *attributes: str) -> Survey:
     ],
 )
 def test_the_question_is_asked_that_may_open_most_value(
-    surveys: list[Survey], question: tuple[str, float, list[str]] | None
+    surveys: list[Survey], question: tuple[str, float, list[str]] | None, sizes: RouterSizes
 ) -> None:
     """Seats times price, over the surveys that it may settle."""
     names = ("x", "y", "z", "known")
     schema = Schema({name: Attribute(name, Kind.SINGLE, name) for name in names}, {})
     mapping = PanelMapping(schema, {}, Collections())
-    router = Router(matcher.Plan(tuple(surveys), mapping), as_of=AS_OF)
+    router = Router(matcher.Plan(tuple(surveys), mapping), as_of=AS_OF, sizes=sizes)
     member = {"member_id": "m", "known": "b"}
     found = router.next_question(member)
     if question is None:
         assert found is None
         return
-    attribute, value, asked = question
-    assert found == Question(attribute, value, tuple(f"dynata:{each}" for each in asked))
+    attribute, value, ids = question
+    assert found == Question(attribute, value, tuple(f"dynata:{id_}" for id_ in ids))
     answered = router.match({**member, attribute: "a"})
     assert bool(answered.eligible)
     assert router.next_question({**member, **dict.fromkeys(names, "b")}) is None
@@ -252,7 +257,7 @@ WHETHER_ANY = [Answered("hobbies"), Not(Answered("hobbies"))]
     given_=st.none() | st.lists(st.sampled_from(["a", "b", "c", "4", "-5"]), max_size=3),
 )
 def test_conditions_on_one_attribute_may_be_any(
-    gate: list[Rule], rule: Rule, given_: list[str] | None
+    gate: list[Rule], rule: Rule, given_: list[str] | None, sizes: RouterSizes
 ) -> None:
     """Rules that no marketplace lowers today, but a package of another may."""
     schema = Schema({"hobbies": Attribute("hobbies", Kind.MULTI, "hobbies")}, {})
@@ -262,7 +267,7 @@ def test_conditions_on_one_attribute_may_be_any(
     survey = Survey("dynata", "1", True, clauses, (group,))
     row = {"member_id": "m", "hobbies": given_}
     verdict = judge(survey, read_member(mapping, row, AS_OF)).verdict
-    routed = Router(matcher.Plan((survey,), mapping), as_of=AS_OF).match(row)
+    routed = Router(matcher.Plan((survey,), mapping), as_of=AS_OF, sizes=sizes).match(row)
     assert bool(routed.eligible) == (verdict is Verdict.ELIGIBLE)
     assert bool(routed.uncertain) == (verdict is Verdict.UNCERTAIN)
 

@@ -1,8 +1,8 @@
-"""A router that is told, asked and saved in any order, against a plain model of what it was told.
+"""A router that is updated, read and saved in any order, against a plain model of the updates.
 
-The model keeps every survey as it was last told whole, and every fact told of a part of it alone
-with its time; the newest of each stands. What is then left of the seats is counted from a list of
-sessions, and the reference evaluator says who may be sent where.
+The model keeps every survey as it was last reported whole, and every fact reported of a part of it
+alone with its time; the newest of each counts. What is then left of the seats is counted from a
+list of sessions, and the reference evaluator says who may be sent where.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import matcher
-from matcher.marketplaces import marketplaces
-from matcher.routing import Reservation, Router
+from matcher.marketplaces import marketplaces, read_id_list
+from matcher.routing import Reservation, Router, RouterSizes
 from matcher.rules import Member
 from matcher.rules.evaluate import read_member
 from matcher.surveys import (
@@ -38,6 +38,7 @@ from matcher.surveys import (
     judge,
     make_choice,
 )
+from profiles.errors import InputError
 from profiles.schema import PanelMapping, Participation
 from profiles.schema.panel_file import parse_panel
 from profiles.schema.participation import read_participation
@@ -64,8 +65,13 @@ Stamp: TypeAlias = tuple[float, int]
 
 START = 1_700_000_000.0
 KEYS = {"dynata": "id", "toluna": "SurveyID", "rfg": "pid"}
-SIZES = [(1, 1, 1), (1, 2, 2), (4, 256, 1 << 11), (64, 3, 1)]
-"""How seldom layers merge, surveys a page, ways in the first block."""
+SIZES = [
+    RouterSizes(layer_ratio=ratio, page=page, first_block=block, recent_surveys=recent)
+    for ratio, page, block, recent in [
+        *((1, 1, 1, 1), (1, 2, 2, 2), (4, 256, 1 << 11, 1 << 11), (64, 3, 1, 1 << 11))
+    ]
+]
+"""How seldom layers merge, surveys in a page, disjuncts in the first block, surveys kept."""
 
 
 def quotas_of(groups: Sequence[Group], within: Key = ()) -> Iterator[tuple[Key, Quota]]:
@@ -79,29 +85,34 @@ def quotas_of(groups: Sequence[Group], within: Key = ()) -> Iterator[tuple[Key, 
             yield from quotas_of(quota.groups, key)
 
 
-def ways_of(groups: Sequence[Group], within: Key = ()) -> list[tuple[tuple[str, ...], list[Key]]]:
-    """Every choice of one open quota a group, as its ids and its keys; a group may do without."""
+def paths_of(
+    groups: Sequence[Group], within: Key = (), *, closed: bool = False
+) -> list[tuple[tuple[str, ...], list[Key]]]:
+    """Every choice of one open quota of each group, as ids and keys; some groups need none.
+
+    `closed`: quotas may be closed.
+    """
     keys = iter([key for key, _ in quotas_of(groups, within) if len(key) == len(within) + 1])
-    ways: list[tuple[tuple[str, ...], list[Key]]] = [((), [])]
+    paths: list[tuple[tuple[str, ...], list[Key]]] = [((), [])]
     for group in groups:
         choices: list[tuple[tuple[str, ...], list[Key]]] = []
         for quota in group.quotas:
             key = next(keys)
-            if quota.live and quota.remaining > 0:
-                nested = ways_of(quota.groups, key)
+            if closed or (quota.live and quota.remaining > 0):
+                nested = paths_of(quota.groups, key, closed=closed)
                 choices += [((quota.id, *ids), [key, *more]) for ids, more in nested]
         if group.regime is Regime.ALL_OPEN and not group.required:
             choices.append(((), []))
-        ways = [(a + b, k + more) for a, k in ways for b, more in choices]
-    return ways
+        paths = [(a + b, k + more) for a, k in paths for b, more in choices]
+    return paths
 
 
 Facts: TypeAlias = dict[tuple[Key, str], tuple[Any, Stamp]]
-"""By part and field (`live`, `remaining`), what was told of it alone, and when."""
+"""By part and field (`live`, `remaining`), what was reported of it alone, and when."""
 
 
 def with_facts(survey: Survey, facts: Mapping[tuple[Key, str], Any]) -> Survey:
-    """A survey with fields of some of its parts told otherwise."""
+    """A survey with other fields of some of its parts."""
 
     def edited(groups: Sequence[Group], within: Key = ()) -> tuple[Group, ...]:
         keys = iter([key for key, _ in quotas_of(groups, within) if len(key) == len(within) + 1])
@@ -136,7 +147,7 @@ def seats_in(survey: Survey) -> dict[Key, int]:
 
 
 def timeless(survey: Survey) -> Survey:
-    """What was told, without when."""
+    """What was reported, without when."""
     return replace(survey, updated_at=None)
 
 
@@ -167,7 +178,7 @@ class Counts:
 
 @dataclass
 class Model:
-    """What a router was told, and the sessions in it."""
+    """What was reported to a router, and the sessions in it."""
 
     whole: dict[str, tuple[Survey, Stamp]] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -175,27 +186,27 @@ class Model:
     used: Counter[tuple[str, Key]] = field(default_factory=Counter)
     place: int = 0
 
-    def told(self, name: str) -> Survey:
-        """A survey as it was told, by itself."""
+    def reported(self, name: str) -> Survey:
+        """A survey as it was reported, by itself."""
         survey, stamp = self.whole[name]
         newer = {part: value for part, (value, at) in self.facts[name].items() if at > stamp}
         return with_facts(survey, newer)
 
-    def all_told(self) -> list[Survey]:
-        """All surveys as they were told, in the order they came, with what they have in common."""
-        told = [self.told(name) for name in self.whole]
-        projects = [each for each in told if each.marketplace == "rfg"]
-        linked = {each.name: each for each in marketplaces()["rfg"].link(projects)}
-        return [linked.get(each.name, each) for each in told]
+    def all_reported(self) -> list[Survey]:
+        """All surveys as they were reported, in the order they came, with what they share."""
+        reported = [self.reported(name) for name in self.whole]
+        projects = [survey for survey in reported if survey.marketplace == "rfg"]
+        linked = {survey.name: survey for survey in marketplaces()["rfg"].link(projects)}
+        return [linked.get(survey.name, survey) for survey in reported]
 
     def held(self, name: str) -> Counter[Key]:
         """The seats that sessions hold in a survey."""
-        mine = [s for s in self.sessions.values() if s.survey == name and not s.completed]
-        return Counter(key for session in mine for key in session.keys)
+        held = [s for s in self.sessions.values() if s.survey == name and not s.completed]
+        return Counter(key for session in held for key in session.keys)
 
     def surveys(self, *, but: str = "") -> list[Survey]:
         """The surveys with the seats left, as if one session held none."""
-        return [self._left(survey, but) for survey in self.all_told()]
+        return [self._left(survey, but) for survey in self.all_reported()]
 
     def _left(self, survey: Survey, but: str) -> Survey:
         held = self.held(survey.name)
@@ -207,8 +218,8 @@ class Model:
         }
         return with_facts(survey, left)
 
-    def hear(self, survey: Survey, at: float, counts: Counts) -> None:
-        """A survey is told anew."""
+    def update_survey(self, survey: Survey, at: float, counts: Counts) -> None:
+        """A survey is reported as a whole."""
         self.place += 1
         survey = replace(survey, updated_at=at if survey.updated_at is None else survey.updated_at)
         assert survey.updated_at is not None
@@ -219,38 +230,40 @@ class Model:
             if known is not None and survey.updated_at < known:
                 counts.stale += 1
                 return
-            before = timeless(self.told(name))
+            before = timeless(self.reported(name))
             self.whole[name] = survey, stamp
-            counts.repeated += timeless(self.told(name)) == before
+            counts.repeated += timeless(self.reported(name)) == before
         else:
             self.whole[name], self.facts[name] = (survey, stamp), {}
 
-    def note(self, name: str, key: Key, told: Mapping[str, Any], at: float, counts: Counts) -> None:
-        """Something is told of one part of a survey that is known."""
+    def update_part(
+        self, name: str, key: Key, fields: Mapping[str, Any], at: float, counts: Counts
+    ) -> None:
+        """Something is reported of one part of a survey that is known."""
         self.place += 1
-        before = self.told(name)
+        before = self.reported(name)
         since = self.whole[name][1][0]
         facts = self.facts[name]
-        news = [
-            what
-            for what in told
-            if at >= since and at >= facts.get((key, what), (None, (since, 0)))[1][0]
+        newer = [
+            part
+            for part in fields
+            if at >= since and at >= facts.get((key, part), (None, (since, 0)))[1][0]
         ]
-        for what in news:
-            facts[key, what] = told[what], (at, self.place)
-        counts.stale += not news
-        counts.repeated += bool(news) and self.told(name) == before
+        for part in newer:
+            facts[key, part] = fields[part], (at, self.place)
+        counts.stale += not newer
+        counts.repeated += bool(newer) and self.reported(name) == before
 
     def named(self, name: str, ids: Sequence[str]) -> Key | None:
         """The first quota of those ids."""
-        found = quotas_of(self.told(name).groups)
-        wanted = tuple(ids)
-        return next((k for k, _ in found if tuple(i.rpartition("#")[0] for i in k) == wanted), None)
+        found = quotas_of(self.reported(name).groups)
+        path = tuple(ids)
+        return next((k for k, _ in found if tuple(i.rpartition("#")[0] for i in k) == path), None)
 
     def settle(self, before: list[Survey]) -> None:
-        """Where a batch says other seats than were told before, those used are counted in it."""
+        """Where a batch reports other seats than before, those used are counted in it."""
         old = {survey.name: seats_in(survey) for survey in before}
-        for survey in self.all_told():
+        for survey in self.all_reported():
             new = seats_in(survey)
             for key in {*new, *old.get(survey.name, {})}:
                 if new.get(key, 0) != old.get(survey.name, {}).get(key, 0):
@@ -268,15 +281,13 @@ def iso(at: float) -> str:
 
 
 class Routing(RuleBasedStateMachine):
-    """One router, what it was told, and a clock."""
+    """One router, what was reported to it, and a clock."""
 
     def __init__(self) -> None:
         super().__init__()
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name)
         write_collections(self.folder / "collections")
-        self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("matcher.marketplaces.toluna.CUT_OFF", 4)
         self.now = START
         self.model = Model()
         self.raws: dict[str, dict[str, Json]] = {}
@@ -284,7 +295,6 @@ class Routing(RuleBasedStateMachine):
         self.ended: list[str] = []
 
     def teardown(self) -> None:
-        self.patch.undo()
         self.temporary.cleanup()
 
     @initialize(
@@ -306,13 +316,9 @@ class Routing(RuleBasedStateMachine):
         variation: Variation,
         surveys: list[Json],
         people: tuple[Members, Members],
-        sizes: tuple[int, int, int],
+        sizes: RouterSizes,
         how: ChoiceStrategy,
     ) -> None:
-        ratio, page, block = sizes
-        self.patch.setattr("matcher.routing.inventory._RATIO", ratio)
-        self.patch.setattr("matcher.routing.inventory._PAGE", page)
-        self.patch.setattr("matcher.routing.segment._FIRST_BLOCK", block)
         self.mapping: PanelMapping = parse_panel(
             variation.tables(), self.folder / "panel.toml"
         ).mapping
@@ -320,10 +326,10 @@ class Routing(RuleBasedStateMachine):
         history = [read_participation(row) for row in took_part.rows] if variation.history else None
         rows = of.table().to_pylist()[:3]
         self.members: list[tuple[dict[str, Any], Member]] = [
-            (row, read_member(self.mapping, row, AS_OF, history)) for row in rows
+            (row, read_member(self.mapping, row, AS_OF, history, read_id_list)) for row in rows
         ]
         self.choice: Choice = make_choice(how, 1)
-        self.options = self._options(history)
+        self.options = self._options(history, sizes)
         loaded = self._load(surveys)
         self.router = Router(matcher.compile(loaded), **self.options)
         for survey in loaded.surveys:
@@ -331,12 +337,13 @@ class Routing(RuleBasedStateMachine):
             self.model.facts[survey.name] = {}
         self._remember(surveys)
 
-    def _options(self, history: list[Participation] | None) -> dict[str, Any]:
+    def _options(self, history: list[Participation] | None, sizes: RouterSizes) -> dict[str, Any]:
         return {
             "choose": self.choice,
             "as_of": AS_OF,
             "history": None if history is None else partial(of_member, history),
             "clock": lambda: self.now,
+            "sizes": sizes,
         }
 
     def _load(self, raw: Json) -> matcher.Surveys:
@@ -349,28 +356,28 @@ class Routing(RuleBasedStateMachine):
             marketplace = next(each for each, key in KEYS.items() if key in raw)
             self.raws[f"{marketplace}:{raw[KEYS[marketplace]]}"] = raw
 
-    # --- what is told
+    # --- updates
 
     @rule(data=st.data(), refresh=st.sampled_from([(), (), (), ("toluna",), ("rfg", "dynata")]))
     def apply(self, data: st.DataObject, refresh: tuple[str, ...]) -> None:
         at = data.draw(st.sampled_from([None, None, self.now - 30, self.now - 5, self.now]), "at")
-        before = self.model.all_told()
-        counts, said = Counts(), _Said(set(), unread=False)
+        before = self.model.all_reported()
+        counts, read = Counts(), _Read(set(), unread=False)
         batch = []
         for _ in range(data.draw(st.integers(0, 4), "parts")):
             made = data.draw(st.sampled_from(_PARTS), "part")(self, data)
             batch.append(made)
         given = self.now if at is None else at
         for part in batch:
-            self._hear(part, given, counts, said)
-        if not said.unread:
-            for survey in self.model.all_told():
-                known = self.model.told(survey.name)
-                if known.marketplace in refresh and known.live and known.name not in said.names:
-                    self.model.note(known.name, (), {"live": False}, given, counts)
+            self._update(part, given, counts, read)
+        if not read.unread:
+            for survey in self.model.all_reported():
+                known = self.model.reported(survey.name)
+                if known.marketplace in refresh and known.live and known.name not in read.names:
+                    self.model.update_part(known.name, (), {"live": False}, given, counts)
         self.model.settle(before)
         old = {each.name: timeless(each) for each in before}
-        new = {each.name: timeless(each) for each in self.model.all_told()}
+        new = {each.name: timeless(each) for each in self.model.all_reported()}
         whole: Json = batch[0] if len(batch) == 1 and data.draw(st.booleans()) else batch
         if data.draw(st.booleans(), "text"):
             whole = orjson.dumps(whole)
@@ -381,31 +388,31 @@ class Routing(RuleBasedStateMachine):
         assert (applied.stale, applied.unknown) == (counts.stale, counts.unknown)
         assert applied.repeated == counts.repeated
 
-    def _hear(self, part: Json, at: float, counts: Counts, said: _Said) -> None:
+    def _update(self, part: Json, at: float, counts: Counts, read: _Read) -> None:
         """The model hears one part of a batch."""
         if not isinstance(part, dict) or part.get("nonsense"):
-            said.unread = True
+            read.unread = True
         elif "survey" in part:
-            self._hear_seats(part, at, counts, said)
+            self._update_seats(part, at, counts, read)
         elif "QuotaID" in part:
-            self._hear_notice(part, at, counts, said)
+            self._update_notice(part, at, counts, read)
         else:
             loaded = self._load(part)
             for survey in loaded.surveys:
-                # As told by itself: what projects share is for the model to find.
-                said.names.add(survey.name)
-                self.model.hear(survey, at, counts)
+                # As read by itself: what projects share is for the model to find.
+                read.names.add(survey.name)
+                self.model.update_survey(survey, at, counts)
             counts.set_aside |= set(loaded.rejected)
-            said.names |= set(loaded.rejected)
+            read.names |= set(loaded.rejected)
 
-    def _hear_seats(self, part: Json, at: float, counts: Counts, said: _Said) -> None:
+    def _update_seats(self, part: Json, at: float, counts: Counts, read: _Read) -> None:
         name, ids = part["survey"], part.get("quota_ids", [])
         if "status" not in part and "remaining" not in part:
             counts.set_aside.add(name)
-            said.names.add(name)
+            read.names.add(name)
             return
-        told = {"remaining": part["remaining"]} if "remaining" in part else {}
-        told |= {"live": part["status"] == "open"} if "status" in part else {}
+        fields = {"remaining": part["remaining"]} if "remaining" in part else {}
+        fields |= {"live": part["status"] == "open"} if "status" in part else {}
         when = datetime.fromisoformat(part["at"]).timestamp() if "at" in part else at
         key: Key | None = ()
         if name in self.model.whole and ids:
@@ -413,16 +420,16 @@ class Routing(RuleBasedStateMachine):
         if name not in self.model.whole or key is None:
             counts.unknown += 1
         else:
-            self.model.note(name, key, told, when, counts)
+            self.model.update_part(name, key, fields, when, counts)
 
-    def _hear_notice(self, part: Json, at: float, counts: Counts, said: _Said) -> None:
+    def _update_notice(self, part: Json, at: float, counts: Counts, read: _Read) -> None:
         name = f"toluna:{part['SurveyID']}/{part['WaveID']}" if "WaveID" in part else None
         if not isinstance(part["IsLive"], bool):
             if name is None:
-                said.unread = True
+                read.unread = True
             else:
                 counts.set_aside.add(name)
-                said.names.add(name)
+                read.names.add(name)
             return
         when = at
         if "UpdateDateTimeUTC" in part:
@@ -434,7 +441,7 @@ class Routing(RuleBasedStateMachine):
         for each in found:
             key = self.model.named(each, ids)
             assert key is not None
-            self.model.note(each, key, {"live": part["IsLive"]}, when, counts)
+            self.model.update_part(each, key, {"live": part["IsLive"]}, when, counts)
 
     # --- parts of a batch
 
@@ -480,34 +487,34 @@ class Routing(RuleBasedStateMachine):
 
     def notice(self, data: st.DataObject) -> Json:
         """A Toluna notification, of a quota that is known or not."""
-        told: dict[str, Json] = {
+        part: dict[str, Json] = {
             "QuotaID": data.draw(st.sampled_from([1, "2", 3, 4, 9])),
             "SurveyID": data.draw(st.integers(1, 5)),
             "WaveID": 1,
             "IsLive": data.draw(st.sampled_from([True, False, False, "maybe"])),
         }
         if data.draw(st.integers(0, 3)) == 0:
-            del told["SurveyID"], told["WaveID"]
+            del part["SurveyID"], part["WaveID"]
         if data.draw(st.booleans()):
-            told["UpdateDateTimeUTC"] = iso(self.now - data.draw(st.integers(-2, 20)))
-        return told
+            part["UpdateDateTimeUTC"] = iso(self.now - data.draw(st.integers(-2, 20)))
+        return part
 
     def seats(self, data: st.DataObject) -> Json:
         """Our own word on the seats or the status of a survey or a quota."""
         names = [*self.model.whole, "dynata:99"]
         name = data.draw(st.sampled_from(names), "whose seats")
-        told: dict[str, Json] = {"survey": name}
+        part: dict[str, Json] = {"survey": name}
         if name in self.model.whole and data.draw(st.integers(0, 3)):
-            keys = [key for key, _ in quotas_of(self.model.told(name).groups)] + [("9#0",)]
+            keys = [key for key, _ in quotas_of(self.model.reported(name).groups)] + [("9#0",)]
             key = data.draw(st.sampled_from(keys))
-            told["quota_ids"] = [each.rpartition("#")[0] for each in key]
+            part["quota_ids"] = [each.rpartition("#")[0] for each in key]
         if data.draw(st.integers(0, 4)):
-            told["remaining"] = data.draw(st.integers(0, 2))
+            part["remaining"] = data.draw(st.integers(0, 2))
         if data.draw(st.booleans()):
-            told["status"] = data.draw(st.sampled_from(["open", "open", "closed"]))
+            part["status"] = data.draw(st.sampled_from(["open", "open", "closed"]))
         if data.draw(st.booleans()):
-            told["at"] = iso(self.now - data.draw(st.integers(-2, 20)))
-        return told
+            part["at"] = iso(self.now - data.draw(st.integers(-2, 20)))
+        return part
 
     def malformed(self, data: st.DataObject) -> Json:
         """Something that is no change; a survey of which the old version stays."""
@@ -553,7 +560,12 @@ class Routing(RuleBasedStateMachine):
 
     def _reserve(self, member: str, name: str, ids: tuple[str, ...], data: st.DataObject) -> None:
         ttl = data.draw(st.sampled_from([1.0, 5.0, 60.0]), "ttl")
-        expected = self._expected(member, name, ids, ttl)
+        try:
+            expected = self._expected(member, name, ids, ttl)
+        except InputError:
+            with pytest.raises(InputError, match=r"no survey|no quota|one quota of each group"):
+                self.router.reserve(member, name, ids, ttl)
+            return
         got = self.router.reserve(member, name, ids, ttl)
         if expected is None:
             assert got is None
@@ -568,30 +580,36 @@ class Routing(RuleBasedStateMachine):
                 self._no_more_taken_than_there_are(expected)
 
     def _no_more_taken_than_there_are(self, session: Session) -> None:
-        told = next(each for each in self.model.all_told() if each.name == session.survey)
-        held, seats = self.model.held(session.survey), seats_in(told)
+        reported = self.model.all_reported()
+        survey = next(each for each in reported if each.name == session.survey)
+        held, seats = self.model.held(session.survey), seats_in(survey)
         for key in session.keys:
             assert held[key] + self.model.used[session.survey, key] <= seats[key]
 
     def _expected(self, member: str, name: str, ids: tuple[str, ...], ttl: float) -> Session | None:
-        """The session that there is to be, without an id where it is new; None: there is none."""
+        """The session that there is to be, without an id where it is new; None: there is none.
+
+        Raises InputError where there is no such survey, or it has no such quotas.
+        """
         sessions = self.model.sessions.values()
-        mine = next((s for s in sessions if (s.member, s.survey) == (member, name)), None)
-        if mine is not None and mine.completed:
+        held = next((s for s in sessions if (s.member, s.survey) == (member, name)), None)
+        if held is not None and held.completed:
             return None
-        if mine is not None and mine.ids == ids:
-            mine.expires = max(mine.expires, self.now + ttl)
-            return mine
-        but = "" if mine is None else mine.id
+        if held is not None and held.ids == ids:
+            held.expires = max(held.expires, self.now + ttl)
+            return held
+        but = "" if held is None else held.id
         survey = next((s for s in self.model.surveys(but=but) if s.name == name), None)
-        if survey is None or not survey.open:
+        if survey is None or ids not in [path for path, _ in paths_of(survey.groups, closed=True)]:
+            raise InputError
+        if not survey.open:
             return None
-        keys = next((keys for way, keys in ways_of(survey.groups) if way == ids), None)
+        keys = next((keys for path, keys in paths_of(survey.groups) if path == ids), None)
         if keys is None:
             return None
-        if mine is not None:
-            del self.model.sessions[mine.id]
-            self.ended.append(mine.id)
+        if held is not None:
+            del self.model.sessions[held.id]
+            self.ended.append(held.id)
         own: list[Key] = [] if survey.remaining is None else [()]
         return Session("", member, name, ids, own + keys, self.now + ttl)
 
@@ -655,7 +673,7 @@ class Routing(RuleBasedStateMachine):
 
 
 @dataclass
-class _Said:
+class _Read:
     """The surveys of which a batch says something, and whether there is more in it."""
 
     names: set[str]

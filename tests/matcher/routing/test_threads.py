@@ -21,7 +21,7 @@ import pytest
 
 import matcher
 from matcher.loading import ChangeReader
-from matcher.routing import Routed, Router
+from matcher.routing import Routed, Router, RouterSizes
 from matcher.routing.inventory import Inventory
 from matcher.rules.evaluate import read_member
 from matcher.surveys import Survey, Verdict, judge
@@ -37,6 +37,8 @@ SEATED = 3
 """Surveys whose seats are taken, and the id of the first."""
 FIRST_SEATED = 1000
 SEATS = 6
+SIZES = RouterSizes(page=8, first_block=8, row_bytes=0, fewest_rows=2)
+"""Blocks are small, and rows are forgotten often."""
 
 
 @pytest.fixture
@@ -52,12 +54,8 @@ def mapping(tmp_path: Path) -> PanelMapping:
 
 
 @pytest.fixture(autouse=True)
-def _often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Threads take turns often, layers merge often, and rows are forgotten often."""
-    monkeypatch.setattr("matcher.routing.inventory._PAGE", 8)
-    monkeypatch.setattr("matcher.routing.segment._FIRST_BLOCK", 8)
-    monkeypatch.setattr("matcher.routing.attribute_rows._ROOM", 0)
-    monkeypatch.setattr("matcher.routing.attribute_rows._FEWEST", 2)
+def _often() -> Iterator[None]:
+    """Threads take turns often."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -109,9 +107,9 @@ def member(number: int) -> dict[str, Any]:
 
 def router_of(mapping: PanelMapping, clock: Callable[[], float] = time.time) -> Router:
     read = ChangeReader(mapping).read(batch(0) + [seated(id_) for id_ in range(SEATED)])
-    told = [each.survey for each in read.said if hasattr(each, "survey")]
-    plan = matcher.compile(matcher.Surveys(tuple(told), (), (), mapping))
-    return Router(plan, as_of=AS_OF, clock=clock)
+    surveys = [update.survey for update in read.said if hasattr(update, "survey")]
+    plan = matcher.compile(matcher.Surveys(tuple(surveys), (), (), mapping))
+    return Router(plan, as_of=AS_OF, clock=clock, sizes=SIZES)
 
 
 def inventory_of(routed: Routed) -> Inventory:
@@ -253,7 +251,7 @@ def test_a_last_seat_goes_to_one_of_many_at_once(mapping: PanelMapping) -> None:
 
 
 def test_readers_never_wait(mapping: PanelMapping) -> None:
-    """Whoever changes the inventory may take as long as he likes, even when sessions expire."""
+    """A change of the inventory may take any time, even when sessions expire."""
     now = [0.0]
     router = router_of(mapping, lambda: now[0])
     assert router.reserve("m1", "dynata:1000", ("g0", "b0"), 5)
@@ -288,7 +286,7 @@ def test_readers_see_the_old_inventory_until_the_new_one_stands(mapping: PanelMa
         return survey.pay
 
     plan = matcher.compile(matcher.Surveys((), (), (), mapping))
-    router = Router(plan, as_of=AS_OF, worth=worth)
+    router = Router(plan, as_of=AS_OF, worth=worth, sizes=SIZES)
     new = [opportunity(id_, "M", 18, 5, 10, 0) for id_ in (7775, 7776, 7777)]
     with ThreadPoolExecutor(1) as pool:
         applying = pool.submit(router.apply, new)

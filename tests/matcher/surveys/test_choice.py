@@ -1,4 +1,4 @@
-"""Which quota a member is given: what each way to choose prefers, and how draws fall."""
+"""Which quota a member is given: what each choice prefers, and how draws fall."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_draws_all_at_once_are_those_one_by_one(
         (ChoiceStrategy.BALANCED, Balanced),
     ],
 )
-def test_every_way_has_a_name(how: ChoiceStrategy, kind: type) -> None:
+def test_every_choice_has_a_name(how: ChoiceStrategy, kind: type) -> None:
     assert isinstance(make_choice(how, 0), kind)
 
 

@@ -118,18 +118,18 @@ GARBAGE = [
     b"\xff\xfe",
     b"PAR1",
     b'{"format": "quota-matcher plan"}',
-    b'{"format": "another plan", "version": 3, "rules": [], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": {}, "surveys": 7}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [["Maybe", 1]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [["Not", 0]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [["Not", -1]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [["OneOf", 1, []]], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [["rfg", "1"]]}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [["TookPart", "rfg", "key", [], []]]'
+    b'{"format": "another plan", "version": 4, "rules": [], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": {}, "surveys": 7}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [["Maybe", 1]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [["Not", 0]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [["Not", -1]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [["OneOf", 1, []]], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [], "surveys": [["rfg", "1"]]}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [["TookPart", "rfg", "key", [], []]]'
     b', "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": []}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [], "mapping": {}}',
-    b'{"format": "quota-matcher plan", "version": 3, "rules": [], "surveys": [], "mapping": 7}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [], "surveys": []}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [], "surveys": [], "mapping": {}}',
+    b'{"format": "quota-matcher plan", "version": 4, "rules": [], "surveys": [], "mapping": 7}',
     b"[" * 5000,
 ]
 
@@ -142,7 +142,7 @@ def test_garbage_is_no_plan(data: bytes) -> None:
 
 def test_a_plan_of_another_version_is_named(written: bytes) -> None:
     document = orjson.loads(written) | {"version": 1}
-    with pytest.raises(InputError, match="a plan of version 1, not 3"):
+    with pytest.raises(InputError, match="a plan of version 1, not 4"):
         Plan.from_bytes(orjson.dumps(document))
 
 

@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import matcher
+from matcher.engine import Limits
 from matcher.surveys import ChoiceStrategy, Verdict
 from profiles.index import Indexed
 from profiles.panel import Panel, open_panel
@@ -93,13 +93,6 @@ class Indexing(RuleBasedStateMachine):
         self.temporary = tempfile.TemporaryDirectory()
         self.folder = Path(self.temporary.name)
         self.index = self.folder / "index"
-        self.patch = pytest.MonkeyPatch()
-        for name, value in {
-            "matcher.engine.shard_size.SHARD_MEMBERS": 64,
-            "matcher.engine.shard_size._SMALLEST": 64,
-            "matcher.marketplaces.toluna.CUT_OFF": 4,
-        }.items():
-            self.patch.setattr(name, value)
         write_collections(self.folder / "collections")
         self.members: dict[Any, Member] = {}
         self.written = 0
@@ -107,7 +100,6 @@ class Indexing(RuleBasedStateMachine):
         self.now = 0
 
     def teardown(self) -> None:
-        self.patch.undo()
         self.temporary.cleanup()
 
     @initialize(
@@ -310,7 +302,12 @@ class Indexing(RuleBasedStateMachine):
         reference = Reference(self.surveys.surveys, self.file.mapping, rows, as_of)
         choice = reference.choice(how, 1)
         found = self.plan.match(
-            open_panel(self.index, as_of), choose=how, seed=1, uncertain=True, workers=workers
+            open_panel(self.index, as_of),
+            choose=how,
+            seed=1,
+            uncertain=True,
+            workers=workers,
+            limits=Limits(most_members=64, least_members=64),
         )
         assert list(found) == reference.rows(choice, uncertain=True)
         assert found.counts() == reference.counts(choice, uncertain=True)

@@ -42,6 +42,7 @@ from tests.support.strategies import (
 
 PANEL_FILES = sorted((ROOT / "fixtures").rglob("panel.toml"))
 NAMES = st.text(max_size=4)
+OPTIONS = st.integers(-9, 9) | NAMES | st.dictionaries(NAMES, st.booleans(), max_size=2)
 ENDS = st.floats(allow_nan=False, allow_infinity=False)
 RANGES = st.tuples(ENDS | st.just(-inf), ENDS | st.just(inf)).filter(
     lambda ends: ends[0] <= ends[1]
@@ -65,7 +66,7 @@ def mappings(draw: st.DrawFn) -> PanelMapping:
                 for id_, of in draw(entries(schema)).items()
             },
             draw(st.none() | NAMES),
-            {key: draw(st.integers(-9, 9)) for key in ("unknown", "yes", "no")},
+            draw(st.dictionaries(NAMES, OPTIONS, max_size=2)),
         )
         for name in draw(st.lists(NAMES, unique=True, max_size=2))
     }
@@ -156,7 +157,7 @@ def document() -> dict[str, Any]:
         "2": AttributeMapping(sex, {"1": ("M", "m")}),
         "3": AttributeMapping(sex),
     }
-    marketplaces = {"dynata": MarketplaceMapping("dynata", entries, "rid")}
+    marketplaces = {"dynata": MarketplaceMapping("dynata", entries, "rid", {"key": {"in": 1}})}
     schema = Schema({"age": age, "sex": sex}, {"country": "US"})
     return write_mapping(PanelMapping(schema, marketplaces, Collections(Path("/c")), history=True))
 
