@@ -56,7 +56,7 @@ def history_diagnostics(panel: Panel, surveys: Iterable[Survey]) -> list[Diagnos
             "history-not-applied",
             f"{panel.history.source.name}: no column `{column}`, so nobody is kept out by it",
         )
-        for column in panel.history.lacking(scopes)
+        for column in panel.history.missing_columns(scopes)
     ]
 
 

@@ -17,6 +17,7 @@ from profiles.errors import InputError, did_you_mean
 from profiles.finding import Level, PanelFinding
 from profiles.panel import Panel
 from profiles.schema import (
+    INFINITY,
     Answers,
     Attribute,
     AttributeMapping,
@@ -37,20 +38,20 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
     """Everything found in the panel; raises InputError where its source cannot be read."""
     schema = panel.schema
     checks = [
-        ColumnCheck(each, panel.as_of, all_text=panel.source.all_text)
-        for each in schema.attributes.values()
+        ColumnCheck(attribute, panel.as_of, all_text=panel.source.all_text)
+        for attribute in schema.attributes.values()
     ]
     answers = {name: list(found) for name, found in _answer_checks(panel).items()}
     ids = _IdCheck(panel)
-    columns = sorted({each.attribute.column for each in checks} | set(ids.columns))
+    columns = sorted({check.attribute.column for check in checks} | set(ids.columns))
     members = 0
     for batch in panel.source.batches(columns, frozenset(ids.columns)):
         members += batch.data.num_rows
         ids.see(batch)
         for check in checks:
             for given, count in check.see(batch):
-                for each in answers.get(check.attribute.name, ()):
-                    each.see(given, count)
+                for answer_check in answers.get(check.attribute.name, ()):
+                    answer_check.see(given, count)
     if not members:
         return [
             PanelFinding(
@@ -58,8 +59,8 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
             )
         ]
     for name, constant in schema.constants.items():
-        for each in answers.get(name, ()):
-            each.see((schema.attribute(name).fold(constant),), members)
+        for answer_check in answers.get(name, ()):
+            answer_check.see((schema.attribute(name).fold(constant),), members)
     held = {check.attribute.name for check in checks if check.usable and check.answered}
     return [
         *ids.findings(),
@@ -68,8 +69,8 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
             finding
             for name, found in answers.items()
             if name in held or name in schema.constants
-            for each in found
-            for finding in each.findings()
+            for answer_check in found
+            for finding in answer_check.findings()
         ),
     ]
 
@@ -90,14 +91,16 @@ class _IdCheck:
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
         self._member_id = panel.schema.member_id
-        respondent = (each.respondent_id for each in panel.mapping.marketplaces.values())
+        respondent = (
+            marketplace.respondent_id for marketplace in panel.mapping.marketplaces.values()
+        )
         self.columns = sorted({self._member_id, *(column for column in respondent if column)})
         self._unique = UniqueIds(panel.source, self._member_id)
         self._found: dict[str, PanelFinding] = {}
         self._type: pa.DataType | None = None
 
     def see(self, batch: Batch) -> None:
-        """Take in the ids of a batch; of each column the first fault is told."""
+        """Take in the ids of a batch; of each column the first fault is reported."""
         for column in self.columns:
             if column in self._found:
                 continue
@@ -114,7 +117,7 @@ class _IdCheck:
                 continue
             self._type = self._type or ids.type
             if ids.type != self._type:
-                message = f"ids of {ids.type}, but of {self._type} in the files before"
+                message = f"ids are {ids.type}, but {self._type} in the files before"
                 place = f"{batch.origin}: column `{column}`"
                 self._found[column] = PanelFinding("column-type", Level.ERROR, place, message)
                 continue
@@ -138,8 +141,10 @@ def _answer_checks(panel: Panel) -> Mapping[str, list[_AnswerCheck]]:
         for attribute_id, mapped in marketplace.attributes.items():
             by_name.setdefault(mapped.attribute.name, {})[attribute_id] = mapped
         for name, ids in by_name.items():
-            # Where one id takes values as they stand, every value has an answer that means it.
-            tables = {key: each.answers for key, each in ids.items() if each.answers is not None}
+            # Where one id takes values as they are, every value has an answer that means it.
+            tables = {
+                key: mapped.answers for key, mapped in ids.items() if mapped.answers is not None
+            }
             attribute = next(iter(ids.values())).attribute
             if tables:
                 check = _AnswerCheck(
@@ -205,15 +210,15 @@ class _AnswerCheck:
         """Mapped values that nobody holds, and held values that no answer stands for."""
         common = [text for text, _ in self._unmapped.most_common()]
         for key, targets in self._targets.items():
-            lacking = sorted(_written(part) for part in targets - self._held)
-            if lacking:
-                hint = "" if self._attribute.numeric else did_you_mean(lacking[0], common)
+            missing = sorted(_written(part) for part in targets - self._held)
+            if missing:
+                hint = "" if self._attribute.numeric else did_you_mean(missing[0], common)
                 yield PanelFinding(
                     "value-not-in-panel",
-                    Level.WARNING if hint or len(lacking) == len(targets) else Level.INFO,
+                    Level.WARNING if hint or len(missing) == len(targets) else Level.INFO,
                     f"{self._place}.{key}",
-                    f"no member holds {_examples(lacking)}, "
-                    f"{len(lacking)} of the {len(targets)} values that its answers stand for",
+                    f"no member holds {_examples(missing)}, "
+                    f"{len(missing)} of the {len(targets)} values that its answers stand for",
                     hint,
                 )
         if self._unmapped_in_all and self._whole:
@@ -237,7 +242,7 @@ def _compared(attribute: Attribute, answers: Answers) -> Iterable[str | float]:
 def _written(part: str | Range) -> str:
     if isinstance(part, str):
         return part
-    low, high = (f"{end:g}" if abs(end) != float("inf") else "" for end in part)
+    low, high = (f"{end:g}" if abs(end) != INFINITY else "" for end in part)
     return low if low == high else f"{low}-{high}"
 
 

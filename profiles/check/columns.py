@@ -18,7 +18,6 @@ from profiles.schema import Answers, Attribute, Kind, UnreadableError, is_missin
 from profiles.sources import Batch
 
 _REMEMBERED = 1 << 16
-_LISTS = (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER)
 _SEPARATORS = (",", ";", "|", "/")
 _DIGITS = re.compile(r"\d{4,5}\Z", re.ASCII)
 Read: TypeAlias = Answers | UnreadableError | None
@@ -40,10 +39,10 @@ class _Seen:
 
 
 class ColumnCheck:
-    """Sees the batches of one attribute's column as they pass, and says at the end what it found.
+    """Sees the batches of one attribute's column as they pass; reports at the end what it found.
 
     `usable` turns false where the column cannot hold the attribute's answers at all. `all_text`:
-    the source, CSV say, knows nothing but text.
+    the source, CSV say, has nothing but text.
     """
 
     def __init__(self, attribute: Attribute, as_of: date, *, all_text: bool) -> None:
@@ -172,7 +171,7 @@ class ColumnCheck:
             yield self._finding(
                 "lost-leading-zero",
                 Level.WARNING,
-                f"{four:,} values of four digits stand among {five:,} of five, of which "
+                f"{four:,} values have four digits and {five:,} have five, of which "
                 f"{self._seen.zeros or 'none'} begin with a zero",
                 "postal codes that were written as numbers have lost their leading zeros",
             )
@@ -198,7 +197,7 @@ class ColumnCheck:
             case Kind.SINGLE if pa.types.is_floating(plain):
                 level, note = Level.INFO, "1.0 reads as the code `1`"
                 if self._seen.fractions:
-                    level, note = Level.WARNING, f"{self._seen.fractions:,} are no whole numbers"
+                    level, note = Level.WARNING, f"{self._seen.fractions:,} are not whole numbers"
                 message = f"codes are read from a column of {plain}; {note}"
                 yield self._finding("column-type", level, message)
             case Kind.MULTI if numeric:
@@ -229,7 +228,7 @@ class ColumnCheck:
                 Level.WARNING,
                 f"no value contains the separator `{separator}`, but {count:,} of "
                 f"{seen.answered:,} contain `{other}`",
-                f"set separator = `{other}` if it parts answers",
+                f"set separator = `{other}` if it separates answers",
             )
         elif not seen.with_separator:
             message = f"no value contains the separator `{separator}`: each member has one answer"
@@ -243,7 +242,7 @@ class ColumnCheck:
 def _refusal(attribute: Attribute, kind: pa.DataType) -> str | None:
     """Why a column of this type cannot hold the attribute's answers, or None where it can."""
     if is_list(kind):
-        if attribute.kind not in _LISTS:
+        if not attribute.listed:
             return f"lists of answers, but the attribute's type is {attribute.kind}"
         kind = kind.value_type
     elif pa.types.is_dictionary(kind):

@@ -31,7 +31,7 @@ def pack(members: NDArray[np.bool_] | NDArray[np.uint8], out: BitRow | None = No
 
 
 def all_members(members: int) -> BitRow:
-    """The row in which every member stands."""
+    """The row in which every member is set."""
     row = np.full(words(members), ~np.uint64(0), np.uint64)
     if members % WORD:
         row[-1] >>= np.uint64(WORD - members % WORD)
@@ -39,7 +39,7 @@ def all_members(members: int) -> BitRow:
 
 
 def popcount(row: BitRow) -> int:
-    """How many members stand in a row."""
+    """How many members are set in a row."""
     return int(np.bitwise_count(row).sum(dtype=np.int64))
 
 
@@ -92,7 +92,7 @@ class Scratch(local):
         self._words = np.empty(0, np.uint64)
 
     def rows(self, count: int, width: int) -> BitRows:
-        """So many rows, in which nobody stands."""
+        """So many rows, all zero."""
         if len(self._words) < count * width:
             self._words = np.empty(count * width, np.uint64)
         rows = self._words[: count * width].reshape(count, width)

@@ -35,7 +35,8 @@ def is_code(kind: pa.DataType) -> bool:
     """Whether a column can hold codes: ids, other numbers, truth values."""
     kind = _value_type(kind)
     return is_id(kind) or any(
-        fits(kind) for fits in (pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+        is_kind(kind)
+        for is_kind in (pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
     )
 
 
@@ -63,8 +64,11 @@ class Coded:
     numbers: NDArray[np.signedinteger[Any]]
     codes: pa.Array
 
+    def __repr__(self) -> str:
+        return f"Coded({len(self.numbers):,} rows, {len(self.codes):,} codes)"
+
     def places(self, known: pa.Array, rows: Numbers | None = None) -> Numbers:
-        """Where the code of each row (of some rows) stands among those known; -1: nowhere."""
+        """The place of the code of each row (of some rows) among those known; -1: none."""
         found = pc.index_in(self.codes, value_set=known).fill_null(-1)
         table = np.append(found.to_numpy(zero_copy_only=False), -1).astype(np.int64)
         places: Numbers = table[self.numbers if rows is None else self.numbers[rows]]
@@ -95,7 +99,7 @@ def _codes(values: pa.Array) -> pa.Array:
 
 
 def items_of(lists: pa.Array, separator: str) -> tuple[Numbers, pa.Array]:
-    """The items of lists, or of texts parted by the separator, and the row that each stands in.
+    """The items of lists, or of texts split at the separator, and the row that each is in.
 
     A column of single codes has one item a row.
     """

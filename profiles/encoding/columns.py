@@ -22,6 +22,7 @@ from profiles.encoding.bits import (
     BitRows,
     all_members,
     pack,
+    popcount,
     row_of,
     words,
 )
@@ -58,7 +59,7 @@ class Column(Protocol):
 
     @property
     def places(self) -> Mapping[str, int]:
-        """Where each value of a vocabulary of texts stands in it."""
+        """The place of each value in a vocabulary of texts."""
 
     @property
     def answered(self) -> BitRow:
@@ -93,7 +94,7 @@ class _Base(ABC):
 
     @cached_property
     def places(self) -> Mapping[str, int]:
-        """Where each value of a vocabulary of texts stands in it."""
+        """The place of each value in a vocabulary of texts."""
         return {str(value): place for place, value in enumerate(self.vocabulary)}
 
 
@@ -103,6 +104,9 @@ class ConstantColumn(_Base):
     def __init__(self, value: str, members: int) -> None:
         self.vocabulary: Vocabulary = (value,)
         self.answered = all_members(members)
+
+    def __repr__(self) -> str:
+        return f"ConstantColumn({self.vocabulary[0]}, {popcount(self.answered):,} members)"
 
     def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Everyone or nobody."""
@@ -120,6 +124,9 @@ class NumberColumn(_Base):
 
     def __init__(self, values: NDArray[np.float64]) -> None:
         self.vocabulary: NDArray[np.float64] = values
+
+    def __repr__(self) -> str:
+        return f"NumberColumn({len(self.vocabulary):,} members)"
 
     @cached_property
     def answered(self) -> BitRow:
@@ -147,6 +154,9 @@ class SingleColumn(_Base):
         self.vocabulary = vocabulary
         self._value_rows: dict[int, BitRow] = {}
         self._below_rows: dict[int, BitRow] = {}
+
+    def __repr__(self) -> str:
+        return f"SingleColumn({len(self.codes):,} members, {len(self.vocabulary):,} values)"
 
     @cached_property
     def answered(self) -> BitRow:
@@ -176,7 +186,7 @@ class SingleColumn(_Base):
         """With the `fast` extra, in one pass over the members.
 
         Values that no mask tells apart are one class. There is a row for each of few classes, of
-        which those of the masks are made; of many, each member's bit is set where his class is.
+        which those of the masks are made; of many, members' bits are set by their class.
         """
         compiled = load_kernels("profiles.encoding.kernels", len(self.codes) * len(masks))
         if compiled is None:
@@ -232,12 +242,12 @@ def _lists(masks: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return bounds, np.nonzero(masks)[1]
 
 
-def _holders(masks: Sequence[Mask], values: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _holders(masks: Sequence[Mask], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For every code the masks that hold its value, one list after the other."""
     held = [np.flatnonzero(wanted) for wanted in masks]
-    sizes = [len(each) for each in held]
+    sizes = [len(values) for values in held]
     together = np.concatenate(held)
-    counts = np.bincount(together, minlength=values)
+    counts = np.bincount(together, minlength=size)
     order = np.argsort(together, kind="stable")
     bounds = np.concatenate(([0, 0], np.cumsum(counts)))
     return bounds, np.repeat(np.arange(len(masks)), sizes)[order]
@@ -260,7 +270,7 @@ def _classes(masks: Sequence[Mask]) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def _xor(rows: Iterable[BitRow], out: BitRow) -> BitRow:
-    """The members who stand in an odd number of the rows."""
+    """The members who are set in an odd number of the rows."""
     out[:] = 0
     for row in rows:
         np.bitwise_xor(out, row, out=out)
@@ -274,6 +284,9 @@ class RowsColumn(_Base):
         self.rows = rows
         self.vocabulary = vocabulary
         self.answered = answered
+
+    def __repr__(self) -> str:
+        return f"RowsColumn({popcount(self.answered):,} answered, {len(self.rows)} values)"
 
     def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members with an answer among the wanted values."""
@@ -308,6 +321,9 @@ class ListsColumn(_Base):
         self.codes = codes
         self.vocabulary = vocabulary
         self.answered = answered
+
+    def __repr__(self) -> str:
+        return f"ListsColumn({len(self.offsets) - 1:,} members, {len(self.vocabulary):,} values)"
 
     def row_for(self, wanted: Mask, out: BitRow | None = None) -> BitRow:
         """Members with an answer among the wanted values, looked up answer by answer."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -17,11 +15,10 @@ from profiles.encoding.columns import (
     SingleColumn,
     Vocabulary,
 )
+from profiles.encoding.encode import EPOCH
 from profiles.schema import Attribute, Kind
 
-_EPOCH = date(1970, 1, 1).toordinal()
 _TEXTS = pa.dictionary(pa.int32(), pa.string())
-_LISTED = (Kind.MULTI, Kind.CHILDREN)
 
 
 def decoded_type(attribute: Attribute, *, lists: bool = False) -> pa.DataType:
@@ -62,7 +59,7 @@ def decode_column(
         present = flat.is_valid().to_numpy(zero_copy_only=False)
         return _lists(np.concatenate(([0], np.cumsum(present))), flat.drop_null(), present)
     if attribute.kind is Kind.BIRTH_DATE:
-        days = flat.to_numpy(zero_copy_only=False) - _EPOCH
+        days = flat.to_numpy(zero_copy_only=False) - EPOCH
         return pa.array(days, from_pandas=True).cast(pa.int32()).cast(kind)
     return flat
 

@@ -1,4 +1,4 @@
-"""Turns a shard's Arrow columns into encoded ones, and encoded ones back into Arrow.
+"""Turns a shard's Arrow columns into encoded ones.
 
 Every distinct raw value is read once, by the scalar definition in `profiles.schema.values`; members
 only carry its number. So encoders cannot drift from what one member's answer means. What is encoded
@@ -35,18 +35,20 @@ from profiles.schema import Answers, Attribute, Kind, UnreadableError, on_day, r
 DENSE_ABOVE = 1 << 12
 """A sample with more distinct numbers than this is stored without a vocabulary."""
 
+EPOCH = date(1970, 1, 1).toordinal()
+"""The proleptic ordinal of day 0 in Arrow."""
+
 _SAMPLE = 1 << 16
 _EXACT = 1 << 53
-_EPOCH = date(1970, 1, 1).toordinal()
-_FIRST_DAY = date.min.toordinal() - _EPOCH
-_LAST_DAY = date.max.toordinal() - _EPOCH
+_FIRST_DAY = date.min.toordinal() - EPOCH
+_LAST_DAY = date.max.toordinal() - EPOCH
 _PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 Distinct: TypeAlias = tuple[NDArray[np.int64], list[object]]
 
 
 @dataclass
 class BadValueError(Exception):
-    """A value that does not fit its attribute: the shard's row it stands in, and why."""
+    """A value that does not fit its attribute: its row in the shard, and why."""
 
     row: int
     why: str
@@ -65,7 +67,7 @@ def encode_column(
     if pa.types.is_nested(kind):
         if not is_list(kind) or pa.types.is_nested(kind.value_type):
             raise BadValueError(0, f"a column of type `{short_name(kind)}` cannot hold answers")
-        if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
+        if not attribute.listed:
             raise BadValueError(
                 0, f"lists of answers, but the attribute's type is {attribute.kind}"
             )
@@ -113,7 +115,7 @@ def as_days(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _check_years(column: pa.ChunkedArray) -> None:
-    """Refuse days outside the years 1 to 9999, which cannot be told apart later on."""
+    """Refuse days outside the years 1 to 9999, which look the same later on."""
     kind = column.type
     if pa.types.is_timestamp(kind):
         unit = _PER_DAY[kind.unit]
@@ -266,7 +268,7 @@ def _encode_lists(attribute: Attribute, column: pa.ChunkedArray) -> Column:
 
 def ages_on(births: NDArray[np.float64], as_of: date) -> NDArray[np.int64]:
     """`age_on` of many birth dates, given as proleptic ordinals; negative before the birth."""
-    days = (births.astype(np.int64) - _EPOCH).astype("M8[D]")
+    days = (births.astype(np.int64) - EPOCH).astype("M8[D]")
     months = days.astype("M8[M]")
     month_and_day = (months.astype(np.int64) % 12 + 1) * 32 + (days - months).astype(np.int64) + 1
     years = days.astype("M8[Y]").astype(np.int64) + 1970

@@ -1,4 +1,4 @@
-"""Member ids as Arrow columns: read as they stand, unique, hashed many at once."""
+"""Member ids as Arrow columns: read as they are, hashed many at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def id_type(written: pa.DataType) -> pa.DataType:
 
 
 def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
-    """Ids as text or 64-bit integers, as they stand; raises BadValueError where one lacks."""
+    """Ids as text or 64-bit integers, as they are; raises BadValueError where one is missing."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_integer(column.type):
@@ -30,7 +30,7 @@ def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
         except pa.ArrowInvalid:
             large = pc.greater(column, pa.scalar(_LARGEST, column.type)).fill_null(False)
             row = int(np.flatnonzero(large.to_numpy())[0])
-            raise BadValueError(row, "an id larger than 64 bits hold") from None
+            raise BadValueError(row, "an id that does not fit in 64 bits") from None
     elif not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise BadValueError(0, f"ids must be text or integers, not `{short_name(column.type)}`")
     if not optional:

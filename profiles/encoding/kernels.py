@@ -29,7 +29,7 @@ def look_up(table: Any, numbers: Any, out: Any) -> None:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def value_rows(offsets: Any, codes: Any, rows: Any) -> None:
-    """Set member `i`'s bit of `rows[v]` for every code `v + 1` of his list."""
+    """Set member `i`'s bit of `rows[v]` for every code `v + 1` of their list."""
     for i in range(len(offsets) - 1):
         word = i >> 6
         bit = np.uint64(1) << np.uint64(i & 63)
@@ -41,14 +41,14 @@ def value_rows(offsets: Any, codes: Any, rows: Any) -> None:
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def class_rows(codes: Any, class_of: Any, rows: Any) -> None:
-    """Set member `i`'s bit of the row of his code's class."""
+    """Set member `i`'s bit of the row of their code's class."""
     for i in range(len(codes)):
         rows[class_of[codes[i]], i >> 6] |= np.uint64(1) << np.uint64(i & 63)
 
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def list_rows(codes: Any, bounds: Any, items: Any, rows: Any, numbers: Any) -> None:
-    """Set member `i`'s bit of row `numbers[m]` for every item `m` of his code's list."""
+    """Set member `i`'s bit of row `numbers[m]` for every item `m` of their code's list."""
     for i in range(len(codes)):
         code = codes[i]
         word = i >> 6
@@ -59,9 +59,9 @@ def list_rows(codes: Any, bounds: Any, items: Any, rows: Any, numbers: Any) -> N
 
 @njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
 def sum_rows(values: Any, bounds: Any, items: Any, below: bool, rows: Any, numbers: Any) -> None:
-    """Write to row `numbers[m]` the values' rows that are in list `m`: who stands in any of them.
+    """Write to row `numbers[m]` the values' rows that are in list `m`: who is set in any of them.
 
-    With `below` nobody stands in two rows, items are numbers of values below which all count, and
+    With `below` nobody is set in two rows, items are numbers of values below which all count, and
     who is below an even number of them does not: a run of values takes two items.
     """
     width = values.shape[1]

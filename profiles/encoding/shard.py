@@ -1,4 +1,4 @@
-"""Some members in memory: their ids as they stand, their answers as encoded columns."""
+"""Some members in memory: their ids as they are, their answers as encoded columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from profiles.encoding.bits import BitRow
+from profiles.encoding.bits import BitRow, popcount
 from profiles.encoding.columns import Column
 
 SHARD_MEMBERS = 512 * 2047
@@ -19,7 +19,7 @@ class EncodedShard:
     """Consecutive members of a source: answers by attribute, as they hold on any day.
 
     `ids`: by source column, the member id first, then what marketplaces know members by.
-    `everyone`: which of its rows are members. `raw`: other source columns, as they stand.
+    `everyone`: which of its rows are members. `raw`: other source columns, as they are.
     """
 
     size: int
@@ -27,3 +27,6 @@ class EncodedShard:
     columns: Mapping[str, Column]
     everyone: BitRow
     raw: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"EncodedShard({popcount(self.everyone):,} members, {len(self.columns)} columns)"

@@ -1,4 +1,4 @@
-"""Who took part in what, by member: participation history, read once, asked a member at a time."""
+"""Participation history by member: read once, then looked up for one member at a time."""
 
 from __future__ import annotations
 
@@ -59,6 +59,10 @@ class MemberHistory:
         ends = np.concatenate(([0], np.cumsum(columns.pop("categories").to_numpy())))
         columns[_CATEGORIES] = pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), categories)
         self._columns = {name: column.take(by_member) for name, column in columns.items()}
+
+    def __repr__(self) -> str:
+        rows = int(self._starts[-1])
+        return f"MemberHistory({len(self._ids):,} members, {rows:,} participations)"
 
     def of(self, member_id: str) -> list[Participation]:
         """What a member took part in, in the order of the rows; ids compare after trimming."""

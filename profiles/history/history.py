@@ -67,27 +67,30 @@ class History:
     _known: set[OutcomeKey] = field(default_factory=set)
     _sets: dict[tuple[OutcomeKey, str], BitMap] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"History({self.location}, {len(self.participants):,} participants)"
+
     @cached_property
     def source(self) -> Source:
-        """Where the rows stand; raises InputError where that cannot be opened or lacks a column."""
+        """Where the rows are; raises InputError where that cannot be, or columns are missing."""
         return open_history(self.location, self.base)
 
-    def lacking(self, scopes: Iterable[str]) -> list[str]:
-        """The columns that the scopes are read from and that are not there: nobody is found so."""
+    def missing_columns(self, scopes: Iterable[str]) -> list[str]:
+        """The columns that the scopes are read from and that are missing: nobody is found so."""
         columns = {column for scope in scopes for column in _READ[scope]}
         return sorted(columns.difference(self.source.schema().names)) if columns else []
 
-    def read(self, asked: Iterable[AskedParticipation]) -> None:
-        """Find who took part in what is asked, and has not been asked before.
+    def read(self, wanted: Iterable[AskedParticipation]) -> None:
+        """Find who took part in what is wanted, as far as it is not known yet.
 
         Raises InputError where the history cannot be read, or a row says too little.
         """
         keys = sorted(
             {
-                (marketplace, scope, each)
-                for marketplace, scope, ids, _ in asked
-                for each in ids
-                if (marketplace, scope, each) not in self._known
+                (marketplace, scope, id_)
+                for marketplace, scope, ids, _ in wanted
+                for id_ in ids
+                if (marketplace, scope, id_) not in self._known
             }
         )
         if keys:
@@ -101,12 +104,12 @@ class History:
 
         Raises KeyError for an id that has not been read.
         """
-        keys = [(marketplace, scope, each) for each in ids]
+        keys = [(marketplace, scope, id_) for id_ in ids]
         for key in keys:
             if key not in self._known:
                 raise KeyError(key)
         sets = (self._sets.get((key, outcome)) for key in keys for outcome in outcomes)
-        return BitMap.union(BitMap(), *(each for each in sets if each is not None))
+        return BitMap.union(BitMap(), *(found for found in sets if found is not None))
 
     def _gather(self, keys: list[OutcomeKey]) -> None:
         """One pass over all rows; sorted keys are numbered in their order."""
@@ -115,7 +118,7 @@ class History:
         members: list[pa.Array] = []
         codes: list[Numbers] = []
         waiting = 0
-        for batch in self._batches({each.scope for each in wanted}):
+        for batch in self._batches({group.scope for group in wanted}):
             rows = HistoryRows(batch)
             found, code = _find(rows, wanted)
             members.append(member_ids_of(rows).take(pa.array(found)))
@@ -130,7 +133,7 @@ class History:
             self._sets[keys[key], OUTCOMES[outcome]] = who
 
     def _batches(self, scopes: set[str]) -> Iterator[Batch]:
-        columns = {*NEEDED, *(each for scope in scopes for each in _READ[scope])}
+        columns = {*NEEDED, *(column for scope in scopes for column in _READ[scope])}
         there = sorted(columns.intersection(self.source.schema().names))
         for batch in self.source.batches(there, frozenset({"member_id"})):
             check_types(batch)
@@ -161,8 +164,8 @@ class History:
 
 def _by_scope(keys: list[OutcomeKey]) -> Iterator[_Wanted]:
     groups: dict[tuple[str, str], list[str]] = {}
-    for marketplace, scope, each in keys:
-        groups.setdefault((marketplace, scope), []).append(each)
+    for marketplace, scope, id_ in keys:
+        groups.setdefault((marketplace, scope), []).append(id_)
     first = 0
     for (marketplace, scope), ids in groups.items():
         yield _Wanted(marketplace, scope, pa.array(ids, pa.string()), first)
@@ -172,17 +175,17 @@ def _by_scope(keys: list[OutcomeKey]) -> Iterator[_Wanted]:
 def _find(rows: HistoryRows, wanted: list[_Wanted]) -> tuple[Numbers, Numbers]:
     """The rows that are wanted; for each `number of the key * outcomes + outcome`."""
     outcomes = outcomes_of(rows)
-    marketplaces = sorted({each.marketplace for each in wanted})
+    marketplaces = sorted({group.marketplace for group in wanted})
     at = marketplaces_of(rows).places(pa.array(marketplaces, pa.string()))
     here_of = [np.flatnonzero(at == number) for number in range(len(marketplaces))]
     found: list[Numbers] = [np.empty(0, np.int64)]
     codes: list[Numbers] = [np.empty(0, np.int64)]
-    for each in wanted:
-        here = here_of[marketplaces.index(each.marketplace)]
-        if len(here) and rows.names.issuperset(_READ[each.scope]):
-            some, number = _look_for(rows, here, each)
+    for group in wanted:
+        here = here_of[marketplaces.index(group.marketplace)]
+        if len(here) and rows.names.issuperset(_READ[group.scope]):
+            some, number = _look_for(rows, here, group)
             found.append(some)
-            codes.append((each.first + number) * len(OUTCOMES) + outcomes[some])
+            codes.append((group.first + number) * len(OUTCOMES) + outcomes[some])
     return np.concatenate(found), np.concatenate(codes)
 
 
@@ -204,7 +207,7 @@ def _look_for(rows: HistoryRows, here: Numbers, wanted: _Wanted) -> tuple[Number
 
 
 class Positions:
-    """Where participants stand in a shard, given the ids of its members."""
+    """The positions of participants in a shard, given the ids of its members."""
 
     def __init__(self, participants: pa.Array, member_ids: pa.Array) -> None:
         found = pc.index_in(trimmed(member_ids), value_set=participants).fill_null(-1)
@@ -214,6 +217,10 @@ class Positions:
         self._members: Numbers = order[np.searchsorted(numbers[order], 0) :]
         counts = np.bincount(numbers[self._members], minlength=len(participants))
         self._starts = np.concatenate(([0], np.cumsum(counts)))
+
+    def __repr__(self) -> str:
+        known = len(self.participants)
+        return f"Positions({len(self._members):,} members of {known:,} participants)"
 
     def of(self, who: BitMap) -> Numbers:
         """Positions of participants; ids that differ in white space alone have several."""

@@ -1,4 +1,4 @@
-"""Rows of participation history as they stand: opened, checked, their columns as codes."""
+"""Rows of participation history: opened, checked, their columns as codes."""
 
 from __future__ import annotations
 
@@ -16,28 +16,26 @@ from profiles.encoding import (
     coded,
     is_code,
     is_code_list,
-    is_id,
     short_name,
-    trimmed,
 )
 from profiles.errors import InputError
 from profiles.schema import OUTCOMES, Location, UnreadableError, read_outcome
-from profiles.sources import Batch, Source, open_location
+from profiles.sources import Batch, Source, id_texts, open_location
 
 NEEDED = ("member_id", "marketplace", "survey_id", "outcome")
 
 
 def open_history(location: Location, base: Path) -> Source:
-    """Open the rows; raises InputError where that cannot be, or a column that is needed lacks.
+    """Open the rows; raises InputError where that cannot be, or a column that is needed is missing.
 
     `base` is where paths start.
     """
     source = open_location(location, base)
     has = source.schema().names
-    lacking = [f"`{column}`" for column in NEEDED if column not in has]
-    if lacking:
+    missing = [f"`{column}`" for column in NEEDED if column not in has]
+    if missing:
         raise InputError(
-            f"{source.name}: no column {', '.join(lacking)}, which participation history needs"
+            f"{source.name}: no column {', '.join(missing)}, which participation history needs"
         )
     return source
 
@@ -50,6 +48,9 @@ class HistoryRows:
         self.names = frozenset(batch.data.schema.names)
         self._columns: dict[str, Coded] = {}
 
+    def __repr__(self) -> str:
+        return f"HistoryRows({self.batch})"
+
     def column(self, name: str) -> Coded:
         """The codes of a column."""
         if name not in self._columns:
@@ -59,20 +60,16 @@ class HistoryRows:
     def refuse(self, column: str, bad: NDArray[np.bool_], why: str) -> None:
         """Raise InputError for the first of the rows that are marked, if one is."""
         if bad.any():
-            place = self.batch.place(int(bad.argmax()))
-            raise InputError(f"{place}, column `{column}`: {why}")
+            raise self.batch.fault(int(bad.argmax()), column, why)
 
 
 def check_types(batch: Batch) -> None:
-    """Raise InputError where a column cannot hold what history has in it."""
-    for each in batch.data.schema:
-        if each.name == "member_id":
-            if not is_id(each.type):
-                why = f"ids must be text or integers, not `{short_name(each.type)}`"
-                raise InputError(f"{batch.place(0)}, column `member_id`: {why}")
-        elif not (is_code(each.type) or (each.name == "category_ids" and is_code_list(each.type))):
-            why = f"a column of type `{short_name(each.type)}` cannot hold codes"
-            raise InputError(f"{batch.place(0)}, column `{each.name}`: {why}")
+    """Raise InputError where a column other than of ids cannot hold what history has in it."""
+    for field in batch.data.schema:
+        lists = field.name == "category_ids" and is_code_list(field.type)
+        if field.name != "member_id" and not lists and not is_code(field.type):
+            why = f"a column of type `{short_name(field.type)}` cannot hold codes"
+            raise batch.fault(0, field.name, why)
 
 
 def outcomes_of(rows: HistoryRows) -> Numbers:
@@ -90,16 +87,16 @@ def outcomes_of(rows: HistoryRows) -> Numbers:
 
 
 def marketplaces_of(rows: HistoryRows) -> Coded:
-    """The marketplaces, in lower case; raises InputError where one lacks."""
+    """The marketplaces, in lower case; raises InputError where one is missing."""
     column = rows.column("marketplace")
-    lacking = np.append(column.codes.is_null().to_numpy(zero_copy_only=False), True)
-    rows.refuse("marketplace", lacking[column.numbers], "no marketplace")
+    missing = np.append(column.codes.is_null().to_numpy(zero_copy_only=False), True)
+    rows.refuse("marketplace", missing[column.numbers], "no marketplace")
     return replace(column, codes=pc.utf8_lower(column.codes))
 
 
 def member_ids_of(rows: HistoryRows) -> pa.Array:
-    """The member ids, trimmed; raises InputError where one lacks."""
-    texts = trimmed(rows.batch.data.column("member_id"))
-    lacking = pc.equal(texts, "").fill_null(True).to_numpy(zero_copy_only=False)
-    rows.refuse("member_id", lacking, "no member id")
+    """The member ids, trimmed; raises InputError where one is missing or cannot be one."""
+    texts = id_texts(rows.batch, "member_id")
+    missing = pc.equal(texts, "").fill_null(True).to_numpy(zero_copy_only=False)
+    rows.refuse("member_id", missing, "no member id")
     return texts

@@ -1,6 +1,6 @@
 """Writes an index: all of a panel, or only the members that have changed.
 
-New files stand beside the old ones until the manifest is replaced in one step.
+New files are beside the old ones until the manifest is replaced in one step.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def build_index(
     *,
     shard_members: int = SHARD_MEMBERS,
 ) -> Indexed:
-    """Write all members of a source as an index, in place of the one that may stand there.
+    """Write all members of a source as an index, in place of the one that may be there.
 
     `source` has a row for every member, as `file` describes them on the day `as_of`; a shard has at
     most `shard_members`. The folder changes when all is written; raises InputError where that
@@ -100,20 +100,20 @@ def update_index(
     """
     if not is_index(folder):
         if changes is not None or deleted is not None:
-            raise InputError(f"{folder}: no index yet that changes could be taken into")
+            raise InputError(f"{folder}: no index yet to take changes into")
         return build_index(file, source, as_of, folder, shard_members=shard_members)
     with locked(folder):
         index = open_index(folder)
         if index.body["encoding"] != encoding(file):
             raise InputError(
                 f"{folder}: {file.path} declares other attributes or columns than the index "
-                "was built of; build it anew, without --update"
+                "was built from; build it anew, without --update"
             )
         writer = _Writer(file, source, as_of, folder, index, shard_members)
         column = file.schema.member_id
         kind = index.schema().field(column).type
         if changes is None and deleted is None:
-            known = _joined([each.data.column(0) for each in index.batches([column])], kind)
+            known = _joined([batch.data.column(0) for batch in index.batches([column])], kind)
             newer = _compared(file, source, index, known)
             taken = list(writer.read(newer, whole=True))
             _check_unique(source, column, newer.ids)
@@ -173,8 +173,8 @@ class _Writer:
                 place = f"{source.name}: column `{column}`"
                 self._watermark = latest(times, self._watermark, place)
             ids = {
-                name: ids_as(self._id_types[name], each, source, name)
-                for name, each in shard.ids.items()
+                name: ids_as(self._id_types[name], array, source, name)
+                for name, array in shard.ids.items()
             }
             yield replace(shard, ids=ids)
 
@@ -188,13 +188,13 @@ class _Writer:
         return StoredShard(ShardFile(self._folder, description), description, BitMap())
 
     def bury(self, ids: pa.Array) -> int:
-        """Declare the rows of some members dead, and tell how many there were."""
+        """Declare the rows of some members dead; gives how many there were."""
         if not len(ids):
             return 0
         before = self.members
         for place, shard in enumerate(self._shards):
-            mine = shard.file.ids()[self._file.schema.member_id]
-            found = pc.is_in(mine, value_set=ids).to_numpy(zero_copy_only=False)
+            held = shard.file.ids()[self._file.schema.member_id]
+            found = pc.is_in(held, value_set=ids).to_numpy(zero_copy_only=False)
             dead = shard.dead | BitMap(np.flatnonzero(found))
             self._shards[place] = replace(shard, dead=dead)
         return before - self.members
@@ -210,8 +210,8 @@ class _Writer:
             kept.append(shard)
             while len(kept) > 1:
                 one, other = kept[-2:]
-                fits = one.members + other.members <= self._shard_members
-                if not fits or (2 * other.members < one.members and not _wasteful(one)):
+                fit = one.members + other.members <= self._shard_members
+                if not fit or (2 * other.members < one.members and not _wasteful(one)):
                     break
                 kept[-2:] = [self._written(merged(self._file.schema, (one, other)))]
         self._shards = [
@@ -259,9 +259,9 @@ def _compared(file: PanelFile, source: Source, index: Index, known: pa.Array) ->
     """The rows of all members that are newer than the index."""
     column = file.updated_at
     if column is None:
-        instead = "" if file.layout == "long" else ", or name its column `updated_at`"
+        instead = "" if file.layout == "long" else ", or name the column in `updated_at`"
         raise InputError(
-            f"{file.path}: panel: nothing says when a row was changed; give the changed "
+            f"{file.path}: panel: no column says when a row was changed; give the changed "
             f"rows with --changes{instead}"
         )
     watermark = read_watermark(index.body["updated_at"])
@@ -280,13 +280,13 @@ def _ids_of(source: Source | None, column: str, kind: pa.DataType) -> list[pa.Ar
 
 
 def _check_unique(source: Source, column: str, ids: list[pa.Array]) -> None:
-    """Raise InputError where an id stands twice in a source, which is read again to name it."""
+    """Raise InputError where an id appears twice in a source, which is read again to name it."""
     together = pa.chunked_array(ids) if ids else pa.chunked_array([], pa.string())
     if pc.count_distinct(together).as_py() == len(together):
         return
     unique = UniqueIds(source, column)
-    for each in ids:
-        unique.add(each)
+    for some in ids:
+        unique.add(some)
     unique.check()
 
 

@@ -58,7 +58,7 @@ def _remove(folder: Path) -> None:
 
 
 def _check_ours(folder: Path) -> None:
-    """Refuse a folder in which something else stands, which an index would mix with or replace."""
+    """Refuse a folder that holds something else, which an index would mix with or replace."""
     if (folder / MANIFEST).is_file():
         read_format(folder)
     elif any(file.name != _LOCK and not _ours(file) for file in folder.iterdir()):
@@ -71,9 +71,9 @@ def _ours(file: Path) -> bool:
 
 
 def _named(folder: Path) -> set[str]:
-    """The files of the shards in the index that stands there; none where there is no whole one."""
+    """The files of the shards in the index that is there; none where there is no whole one."""
     try:
-        return {each["file"] for each in read_manifest(folder)["shards"]}
+        return {shard["file"] for shard in read_manifest(folder)["shards"]}
     except InputError:
         return set()
 

@@ -1,6 +1,6 @@
 """An encoded panel on disk: shards that memory is mapped to, and a manifest that names them.
 
-    FOLDER/manifest.json    schema, panel file, as-of, watermark, and what stands in each shard
+    FOLDER/manifest.json    schema, panel file, as-of, watermark, and what is in each shard
     FOLDER/shard-*.bin      see `profiles.index.shard_file`; never changed once written
 
 The manifest is replaced in one step, so there is always one whole index. Members that were deleted,
@@ -62,7 +62,7 @@ class StoredShard:
 
 
 class Index:
-    """An index, opened as it stands: what replaces it later does not concern this one.
+    """An index, opened as it is: what replaces it later does not concern this one.
 
     It is read shard by shard, encoded; and as a source of record batches, decoded.
     """
@@ -77,6 +77,9 @@ class Index:
         root = folder if folder.absolute() == folder.resolve() else folder.resolve()
         path = Path(os.path.normpath(root / body["panel_file"]))
         self.file: PanelFile = parse_panel(body["panel"], path)
+
+    def __repr__(self) -> str:
+        return f"Index({self.name}, {self.count_rows():,} members, {len(self.shards)} shards)"
 
     @property
     def name(self) -> str:
@@ -130,11 +133,10 @@ class Index:
                 stop = min(start + members, shard.file.rows)
                 yield EncodedShard(
                     stop - start,
-                    {name: each[start:stop] for name, each in ids.items()},
-                    {
-                        name: each if stop - start == shard.file.rows else each.part(start, stop)
-                        for name, each in columns.items()
-                    },
+                    {name: array[start:stop] for name, array in ids.items()},
+                    {name: column.part(start, stop) for name, column in columns.items()}
+                    if stop - start < shard.file.rows
+                    else columns,
                     _alive(shard.dead, start, stop),
                 )
 
@@ -176,17 +178,17 @@ class Index:
                 "panel-file-changed",
                 Level.WARNING,
                 self.name,
-                f"{self.file.path} has changed since the index was made, which goes by what it "
-                "said then",
-                "`matcher index --update` takes over what it says now",
+                f"{self.file.path} has changed since the index was made; the index goes by what it "
+                "was then",
+                "`matcher index --update` takes the changes over",
             )
         ]
 
 
 def merged(schema: Schema, shards: Sequence[StoredShard]) -> EncodedShard:
     """The members of some shards as one."""
-    parts = [_whole(each) for each in shards]
-    flags = [pa.array(flags_of(each.everyone, each.size)) for each in parts]
+    parts = [_whole(shard) for shard in shards]
+    flags = [pa.array(flags_of(part.everyone, part.size)) for part in parts]
 
     def join(arrays: Iterable[pa.Array]) -> pa.ChunkedArray:
         return pa.chunked_array(
@@ -197,7 +199,7 @@ def merged(schema: Schema, shards: Sequence[StoredShard]) -> EncodedShard:
     for name in parts[0].columns:
         attribute = schema.attributes[name]
         encoded = [part.columns[name] for part in parts]
-        lists = any(isinstance(each, RowsColumn | ListsColumn) for each in encoded)
+        lists = any(isinstance(column, RowsColumn | ListsColumn) for column in encoded)
         columns[name] = encode_column(
             attribute,
             join(
@@ -209,7 +211,7 @@ def merged(schema: Schema, shards: Sequence[StoredShard]) -> EncodedShard:
         name: pa.concat_arrays(join(part.ids[name] for part in parts).chunks)
         for name in parts[0].ids
     }
-    size = sum(each.members for each in shards)
+    size = sum(shard.members for shard in shards)
     return EncodedShard(size, ids, columns, all_members(size))
 
 
@@ -232,8 +234,8 @@ def _id_type(name: str) -> pa.DataType:
 def encoding(file: PanelFile) -> str:
     """A checksum of all in a panel file that the encoded columns depend on."""
     attributes = [
-        [each.name, each.kind, each.column, each.separator]
-        for each in file.schema.attributes.values()
+        [attribute.name, attribute.kind, attribute.column, attribute.separator]
+        for attribute in file.schema.attributes.values()
     ]
     return digest([sorted(attributes), id_columns(file.mapping), file.layout, file.updated_at])
 
@@ -250,8 +252,8 @@ def open_index(folder: Path) -> Index:
         body = read_manifest(folder)
         try:
             shards = [
-                StoredShard(ShardFile(folder, each), each, _read_dead(each["dead"]))
-                for each in body["shards"]
+                StoredShard(ShardFile(folder, shard), shard, _read_dead(shard["dead"]))
+                for shard in body["shards"]
             ]
             return Index(folder, body, shards)
         except FileNotFoundError as error:

@@ -28,7 +28,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {error}; build it anew") from None
     body = document.get("body")
     if not isinstance(body, dict) or document.get("digest") != digest(body):
-        raise InputError(f"{path}: not as it was written; build the index anew")
+        raise InputError(f"{path}: changed since it was written; build the index anew")
     return body
 
 

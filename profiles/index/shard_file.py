@@ -1,6 +1,6 @@
 """One shard of an index as a file: every array of every column where memory can be mapped to it.
 
-What stands where is said by a description beside the file (in the index's manifest), with a
+What is where, a description beside the file says (in the index's manifest), with a
 checksum for each part; a part is checked before it is first used.
 """
 
@@ -30,7 +30,7 @@ from profiles.encoding import (
 from profiles.errors import InputError
 
 Description: TypeAlias = dict[str, Any]
-"""JSON: what stands where in a shard file."""
+"""JSON: what is where in a shard file."""
 
 _ALIGN = 64
 
@@ -66,7 +66,7 @@ class _Writer:
         self._at = 0
 
     def part(self, data: memoryview | bytes) -> list[int]:
-        """Where a part stands, how long it is, and its checksum."""
+        """Where a part is, how long it is, and its checksum."""
         gap = -self._at % _ALIGN
         self._file.write(bytes(gap))
         self._file.write(data)
@@ -173,9 +173,9 @@ class ShardFile:
         """A file that was written to since, or copied, is compared with all of its checksums."""
         self._part(self._description["ids"])
         for stored in self._description["columns"].values():
-            for each in stored.values():
-                if isinstance(each, dict):
-                    self._part(each["part"])
+            for array in stored.values():
+                if isinstance(array, dict):
+                    self._part(array["part"])
 
     def _changed(self) -> InputError:
-        return InputError(f"{self.path}: not as it was written; build the index anew")
+        return InputError(f"{self.path}: changed since it was written; build the index anew")

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from profiles.encoding import BadValueError, id_array, short_name
+from profiles.encoding import short_name
 from profiles.errors import InputError
-from profiles.sources import Batch, DatabaseSource, Source
+from profiles.sources import Batch, DatabaseSource, Source, ids_in
 
 Watermark: TypeAlias = datetime | date | int | float | str
 """The latest time of a change: whatever the column holds, as long as it has an order."""
@@ -38,7 +38,7 @@ def latest(times: pa.ChunkedArray, before: Watermark | None, place: str) -> Wate
         else:
             found = max(seen, before)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        raise InputError(f"{place}: the times of changes have no one order") from None
+        raise InputError(f"{place}: the times of changes cannot be compared") from None
     if isinstance(found, bool) or not isinstance(found, Watermark | None):
         raise InputError(f"{place}: `{short_name(kind)}` does not say when a row was changed")
     return found
@@ -141,18 +141,14 @@ class ChangedRows:
 
 
 def _some(batch: Batch, columns: list[str], ids: pa.Array, wanted: pa.Array) -> Batch:
-    """The wanted rows of a batch, called by their members where one is at fault."""
+    """The wanted rows of a batch, named by their members where one is at fault."""
     rows = batch.data.select(columns).filter(wanted)
     return replace(batch, data=rows, members=ids.filter(wanted))
 
 
 def read_ids(source: Source, batch: Batch, column: str, kind: pa.DataType) -> pa.Array:
     """The ids in a batch, in the type of those in the index."""
-    try:
-        ids = id_array(pa.chunked_array([batch.data.column(column)]))
-    except BadValueError as error:
-        raise InputError(f"{batch.place(error.row)}, column `{column}`: {error.why}") from None
-    return ids_as(kind, ids, source, column)
+    return ids_as(kind, ids_in(batch, column), source, column)
 
 
 def ids_as(kind: pa.DataType, ids: pa.Array, source: Source, column: str) -> pa.Array:

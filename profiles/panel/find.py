@@ -1,4 +1,4 @@
-"""Members of a panel, one by id or some by lot: rows of the panel's columns, as Python values."""
+"""Members of a panel, one by id or some at random: rows of its columns, as Python values."""
 
 from __future__ import annotations
 
@@ -13,22 +13,17 @@ from profiles.encoding import (
     BadValueError,
     as_days,
     hash_ids,
-    id_array,
-    is_id,
     mix_all,
-    short_name,
-    trimmed,
 )
-from profiles.errors import InputError
 from profiles.hashing import mix
 from profiles.schema import PanelMapping, id_columns
-from profiles.sources import Batch, Source
+from profiles.sources import Batch, Source, id_texts, ids_in
 
 _NO_LOT = np.uint64((1 << 64) - 1)
 
 
 def find_member(source: Source, mapping: PanelMapping, member_id: str) -> dict[str, object] | None:
-    """The row of a member: his ids and the columns of attributes; None where there is none such.
+    """The row of a member: their ids and the columns of attributes; None where there is no such.
 
     Ids compare as text after trimming; where several are the same so, the one that is written as
     `member_id` counts before the others, then the first. Raises InputError where the source cannot
@@ -50,8 +45,8 @@ def draw_members(
 ) -> list[dict[str, object]]:
     """The rows of so many members, or of all if there are fewer, in the order of the draw.
 
-    Whom the seed draws depends on ids alone, not on the order of rows. Raises InputError where the
-    source cannot be read.
+    Who is drawn depends on the seed and the ids alone, not on the order of rows. Raises InputError
+    where the source cannot be read.
     """
     ids, columns = _columns(mapping)
     drawn: list[tuple[int, dict[str, object]]] = []
@@ -70,10 +65,7 @@ def draw_members(
 
 def _lots(batch: Batch, column: str, seed: int) -> NDArray[np.uint64]:
     """A number for each row, the least of which are drawn."""
-    try:
-        hashes = hash_ids(id_array(pa.chunked_array([batch.data.column(column)])))
-    except BadValueError as error:
-        raise InputError(f"{batch.place(error.row)}, column `{column}`: {error.why}") from None
+    hashes = hash_ids(ids_in(batch, column))
     return mix_all(hashes ^ np.uint64(mix(seed)))
 
 
@@ -85,11 +77,7 @@ def _columns(mapping: PanelMapping) -> tuple[frozenset[str], list[str]]:
 
 
 def _rows_of(batch: Batch, column: str, member_id: str) -> list[int]:
-    ids = batch.data.column(column)
-    if not is_id(ids.type):
-        why = f"ids must be text or integers, not `{short_name(ids.type)}`"
-        raise InputError(f"{batch.place(0)}, column `{column}`: {why}")
-    same = pc.equal(trimmed(ids), member_id).fill_null(False)
+    same = pc.equal(id_texts(batch, column), member_id).fill_null(False)
     rows: list[int] = np.flatnonzero(same.to_numpy(zero_copy_only=False)).tolist()
     return rows
 
@@ -101,5 +89,5 @@ def _row(batch: Batch) -> dict[str, object]:
         try:
             (values[name],) = as_days(pa.chunked_array([column])).to_pylist()
         except BadValueError as error:
-            raise InputError(f"{batch.place(0)}, column `{name}`: {error.why}") from None
+            raise batch.fault(0, name, error.why) from None
     return values

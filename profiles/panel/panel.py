@@ -1,4 +1,4 @@
-"""The panel: members read from their source, encoded shard by shard, with only the columns asked.
+"""The panel: members read from their source, encoded shard by shard, with only the columns wanted.
 
 A panel small enough stays in memory once encoded, so that a second job on it starts warm; a
 larger one streams from its source every time, one shard after the other.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,14 @@ from profiles.panel.find import find_member
 from profiles.panel.shard import Shard, shard_on
 from profiles.schema import AskedParticipation, Location, PanelMapping, Schema
 from profiles.schema.panel_file import PanelFile, read_panel_file
-from profiles.sources import ShardReader, Source, UniqueIds, open_location, open_long
+from profiles.sources import (
+    DatabaseSource,
+    ShardReader,
+    Source,
+    UniqueIds,
+    open_location,
+    open_long,
+)
 
 _NAMED = 5
 
@@ -58,6 +66,15 @@ class Panel:
         self._reader = source if isinstance(source, Index) else ShardReader(file.mapping, source)
         self._check_columns()
 
+    def __repr__(self) -> str:
+        """Without reading or counting: a database is not asked for its number of members."""
+        known = None
+        if "known_members" in self.__dict__ or not isinstance(self.source, DatabaseSource):
+            with suppress(Exception):
+                known = self.known_members
+        members = "" if known is None else f"{known:,} members, "
+        return f"Panel({self.file.path.name}, {members}{len(self.schema.attributes)} attributes)"
+
     @property
     def schema(self) -> Schema:
         """The attributes that the panel declares."""
@@ -86,11 +103,11 @@ class Panel:
 
     @property
     def is_index(self) -> bool:
-        """Whether the members stand in an index."""
+        """Whether the members are in an index."""
         return isinstance(self.source, Index)
 
     def findings(self) -> list[PanelFinding]:
-        """What is to be said of the panel before it is used."""
+        """What is to be reported of the panel before it is used."""
         return self.source.findings() if isinstance(self.source, Index) else []
 
     def find(self, member_id: str) -> dict[str, object] | None:
@@ -135,7 +152,7 @@ class Panel:
         return pa.concat_arrays(found)
 
     def write_index(self, folder: str | Path, *, shard_members: int = SHARD_MEMBERS) -> Indexed:
-        """Write the panel as an index, in place of the one that may stand in the folder.
+        """Write the panel as an index, in place of the one that may be in the folder.
 
         A shard of it has at most `shard_members`. Raises InputError where that cannot be; the
         folder is then as it was.
@@ -175,7 +192,7 @@ class Panel:
         """Encoded shards of so many members (a multiple of 64), with at least these attributes.
 
         `history` is read first, as far as it has not been. Raises InputError where it cannot be,
-        where a value does not fit, an id is missing or stands twice.
+        where a value does not fit, an id is missing or appears twice.
         """
         if self.history is not None:
             self.history.read(history)
@@ -214,12 +231,12 @@ class Panel:
 
     def _read(self, wanted: list[str], members: int, *, with_ids: bool) -> Iterator[Shard]:
         first = 0
-        for each in self._reader.read(wanted, members, with_ids=with_ids):
-            yield shard_on(self.mapping, each, self.as_of, first, self.history)
-            first += popcount(each.everyone)
+        for encoded in self._reader.read(wanted, members, with_ids=with_ids):
+            yield shard_on(self.mapping, encoded, self.as_of, first, self.history)
+            first += popcount(encoded.everyone)
 
     def _check_columns(self) -> None:
-        """Columns that the panel file names and the source lacks, all of them at once."""
+        """Columns that the panel file names and the source has not, all of them at once."""
         source, has = self.source.name, self.source.schema().names
         needs = {
             f"attributes.{name}": attribute.column
@@ -231,21 +248,21 @@ class Panel:
                 needs[f"marketplaces.{name}.respondent_id"] = marketplace.respondent_id
         if len(has) == 1 and (marks := [mark for mark in ";\t|" if mark in has[0]]):
             mark = "tabs" if marks[0] == "\t" else f"`{marks[0]}`"
-            raise InputError(f"{source}: separated by {mark}; it must be commas")
-        lacking = [
+            raise InputError(f"{source}: columns are separated by {mark}, not by commas")
+        missing = [
             f"`{column}` ({'; '.join(filter(None, (key, did_you_mean(column, has))))})"
             for key, column in sorted(needs.items())
             if column not in has
         ]
-        if lacking:
-            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+        if missing:
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             raise InputError(
-                f"{source}: no column {', '.join(lacking[:_NAMED])}{more}, "
+                f"{source}: no column {', '.join(missing[:_NAMED])}{more}, "
                 f"which {self.file.path} names"
             )
         for column in needs.values():
             if has.count(column) > 1:
-                raise InputError(f"{source}: the column `{column}` stands twice")
+                raise InputError(f"{source}: the column `{column}` appears twice")
 
 
 def open_panel(
@@ -260,7 +277,7 @@ def open_panel(
     path = Path(path)
     try:
         is_folder = path.is_dir()
-    except OSError:  # a name too long: said when it is read
+    except OSError:  # a name too long: reported when it is read
         is_folder = False
     if is_folder:
         index = open_index(path)
@@ -272,7 +289,7 @@ def open_panel(
 def open_members(file: PanelFile, other: Location | None = None) -> Source:
     """The source that a panel file names, with a row for every member.
 
-    `other`: where other members of the same columns and layout stand, relative to the current
+    `other`: where other members of the same columns and layout are, relative to the current
     folder.
     """
     member_id = file.schema.member_id

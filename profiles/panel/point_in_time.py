@@ -1,4 +1,4 @@
-"""Some members of a panel, each as of a day of his own: a row for every member and day asked for.
+"""Some members of a panel, each on days of their own: a row for every member and day wanted.
 
 A log of what became of members is small beside a panel, and asks for ages on many days. The rows of
 its members are picked out of the source once, and encoded day by day.
@@ -16,12 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from profiles.encoding import Numbers, is_id, is_list, short_name, trimmed
-from profiles.errors import InputError
+from profiles.encoding import Numbers, is_list
 from profiles.panel.panel import Panel
 from profiles.panel.shard import Shard, shard_on
 from profiles.schema import id_columns
-from profiles.sources import Batch, ShardReader, Source
+from profiles.sources import Batch, ShardReader, Source, id_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class _Picked:
     members: list[Numbers]
 
     def whole(self) -> Batch:
-        """All rows as one batch, in which messages call them by their members."""
+        """All rows as one batch, which messages name by their members."""
         data = pa.concat_batches([batch.data for batch in self.batches])
         ids = pa.concat_arrays([batch.members for batch in self.batches])
         return replace(self.batches[0], data=data, first_row=0, members=ids)
@@ -54,13 +53,16 @@ class SelectedMembers:
         self._picked: list[_Picked] = []
         self._pick(ids)
 
+    def __repr__(self) -> str:
+        return f"SelectedMembers({self.found.sum():,} of {len(self.found):,}, {self._panel})"
+
     def _pick(self, ids: pa.Array) -> None:
         mapping = self._panel.mapping
         id_names = id_columns(mapping)
         answers = (mapping.schema.attributes[name].column for name in self._attributes)
         columns = list(dict.fromkeys([*id_names, *answers]))
         for batch in self._panel.source.batches(columns, frozenset(id_names)):
-            texts = _ids(batch, mapping.schema.member_id)
+            texts = id_texts(batch, mapping.schema.member_id)
             numbers = pc.index_in(texts, value_set=ids).fill_null(-1)
             known, rows = np.unique(numbers.to_numpy(zero_copy_only=False), return_index=True)
             known, rows = known[known >= 0], rows[known >= 0]
@@ -77,16 +79,16 @@ class SelectedMembers:
             self._picked[-1].members.append(known)
 
     def on_days(self, members: Numbers, days: Numbers) -> Iterator[tuple[Shard, Numbers]]:
-        """Shards of one day each, and which of the rows asked for stand in them, in order.
+        """Shards of one day each, and which of the wanted rows are in them, in order.
 
-        Row `i` asks for member `members[i]` as of `days[i]` (a proleptic ordinal). Rows of members
+        Row `i` is member `members[i]` as of `days[i]` (a proleptic ordinal). Rows of members
         who are not in the panel are left out. Raises InputError where an answer does not fit.
         """
         order = np.argsort(days, kind="stable")
         for picked in self._picked:
             place_of = np.full(len(self.found), -1, np.int64)
-            mine = np.concatenate(picked.members)
-            place_of[mine] = np.arange(len(mine))
+            numbers = np.concatenate(picked.members)
+            place_of[numbers] = np.arange(len(numbers))
             rows = order[place_of[members[order]] >= 0]
             source = _DailyRows(
                 self._panel.source, picked.whole(), place_of[members[rows]], days[rows]
@@ -97,14 +99,6 @@ class SelectedMembers:
                 done += encoded.size
                 as_of = date.fromordinal(int(days[some[0]]))
                 yield shard_on(self._panel.mapping, encoded, as_of), some
-
-
-def _ids(batch: Batch, member_id: str) -> pa.Array:
-    column = batch.data.column(member_id)
-    if not is_id(column.type):
-        why = f"ids must be text or integers, not `{short_name(column.type)}`"
-        raise InputError(f"{batch.place(0)}, column `{member_id}`: {why}")
-    return trimmed(column)
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -153,9 +147,9 @@ class _DailyRows:
         del distinct
         data = self.rows.data.select(columns)
         for places in np.split(self.places, np.flatnonzero(np.diff(self.days)) + 1):
-            mine = pa.array(places)
-            ids = None if self.rows.members is None else self.rows.members.take(mine)
-            yield Batch(data.take(mine), self.rows.origin, 0, object(), ids)
+            rows = pa.array(places)
+            ids = None if self.rows.members is None else self.rows.members.take(rows)
+            yield Batch(data.take(rows), self.rows.origin, 0, object(), ids)
 
     def count_rows(self) -> int:
         """How many rows there are."""

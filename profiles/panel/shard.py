@@ -30,9 +30,8 @@ class Shard:
     """Consecutive members of a panel: encoded columns, ids, and what has been made of them.
 
     `first` is the position in the panel of its first member; `size` counts rows, of which those in
-    `everyone` are members. `respondent_ids` holds, by marketplace, the ids that its lists of ids
-    speak in. `memo` is for what the matcher has made of
-    the shard and may use again.
+    `everyone` are members. `respondent_ids` holds, by marketplace, the ids that it knows members
+    by. `memo` is for what the matcher has made of the shard and may use again.
     """
 
     first: int
@@ -49,6 +48,12 @@ class Shard:
     _without_id: dict[str, BitMap] = field(default_factory=dict)
     _hashes: NDArray[np.uint64] | None = None
     _participants: Positions | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Shard({self.members:,} members from {self.first:,}, {len(self.columns)} columns, "
+            f"as of {self.as_of})"
+        )
 
     @property
     def members(self) -> int:
@@ -92,7 +97,7 @@ class Shard:
         """Positions in this shard of the members with such a participation, in no order.
 
         Member ids of the history and of the panel compare as text, after trimming. Raises
-        KeyError for what `Panel.shards` was not asked to read.
+        KeyError for what `Panel.shards` has not read.
         """
         if self.history is None:
             raise KeyError((marketplace, scope))

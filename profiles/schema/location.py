@@ -1,4 +1,4 @@
-"""What a panel file says of where rows stand."""
+"""What a panel file says of where rows are."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ _SCHEME = re.compile(r"(?P<scheme>[a-z]\w*)://", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where rows stand: a file or folder of files, or a database's URL with a table or a query."""
+    """Where rows are: a file or folder of files, or a database's URL with a table or a query."""
 
     source: str
     table: str | None = None
     query: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the rest of a URL, which may hold a password."""
+        where = f"{self.scheme}://…" if self.scheme else self.source
+        if self.table:
+            where += f", table {self.table}"
+        return f"Location({where}{', a query' if self.query else ''})"
 
     @property
     def scheme(self) -> str | None:

@@ -24,10 +24,10 @@ OUTCOMES = (
 )
 SCOPES = ("survey", "wave", "project", "category")
 SEPARATOR = "|"
-"""Parts categories in one text, as in CSV."""
+"""Separates categories in one text, as in CSV."""
 
 AskedParticipation: TypeAlias = tuple[str, str, tuple[str, ...], tuple[str, ...]]
-"""A marketplace, a scope, ids of that scope and outcomes: who took part in any so is asked."""
+"""A marketplace, a scope, ids of that scope and outcomes: who took part in any so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ def took_part_in(
 ) -> bool:
     """Whether one of the participations is of that marketplace, in an id, with an outcome."""
     return any(
-        each.marketplace == marketplace
-        and each.outcome in outcomes
-        and any(id_ in ids for id_ in each.ids(scope))
-        for each in history
+        participation.marketplace == marketplace
+        and participation.outcome in outcomes
+        and any(id_ in ids for id_ in participation.ids(scope))
+        for participation in history
     )
 
 
@@ -88,7 +88,7 @@ def read_participation(row: Mapping[str, object]) -> Participation:
         _code(row, "survey_id"),
         _code(row, "wave_id"),
         _code(row, "project_id"),
-        tuple(as_code(each) for each in categories if not is_missing(each)),
+        tuple(as_code(raw) for raw in categories if not is_missing(raw)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a panel knows of its members: attributes, their types, and the columns they stand in."""
+"""What a panel knows of its members: attributes, their types, and the columns they are in."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
 
 NUMERIC = frozenset({Kind.NUMBER, Kind.BIRTH_DATE})
+LISTED = frozenset({Kind.MULTI, Kind.CHILDREN, Kind.NUMBER})
 
 _FOLDED = {"country": str.upper, "language": str.lower, "device": str.lower}
 
@@ -27,7 +28,7 @@ _FOLDED = {"country": str.upper, "language": str.lower, "device": str.lower}
 class Attribute:
     """One thing that the panel asks its members.
 
-    `separator` parts the answers of a `multi` or `children` attribute where its column is plain
+    `separator` separates the answers of a `multi` or `children` attribute where its column is plain
     text, as in CSV.
     """
 
@@ -36,10 +37,18 @@ class Attribute:
     column: str
     separator: str = "|"
 
+    def __repr__(self) -> str:
+        return f"Attribute({self.name}, {self.kind}, column {self.column})"
+
     @property
     def numeric(self) -> bool:
         """Whether answers are numbers rather than codes or texts."""
         return self.kind in NUMERIC
+
+    @property
+    def listed(self) -> bool:
+        """Whether a member may give a list of answers."""
+        return self.kind in LISTED
 
     def fold(self, code: str) -> str:
         """Bring a code of the locale and device gates to the one case in which they compare."""
@@ -54,6 +63,9 @@ class Schema:
     attributes: Mapping[str, Attribute]
     constants: Mapping[str, str]
     member_id: str = "member_id"
+
+    def __repr__(self) -> str:
+        return f"Schema({len(self.attributes)} attributes, {len(self.constants)} constants)"
 
     def __contains__(self, name: str) -> bool:
         return name in self.attributes or name in self.constants

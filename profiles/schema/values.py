@@ -101,7 +101,10 @@ def as_moment(raw: object) -> float | None:
 
 
 def age_on(birth: date, as_of: date) -> int:
-    """Whole years lived on the as-of day; a 29 February is reached on 1 March where it lacks."""
+    """Whole years lived on the as-of day.
+
+    Who was born on 29 February is a year older on 1 March of years without one.
+    """
     return as_of.year - birth.year - ((as_of.month, as_of.day) < (birth.month, birth.day))
 
 
@@ -114,14 +117,14 @@ def _child(raw: str) -> tuple[str, int | date]:
 
 
 def read_child(raw: str, as_of: date) -> tuple[str, ...]:
-    """The codes of one child on the as-of day; none before its birth."""
+    """The codes of one child on the as-of day; none before their birth."""
     gender, born = _child(raw)
     age = born if isinstance(born, int) else age_on(born, as_of)
     return (f"{gender}:{age}", f"{ANY_CHILD}:{age}") if age >= 0 else ()
 
 
 def split_list(raw: str, separator: str) -> list[str]:
-    """The answers in one text cell: parted by the separator; `[]` is the empty list."""
+    """The answers in one text cell: split at the separator; `[]` is the empty list."""
     if raw.strip() == "[]":
         return []
     return [part for part in raw.split(separator) if part.strip()]
@@ -146,7 +149,7 @@ def _read_items(attribute: Attribute, items: Iterable[object]) -> Answers:
 
 
 def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
-    """The answers that a raw panel value stands for, or None where there is no answer.
+    """The answers that a raw panel value means, or None where there is no answer.
 
     They hold on any day: a birth date is its proleptic ordinal, a child the text that it reads as.
     Raises UnreadableError where the value does not fit the attribute's type.
@@ -154,7 +157,7 @@ def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
     if is_missing(raw):
         return None
     if isinstance(raw, list | tuple):
-        if attribute.kind not in (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER):
+        if not attribute.listed:
             raise UnreadableError(f"a list of answers, but `{attribute.name}` holds one")
         return _read_items(attribute, raw)
     match attribute.kind:
@@ -185,7 +188,7 @@ def on_day(attribute: Attribute, answers: Answers, as_of: date) -> Answers | Non
 
 
 def read_answers(attribute: Attribute, raw: object, as_of: date) -> Answers | None:
-    """The answers that a raw panel value stands for on the as-of day; None: there is no answer.
+    """The answers that a raw panel value means on the as-of day; None: there is no answer.
 
     Raises UnreadableError where the value does not fit the attribute's type.
     """

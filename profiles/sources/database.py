@@ -121,6 +121,9 @@ class DatabaseSource:
     _rows: int | None = None
     _order: bytes | None = None
 
+    def __repr__(self) -> str:
+        return f"DatabaseSource({self.name})"
+
     @property
     def name(self) -> str:
         """The database without its password, and the table."""
@@ -144,7 +147,7 @@ class DatabaseSource:
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
     ) -> Iterator[Batch]:
-        """Stream the named columns; the rows come in the same order every time, or it is said."""
+        """Stream the named columns; raises InputError where their order has changed."""
         del distinct
         described = {column.name: column for column in self._described()}
         names = [column.name for column in self._described()]
@@ -215,7 +218,7 @@ class DatabaseSource:
         return quote_table(self.location.table) if self.location.table else _QUERIED
 
     def _with_query(self, statement: str) -> str:
-        """The statement, with the query before it: run as it stands, whatever is selected of it."""
+        """The statement, with the query before it: run as it is, whatever is selected of it."""
         if self.location.query is None:
             return statement
         query = self.location.query.strip().removesuffix(";")

@@ -56,21 +56,21 @@ class DuckDBFile:
         _READ_FILES.add(self)
 
     def _connect(self) -> None:
-        """What is read from now on is what stands in the file at this moment."""
+        """What is read from now on is what is in the file at this moment."""
         self._connection = connect(self.files[0], read_only=True)
         self._connection.execute("BEGIN")
         self._read_only = _opened(self._connection)[1]
 
     def columns(self, statement: str) -> list[ReadColumn]:
         """The columns of a statement's rows."""
-        with _told():
+        with _input_errors():
             return _columns(self._connection, statement)
 
     def read(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a statement."""
         # A file that nobody can write to stays the same without the transaction.
         connection = self._connection.cursor() if self._read_only else self._connection
-        with _told():
+        with _input_errors():
             reader = connection.sql(statement).to_arrow_reader(BATCH_ROWS)
             try:
                 yield from reader
@@ -131,7 +131,7 @@ class DuckDBWriter:
         self._unfinished: Path | None = None
         if not path.exists():
             self._unfinished = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}.part")
-        readers = [each for each in _READ_FILES if _same(each.files[0], path)]
+        readers = [file for file in _READ_FILES if _same(file.files[0], path)]
         for reader in readers:
             reader.pause()
         try:
@@ -142,7 +142,7 @@ class DuckDBWriter:
 
     def columns(self, table: str) -> list[ReadColumn] | None:
         """The columns of a table."""
-        with _told(self.name):
+        with _input_errors(self.name):
             try:
                 return _columns(self._connection, f"SELECT * FROM {quote_table(table)}")
             except duckdb.CatalogException:
@@ -154,7 +154,7 @@ class DuckDBWriter:
 
     def execute(self, statement: str) -> None:
         """Run a statement."""
-        with _told(self.name):
+        with _input_errors(self.name):
             self._connection.execute(statement)
 
     def lock(self, table: str) -> None:
@@ -162,7 +162,7 @@ class DuckDBWriter:
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Add rows to a table."""
-        with _told(self.name):
+        with _input_errors(self.name):
             self._connection.register("rows_to_append", rows)
             self.execute(f"INSERT INTO {quote_table(table)} SELECT * FROM rows_to_append")
             self._connection.unregister("rows_to_append")
@@ -260,8 +260,8 @@ def _cast(kind: Any) -> str | None:
 
 
 @contextmanager
-def _told(name: str = "") -> Iterator[None]:
-    """Raise as InputError what DuckDB says, and as KeyboardInterrupt that it was interrupted."""
+def _input_errors(name: str = "") -> Iterator[None]:
+    """Raise as InputError what DuckDB reports, and as KeyboardInterrupt that it was interrupted."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -273,6 +273,6 @@ def _told(name: str = "") -> Iterator[None]:
 
 
 def _why(error: Exception) -> str:
-    """What DuckDB says, in one line, without the kind of error."""
+    """What DuckDB reports, in one line, without the kind of error."""
     text = str(error).partition("\n\nLINE")[0]
     return one_line(text.partition("Error: ")[2] or text)

@@ -1,7 +1,6 @@
-"""Where members stand: a source gives them as a stream of record batches, always in one order.
+"""Parquet, CSV and Arrow files as sources, and folders of them.
 
-Here are Parquet, CSV and Arrow files, and folders of them; databases are in
-`profiles.sources.database`. CSV columns are all read as text: "00031" stays "00031".
+CSV columns are all read as text: "00031" stays "00031".
 """
 
 from __future__ import annotations
@@ -37,6 +36,10 @@ class FileSource:
     """The files of a panel, in reading order, all with the columns of the first."""
 
     files: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
+        return f"FileSource({self.name}{more})"
 
     @property
     def name(self) -> str:

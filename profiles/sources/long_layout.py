@@ -1,6 +1,6 @@
 """The long layout: a row an answer (member id, attribute, value), brought into a row a member.
 
-`attribute` holds the name of the column that the answer would stand in; `value` reads as a cell of
+`attribute` holds the name of the column that the answer would be in; `value` reads as a cell of
 a CSV file does. Attributes that may have several answers become lists.
 """
 
@@ -15,14 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from profiles.encoding import BadValueError, id_array, id_type
+from profiles.encoding import id_type
 from profiles.errors import InputError
 from profiles.schema import Attribute, Kind, PanelMapping, as_code, is_missing
 from profiles.sources.database import DatabaseSource
-from profiles.sources.source import Batch, Source, check_columns
+from profiles.sources.source import Batch, Source, check_columns, ids_in
 
 ATTRIBUTE, VALUE = "attribute", "value"
-_SEVERAL = (Kind.MULTI, Kind.CHILDREN, Kind.NUMBER)
 _SPLIT = (Kind.MULTI, Kind.CHILDREN)
 
 
@@ -57,12 +56,15 @@ class LongSource:
     """A source of rows of answers, seen as a source of members.
 
     `columns`: the attribute that is read from each column; None for a column of ids. Members come
-    in the order of their rows, which must stand together; a database is asked to sort them.
+    in the order of their rows, which must be together; a database is asked to sort them.
     """
 
     rows: Source
     member_id: str
     columns: Mapping[str, Attribute | None]
+
+    def __repr__(self) -> str:
+        return f"LongSource({self.rows}, {len(self.columns)} columns)"
 
     @property
     def name(self) -> str:
@@ -119,16 +121,12 @@ class LongSource:
         return None
 
     def _read(self, batch: Batch) -> _Answers:
-        ids = pa.chunked_array([batch.data.column(self.member_id)])
         try:
             return _Answers(
-                id_array(ids, optional=True),
+                ids_in(batch, self.member_id, optional=True),
                 _texts(batch.data.column(ATTRIBUTE)),
                 _texts(batch.data.column(VALUE)),
             )
-        except BadValueError as error:
-            place = batch.place(error.row)
-            raise InputError(f"{place}, column `{self.member_id}`: {error.why}") from None
         except pa.ArrowException:
             kinds = (batch.data.schema.field(name).type for name in (ATTRIBUTE, VALUE))
             raise InputError(
@@ -141,9 +139,9 @@ class LongSource:
         starts = answers.starts()
         ids = answers.ids.take(pa.array(starts))
         member_of = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(answers.ids)))
-        said = pc.not_equal(pc.utf8_trim_whitespace(answers.values), "").fill_null(False)
+        given = pc.not_equal(pc.utf8_trim_whitespace(answers.values), "").fill_null(False)
         number = pc.index_in(answers.attributes, pa.array(columns, pa.string())).fill_null(-1)
-        numbers = np.where(said.to_numpy(zero_copy_only=False), number.to_numpy(), -1)
+        numbers = np.where(given.to_numpy(zero_copy_only=False), number.to_numpy(), -1)
         arrays: list[pa.Array] = []
         for place, column in enumerate(columns):
             if column == self.member_id:
@@ -152,7 +150,7 @@ class LongSource:
             at = np.flatnonzero(numbers == place)
             values, members = answers.values.take(pa.array(at)), member_of[at]
             attribute = self.columns[column]
-            if attribute is not None and attribute.kind in _SEVERAL:
+            if attribute is not None and attribute.listed:
                 arrays.append(_lists(attribute, values, members, len(starts)))
                 continue
             different = _first_difference(values, members)
@@ -168,7 +166,7 @@ class LongSource:
 
 
 def open_long(rows: Source, member_id: str, mapping: PanelMapping) -> LongSource:
-    """See rows of answers as members; raises InputError where a column of the layout lacks."""
+    """See rows of answers as members; raises InputError where a column of the layout is missing."""
     check_columns(rows.name, [member_id, ATTRIBUTE, VALUE], rows.schema().names)
     columns: dict[str, Attribute | None] = {
         marketplace.respondent_id: None
@@ -177,7 +175,7 @@ def open_long(rows: Source, member_id: str, mapping: PanelMapping) -> LongSource
     }
     for attribute in mapping.schema.attributes.values():
         known = columns.get(attribute.column)
-        if known is None or known.kind not in _SEVERAL:
+        if known is None or not known.listed:
             columns[attribute.column] = attribute
     return LongSource(
         rows.in_groups() if isinstance(rows, DatabaseSource) else rows, member_id, columns
@@ -185,8 +183,8 @@ def open_long(rows: Source, member_id: str, mapping: PanelMapping) -> LongSource
 
 
 def _type_of(attribute: Attribute | None) -> pa.DataType:
-    several = attribute is not None and attribute.kind in _SEVERAL
-    return pa.list_(pa.string()) if several else pa.string()
+    listed = attribute is not None and attribute.listed
+    return pa.list_(pa.string()) if listed else pa.string()
 
 
 def _texts(column: pa.Array) -> pa.Array:
@@ -204,7 +202,7 @@ def _texts(column: pa.Array) -> pa.Array:
 def _lists(
     attribute: Attribute, values: pa.Array, members: NDArray[np.int64], size: int
 ) -> pa.Array:
-    """The answers of each of so many members; none where he has no row."""
+    """The answers of each of so many members; none where they have no row."""
     given = np.bincount(members, minlength=size) > 0
     filled = np.flatnonzero(
         pc.not_equal(pc.utf8_trim_whitespace(values), "[]").to_numpy(zero_copy_only=False)
@@ -228,7 +226,7 @@ def _first_difference(values: pa.Array, members: NDArray[np.int64]) -> int | Non
 
 
 def _singles(values: pa.Array, members: NDArray[np.int64], size: int) -> pa.Array:
-    """The answer of each of so many members; null where he has none."""
+    """The answer of each of so many members; null where they have none."""
     places = np.full(size, -1, np.int64)
     places[members] = np.arange(len(members))
     return values.take(pa.array(places, mask=places < 0))

@@ -71,7 +71,7 @@ class Postgres:
     def columns(self, statement: str) -> list[ReadColumn]:
         """The columns of a statement's rows."""
         with self._connected() as connection:
-            return [_column(each) for each in connection.schema(statement)]
+            return [_column(field) for field in connection.schema(statement)]
 
     def read(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a statement."""
@@ -115,7 +115,7 @@ class Postgres:
 class Connection:
     """A connection that runs one statement at a time, and closes itself where it is forgotten.
 
-    Every method raises InputError, with what the server said, where something is wrong.
+    Every method raises InputError, with what the server reports, where something is wrong.
     """
 
     def __init__(self, url: str) -> None:
@@ -131,23 +131,23 @@ class Connection:
 
     def execute(self, statement: str) -> None:
         """Run a statement that gives no rows."""
-        with self._told():
+        with self._input_errors():
             self._cursor.execute(statement)
 
     def fetch(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows of a statement that gives few."""
-        with self._told():
+        with self._input_errors():
             self._cursor.execute(statement)
             return list(self._cursor.fetchall())
 
     def schema(self, statement: str) -> pa.Schema:
         """The columns of a statement that is not run."""
-        with self._told():
+        with self._input_errors():
             return self._cursor.adbc_execute_schema(statement)
 
     def stream(self, statement: str) -> Iterator[pa.RecordBatch]:
         """The rows of a statement, at most `BATCH_ROWS` a batch."""
-        with self._told():
+        with self._input_errors():
             self._cursor.execute(statement)
             for batch in self._cursor.fetch_record_batch():
                 for first in range(0, batch.num_rows, BATCH_ROWS):
@@ -155,12 +155,12 @@ class Connection:
 
     def append(self, schema: str, name: str, rows: pa.Table) -> None:
         """Add rows to a table of a schema."""
-        with self._told():
+        with self._input_errors():
             self._cursor.adbc_ingest(name, rows, mode="append", db_schema_name=schema)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Raise as InputError what the driver or the server says."""
+    def _input_errors(self) -> Iterator[None]:
+        """Raise as InputError what the driver or the server reports."""
         try:
             yield
         except (dbapi.Error, pa.ArrowException, OSError) as error:
@@ -170,17 +170,17 @@ class Connection:
 
     def _why(self, error: Exception) -> str:
         details = dict(getattr(error, "details", ()))
-        said = details.get(b"PG_DIAG_MESSAGE_PRIMARY", b"").decode("utf-8", "replace")
-        text = said or _PREFIX.sub("", str(error).partition("\n\nQuery was:")[0])
+        message = details.get(b"PG_DIAG_MESSAGE_PRIMARY", b"").decode("utf-8", "replace")
+        text = message or _PREFIX.sub("", str(error).partition("\n\nQuery was:")[0])
         for secret in self._secrets:
             text = text.replace(secret, "…")
         return one_line(text)
 
 
 def _close(cursor: dbapi.Cursor, connection: dbapi.Connection) -> None:
-    for each in (cursor, connection):
+    for resource in (cursor, connection):
         with suppress(dbapi.Error):
-            each.close()
+            resource.close()
 
 
 def open_for_reading(url: str, _base: Path) -> Postgres:
@@ -205,7 +205,7 @@ class PostgresWriter:
         if not self._connection.fetch(_named(table)):
             return None
         statement = f"SELECT * FROM {quote_table(table)}"
-        return [_column(each) for each in self._connection.schema(statement)]
+        return [_column(field) for field in self._connection.schema(statement)]
 
     def identity(self, table: str) -> object:
         """The server, the database and the table in it."""
@@ -231,7 +231,7 @@ class PostgresWriter:
             raise InputError(f"{self.name}: {error}") from None
 
     def close(self, *, done: bool) -> None:
-        """Let go of the database, which undoes what it has not been told to keep."""
+        """Let go of the database, which undoes what has not been committed."""
         del done
         self._connection.close()
 
@@ -268,7 +268,7 @@ def _secrets(url: str) -> list[str]:
         raise InputError(_SHAPE)
     options = dict(parse_qsl(found["options"] or ""))
     written = [found["password"], *(options.get(key) for key in ("password", "sslpassword"))]
-    return [form for each in written if each for form in (url, each, unquote(each))]
+    return [form for text in written if text for form in (url, text, unquote(text))]
 
 
 def _column(field: pa.Field) -> ReadColumn:

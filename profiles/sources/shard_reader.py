@@ -1,4 +1,4 @@
-"""Reads a source shard by shard: member ids as they stand, answers as encoded columns."""
+"""Reads a source shard by shard: member ids as they are, answers as encoded columns."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class ShardReader:
         self._schema: Schema = mapping.schema
         self._source = source
         self._ids = id_columns(mapping)
+
+    def __repr__(self) -> str:
+        return f"ShardReader({self._source})"
 
     def read(
         self,
@@ -66,8 +69,7 @@ class ShardReader:
         try:
             return encode_column(attribute, column_of[attribute.column])
         except BadValueError as error:
-            place = _place(rows, error.row)
-            raise InputError(f"{place}, column `{attribute.column}`: {error.why}") from None
+            raise _fault(rows, error, attribute.column) from None
         except (pa.ArrowException, OverflowError) as error:
             why = " ".join(str(error).split())
             raise InputError(
@@ -85,7 +87,7 @@ class ShardReader:
                 raise BadValueError(0, f"ids are {ids.type}, but {wanted} in the first file")
             return ids.cast(wanted)
         except BadValueError as error:
-            raise InputError(f"{_place(rows, error.row)}, column `{column}`: {error.why}") from None
+            raise _fault(rows, error, column) from None
 
 
 def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
@@ -109,9 +111,10 @@ def _regroup(batches: Iterable[Batch], members: int) -> Iterator[list[Batch]]:
         yield rows
 
 
-def _place(rows: list[Batch], row: int) -> str:
+def _fault(rows: list[Batch], error: BadValueError, column: str) -> InputError:
+    row = error.row
     for batch in rows:
         if row < batch.data.num_rows:
-            return batch.place(row)
+            return batch.fault(row, column, error.why)
         row -= batch.data.num_rows
-    raise IndexError(row)
+    raise IndexError(error.row)

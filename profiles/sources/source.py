@@ -1,4 +1,4 @@
-"""Where members stand: a source gives them as a stream of record batches, always in one order."""
+"""Where members are: a source gives them as a stream of record batches, always in one order."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.ipc
 
+from profiles.encoding import BadValueError, id_array, is_id, short_name, trimmed
 from profiles.errors import InputError, did_you_mean
 
 BATCH_ROWS = 1 << 17
@@ -31,12 +30,19 @@ class Batch:
     layout: object
     members: pa.Array | None = None
 
+    def __repr__(self) -> str:
+        return f"Batch({self.data.num_rows:,} rows, {self.data.num_columns} columns, {self.origin})"
+
     def place(self, row: int) -> str:
-        """Where a row of the batch stands, for people."""
+        """The origin and the row, or its member, for people."""
         member = self.members[row].as_py() if self.members is not None else None
         if member is not None:
             return f"{self.origin}: member `{member}`"
         return f"{self.origin}: row {self.first_row + row + 1}"
+
+    def fault(self, row: int, column: str, why: str) -> InputError:
+        """The error that a value of the batch is refused with."""
+        return InputError(f"{self.place(row)}, column `{column}`: {why}")
 
     def slice(self, row: int, rows: int) -> Batch:
         """Some of the rows, or as many of them as there are."""
@@ -69,7 +75,7 @@ class Source(Protocol):
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
     ) -> Iterator[Batch]:
-        """Stream the named columns; raises InputError where one is lacking or unreadable.
+        """Stream the named columns; raises InputError where one is missing or unreadable.
 
         `distinct`: columns whose values hardly repeat.
         """
@@ -78,11 +84,27 @@ class Source(Protocol):
         """The number of rows where that is known cheaply, else None."""
 
 
+def ids_in(batch: Batch, column: str, *, optional: bool = False) -> pa.Array:
+    """`id_array` of a column; raises InputError where one is missing or unreadable."""
+    try:
+        return id_array(pa.chunked_array([batch.data.column(column)]), optional=optional)
+    except BadValueError as error:
+        raise batch.fault(error.row, column, error.why) from None
+
+
+def id_texts(batch: Batch, column: str) -> pa.Array:
+    """A column of ids as text, trimmed; raises InputError where it cannot hold ids."""
+    ids = batch.data.column(column)
+    if not is_id(ids.type):
+        raise batch.fault(0, column, f"ids must be text or integers, not `{short_name(ids.type)}`")
+    return trimmed(ids)
+
+
 def check_columns(name: str, columns: list[str], known: list[str]) -> None:
-    """Raise InputError, in the name of the source, where a column lacks or stands twice."""
+    """Raise InputError, in the name of the source, where a column is missing or appears twice."""
     for column in columns:
         if column not in known:
             hint = did_you_mean(column, known)
             raise InputError(f"{name}: no column `{column}`" + (f"; {hint}" if hint else ""))
         if known.count(column) > 1:
-            raise InputError(f"{name}: the column `{column}` stands twice")
+            raise InputError(f"{name}: the column `{column}` appears twice")

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from profiles.encoding import hash_ids, id_array
+from profiles.encoding import hash_ids
 from profiles.errors import InputError
-from profiles.sources.source import Batch, Source
+from profiles.sources.source import Batch, Source, ids_in
 
 
 class UniqueIds:
-    """Sees every shard's ids as they pass, and tells at the end whether one stands twice.
+    """Sees every shard's ids as they pass, and checks at the end that none appears twice.
 
     Ids in ascending order are unique by that alone; only others are read once more.
     """
@@ -24,6 +24,9 @@ class UniqueIds:
         self._column = column
         self._ascending = True
         self._last: str | int | None = None
+
+    def __repr__(self) -> str:
+        return f"UniqueIds({self._source}, column {self._column})"
 
     def add(self, ids: pa.Array) -> None:
         """Take in the ids of the next shard."""
@@ -35,7 +38,7 @@ class UniqueIds:
         self._last = ids[-1].as_py()
 
     def check(self) -> None:
-        """Raise InputError naming the first id that stands twice, and both places."""
+        """Raise InputError naming the first id that appears twice, and both places."""
         if self._ascending:
             return
         hashes = np.sort(np.concatenate([hash_ids(ids) for _, ids in self._read()]))
@@ -48,11 +51,10 @@ class UniqueIds:
                 member, place = ids[row].as_py(), batch.place(row)
                 if member in seen:
                     raise InputError(
-                        f"{place}: member id `{member}` stands twice, first in {seen[member]}"
+                        f"{place}: member id `{member}` appears twice, first in {seen[member]}"
                     )
                 seen[member] = place
 
     def _read(self) -> Iterator[tuple[Batch, pa.Array]]:
         for batch in self._source.batches([self._column], frozenset({self._column})):
-            column = pa.chunked_array([batch.data.column(0)])
-            yield batch, id_array(column)
+            yield batch, ids_in(batch, self._column)

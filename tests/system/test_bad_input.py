@@ -400,8 +400,8 @@ HEADER = "member_id,sex,dob,income,pets,zip,children\n"
 CSV = {
     "empty": ("", "no line of column names"),
     "blank": ("\n\n", "no line of column names"),
-    "semicolons": ("member_id;sex;dob\nm1;M;\n", "separated by `;`; it must be commas"),
-    "tabs": ("member_id\tsex\tdob\nm1\tM\t\n", "separated by tabs; it must be commas"),
+    "semicolons": ("member_id;sex;dob\nm1;M;\n", "columns are separated by `;`, not by commas"),
+    "tabs": ("member_id\tsex\tdob\nm1\tM\t\n", "columns are separated by tabs, not by commas"),
     "UTF-16": (HEADER.encode("utf-16"), "not UTF-8 text"),
     "Latin-1": (HEADER.encode() + b"m1,\xe9,,,,,\n", "row 1 or after: not UTF-8 text"),
     "too few values": (
@@ -419,12 +419,12 @@ CSV = {
     ),
     "column twice": (
         HEADER.replace("zip", "zip,sex") + "m1,M,,,,,F,\n",
-        "the column `sex` stands twice",
+        "the column `sex` appears twice",
     ),
     "no id": (HEADER + "m1,M,,,,,\n,F,,,,,\n", "row 2, column `member_id`: no member id"),
     "id twice": (
         HEADER + "m1,M,,,,,\nm2,F,,,,,\nm1,F,,,,,\n",
-        "row 3: member id `m1` stands twice, first in members.csv: row 1",
+        "row 3: member id `m1` appears twice, first in members.csv: row 1",
     ),
     "text for a date": (
         HEADER + "m1,M,1990,,,,\n",
@@ -471,7 +471,7 @@ COLUMNS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "ids of 64 bits and a sign": (
         {"member_id": pa.array([1, 2, 2**64 - 1, 3], pa.uint64())},
-        "row 3, column `member_id`: an id larger than 64 bits hold",
+        "row 3, column `member_id`: an id that does not fit in 64 bits",
     ),
     "null id": (
         {"member_id": ["m1", None, "m3", "m4"]},
@@ -483,7 +483,7 @@ COLUMNS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "id twice": (
         {"member_id": [5, 9, 7, 9]},
-        "row 4: member id `9` stands twice, first in members.FORMAT: row 2",
+        "row 4: member id `9` appears twice, first in members.FORMAT: row 2",
     ),
     "days for a code": (
         {"sex": [None, date(2020, 1, 1), None, None]},
@@ -584,7 +584,7 @@ def test_columns_that_stand_twice(here: Path) -> None:
     twice = pa.table([*table.columns, table["sex"]], [*table.column_names, "sex"])
     put_panel(here, members=twice)
     put(here, "payload.json", GOOD)
-    assert_refused("members.parquet: the column `sex` stands twice", here, "payload.json")
+    assert_refused("members.parquet: the column `sex` appears twice", here, "payload.json")
 
 
 def test_a_file_without_columns(here: Path) -> None:
@@ -634,7 +634,7 @@ def test_a_folder_of_files_with_different_columns(here: Path) -> None:
         ),
         (
             {**more, "member_id": ["n1", "n2", "m2", "n4"]},
-            "row 3: member id `m2` stands twice, first in members/a.parquet: row 2",
+            "row 3: member id `m2` appears twice, first in members/a.parquet: row 2",
         ),
     ):
         kept = {name: column for name, column in columns.items() if column is not None}

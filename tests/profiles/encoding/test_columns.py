@@ -90,7 +90,7 @@ Typed = tuple[pa.DataType, SearchStrategy[Any]]
 
 
 def as_text(values: SearchStrategy[str]) -> list[Typed]:
-    """Text in every way in which Arrow holds it."""
+    """Text in every type in which Arrow holds it."""
     return [
         (pa.string(), values),
         (pa.large_string(), values),

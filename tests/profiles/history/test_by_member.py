@@ -32,12 +32,12 @@ def participants(path: Path) -> MemberHistory:
     return MemberHistory(Location(path.name), path.parent)
 
 
-def assert_said(found: MemberHistory, rows: Sequence[Participation]) -> None:
+def assert_found(found: MemberHistory, rows: Sequence[Participation]) -> None:
     """What each member took part in, in order; and nothing of others."""
     for member_id in {row.member_id for row in rows}:
-        mine = [row for row in rows if row.member_id == member_id]
-        assert found.of(member_id) == mine
-        assert found.of(f" {member_id}\t") == mine
+        of_member = [row for row in rows if row.member_id == member_id]
+        assert found.of(member_id) == of_member
+        assert found.of(f" {member_id}\t") == of_member
     assert found.of("no such member") == []
     assert found.of("") == []
 
@@ -48,7 +48,7 @@ def test_what_is_found_is_what_the_rows_say(
     kind: str, people: tuple[Members, Members], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = FILES[kind](people[1].table(), tmp_path_factory.getbasetemp())
-    assert_said(participants(path), [read_participation(row) for row in people[1].rows])
+    assert_found(participants(path), [read_participation(row) for row in people[1].rows])
 
 
 def ids_of_one_hash(count: int) -> list[str]:
@@ -76,14 +76,14 @@ def test_ids_of_one_hash_are_told_apart(tmp_path: Path) -> None:
         {**GOOD, "member_id": ids[number % 7], "survey_id": str(number)} for number in range(30)
     ]
     path = write_parquet(pa.Table.from_pylist(rows), tmp_path)
-    assert_said(participants(path), [read_participation(row) for row in rows])
+    assert_found(participants(path), [read_participation(row) for row in rows])
 
 
 def test_it_is_read_once(tmp_path: Path) -> None:
     path = write_parquet(pa.Table.from_pylist([GOOD]), tmp_path)
     found = participants(path)
     path.unlink()
-    assert_said(found, [read_participation(GOOD)])
+    assert_found(found, [read_participation(GOOD)])
 
 
 def test_a_history_in_a_database_or_a_folder(tmp_path: Path) -> None:
@@ -100,14 +100,14 @@ def test_a_history_in_a_database_or_a_folder(tmp_path: Path) -> None:
     expected = [read_participation(row) for row in rows]
     assert expected[3].category_ids == ("a", "3")
     for location in (Location("duckdb:///history.duckdb", "history"), Location("folder")):
-        assert_said(MemberHistory(location, tmp_path), expected)
+        assert_found(MemberHistory(location, tmp_path), expected)
     without = participants(tmp_path / "other.parquet")
     assert [row.category_ids for row in without.of("m1")] == [(), (), ()]
 
 
 def test_a_history_without_rows(tmp_path: Path) -> None:
     path = write_parquet(pa.Table.from_pylist([GOOD]).slice(1), tmp_path)
-    assert_said(participants(path), [])
+    assert_found(participants(path), [])
 
 
 @pytest.mark.parametrize(("fault", "why"), BAD.values(), ids=BAD)
@@ -131,9 +131,9 @@ def test_a_column_of_another_kind_is_refused(name: str, tmp_path: Path) -> None:
     assert str(refused.value) == f"{path}: row 1, column `{name}`: {why}"
 
 
-def test_a_column_that_lacks_is_named(tmp_path: Path) -> None:
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
     path = write_parquet(pa.table({"member_id": ["m1"], "marketplace": ["rfg"]}), tmp_path)
     with pytest.raises(InputError) as refused:
         participants(path)
-    lacks = "no column `survey_id`, `outcome`, which participation history needs"
-    assert str(refused.value) == f"{path}: {lacks}"
+    missing = "no column `survey_id`, `outcome`, which participation history needs"
+    assert str(refused.value) == f"{path}: {missing}"

@@ -87,12 +87,12 @@ def open_history(path: Path) -> History:
     return History(Location(path.name), path.parent)
 
 
-def participants(history: History, asked: AskedParticipation) -> set[str]:
-    return {history.participants[number].as_py() for number in history.who(*asked)}
+def participants(history: History, wanted: AskedParticipation) -> set[str]:
+    return {history.participants[number].as_py() for number in history.who(*wanted)}
 
 
-def expected(rows: Sequence[Participation], asked: AskedParticipation) -> set[str]:
-    return {row.member_id for row in rows if took_part_in([row], *asked)}
+def expected(rows: Sequence[Participation], wanted: AskedParticipation) -> set[str]:
+    return {row.member_id for row in rows if took_part_in([row], *wanted)}
 
 
 asked_of = st.sampled_from(SCOPES).flatmap(
@@ -113,7 +113,7 @@ def test_what_is_read_is_what_the_rows_say(
     plans: list[list[AskedParticipation]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Plan after plan: what an earlier one asked for is still known."""
+    """Plan after plan: what an earlier one needed is still known."""
     table = people[1].table()
     path = FILES[kind](table, tmp_path_factory.getbasetemp())
     history = History(Location(path.name), path.parent, rows_at_once=4)
@@ -122,8 +122,8 @@ def test_what_is_read_is_what_the_rows_say(
     for plan in plans:
         history.read(plan)
         so_far += plan
-        for asked in so_far:
-            assert participants(history, asked) == expected(rows, asked)
+        for wanted in so_far:
+            assert participants(history, wanted) == expected(rows, wanted)
 
 
 def write(folder: Path, rows: Sequence[Row]) -> Path:
@@ -136,7 +136,7 @@ def write(folder: Path, rows: Sequence[Row]) -> Path:
 GOOD = {"member_id": "m1", "marketplace": "dynata", "survey_id": "1", "outcome": "complete"}
 
 
-def test_what_was_asked_before_is_not_read_again(tmp_path: Path) -> None:
+def test_what_is_known_is_not_read_again(tmp_path: Path) -> None:
     path = write(tmp_path, [GOOD])
     history = open_history(path)
     history.read([("dynata", "survey", ("1", "2"), ("complete",))])
@@ -145,7 +145,7 @@ def test_what_was_asked_before_is_not_read_again(tmp_path: Path) -> None:
     assert participants(history, ("dynata", "survey", ("1",), OUTCOMES)) == {"m1"}
 
 
-def test_what_was_not_asked_for_is_not_known(tmp_path: Path) -> None:
+def test_what_was_not_wanted_is_not_known(tmp_path: Path) -> None:
     history = open_history(write(tmp_path, [GOOD]))
     history.read([("dynata", "survey", ("1",), OUTCOMES)])
     with pytest.raises(KeyError):
@@ -241,21 +241,21 @@ def test_ids_that_differ_in_white_space_alone_are_one_participant(tmp_path: Path
         '[panel]\nsource = "members.parquet"\n[attributes]\n[history]\nsource = "history.parquet"\n'
     )
     panel = open_panel(put_panel(tmp_path, text, members), AS_OF)
-    asked = ("dynata", "survey", ("1",), OUTCOMES)
-    (shard,) = panel.shards((), history=[asked])
-    assert sorted(shard.took_part(*asked)) == [0, 2, 3]
+    wanted = ("dynata", "survey", ("1",), OUTCOMES)
+    (shard,) = panel.shards((), history=[wanted])
+    assert sorted(shard.took_part(*wanted)) == [0, 2, 3]
 
 
 def test_members_know_what_they_took_part_in(panel: Panel) -> None:
-    asked = ("dynata", "survey", ("1",), ("complete", "started"))
-    (shard,) = panel.shards((), history=[asked])
-    assert sorted(shard.took_part(*asked)) == [0, 2]
+    wanted = ("dynata", "survey", ("1",), ("complete", "started"))
+    (shard,) = panel.shards((), history=[wanted])
+    assert sorted(shard.took_part(*wanted)) == [0, 2]
     other = ("dynata", "survey", ("2",), OUTCOMES)
     with pytest.raises(KeyError):
         shard.took_part(*other)
     (again,) = panel.shards((), history=[other])
     assert list(again.took_part(*other)) == []
-    assert sorted(again.took_part(*asked)) == [0, 2]
+    assert sorted(again.took_part(*wanted)) == [0, 2]
 
 
 def test_a_plan_that_asks_for_history_needs_one(panel: Panel, tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ def test_the_history_is_not_written_over(
     assert (tmp_path / "history.parquet").read_bytes() == before
 
 
-def test_without_history_it_is_said_once_by_the_payload_that_asks_most(tmp_path: Path) -> None:
+def test_without_history_one_finding_names_the_survey_that_excludes_by_it(tmp_path: Path) -> None:
     mapping = open_panel(put_panel(tmp_path), AS_OF).mapping
     project = {"pid": 1, "state": 2, "datapoints": [], "quotas": []}
     what = "the panel file names no history, so nobody is kept out for having taken part"
@@ -334,7 +334,7 @@ def test_without_history_it_is_said_once_by_the_payload_that_asks_most(tmp_path:
     assert str(warning) == f"warning: {what} {where} [history-not-applied]"
 
 
-def test_a_column_that_surveys_ask_for_and_history_lacks_is_told(
+def test_a_column_that_surveys_need_and_history_has_not_is_reported(
     panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -342,14 +342,14 @@ def test_a_column_that_surveys_ask_for_and_history_lacks_is_told(
     assert panel.history is not None
     flags = ("payload.json", "--panel", "panel.toml", "--json")
 
-    def told() -> list[str]:
+    def messages() -> list[str]:
         found = json.loads(command("count", *flags).out)["diagnostics"]
         return [each["message"] for each in found if each["code"] == "history-not-applied"]
 
     write(tmp_path, [{**GOOD, "project_id": "1", "category_ids": ["7"]}])
-    assert told() == []
+    assert messages() == []
     write(tmp_path, [GOOD])
-    lacks = "history.parquet: no column `{}`, so nobody is kept out by it"
-    assert told() == [lacks.format("category_ids")]
+    missing = "history.parquet: no column `{}`, so nobody is kept out by it"
+    assert messages() == [missing.format("category_ids")]
     put(tmp_path, "payload.json", [{**ADULT_MEN, "project_id": 5}])
-    assert told() == [lacks.format("project_id")]
+    assert messages() == [missing.format("project_id")]

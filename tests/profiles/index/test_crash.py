@@ -36,7 +36,7 @@ State: TypeAlias = list[tuple[str, dict[str, set[Any]]]]
 
 
 def table(first: int, stop: int, sex: str) -> pa.Table:
-    """Members of whom every fourth has not said a thing."""
+    """Members of whom every fourth has not answered."""
     columns = {
         name: [values[number % 4] for number in range(first, stop)]
         for name, values in MEMBERS.items()

@@ -80,7 +80,7 @@ def shard_of(here: Path) -> Path:
 def test_an_index_gives_the_bytes_that_its_source_gives_on_any_day(
     how: str, tmp_path: Path
 ) -> None:
-    """It is built in March, and asked in June."""
+    """It is built in March, and matched in June."""
     made = command("index", "--panel", DEMO / "panel.toml", "-o", tmp_path / "idx")
     assert made.status == 0
     out = {}
@@ -120,7 +120,7 @@ def test_a_panel_without_members_has_an_index(here: Path) -> None:
     assert count().document["members"] == 0
 
 
-def test_what_was_done_is_told(here: Path) -> None:
+def test_what_was_done_is_reported(here: Path) -> None:
     put(here, "gone.csv", "member_id\nm4\nm9\n")
     pq.write_table(pa.table({**CHANGED, "member_id": ["new"]}), here / "changes.parquet")
     done = index("--update", "--changes", "changes.parquet", "--deleted", "gone.csv", "--json")
@@ -136,20 +136,20 @@ def test_what_was_done_is_told(here: Path) -> None:
 
 
 def changed_files(result: Result) -> list[dict[str, Any]]:
-    """What is said of panel files that have changed."""
-    told = result.document["diagnostics"]
-    return [each for each in told if each["code"] == "panel-file-changed"]
+    """What is reported of panel files that have changed."""
+    found = result.document["diagnostics"]
+    return [each for each in found if each["code"] == "panel-file-changed"]
 
 
-def test_a_panel_file_that_has_changed_is_told_and_taken_over_by_an_update(here: Path) -> None:
+def test_a_panel_file_that_has_changed_is_reported_and_taken_over_by_an_update(here: Path) -> None:
     before = count()
     assert changed_files(before) == []
     put(here, "panel.toml", TIMED.replace('1 = "M"', '1 = "X"', 1))
-    told = count()
-    (finding,) = changed_files(told)
+    warned = count()
+    (finding,) = changed_files(warned)
     assert finding["level"] == "warning"
     assert finding["message"].startswith("panel.toml has changed since the index was made")
-    assert told.document["surveys"] == before.document["surveys"]
+    assert warned.document["surveys"] == before.document["surveys"]
     assert index("--update").status == 0
     after = count()
     assert after.document == count("panel.toml").document
@@ -175,7 +175,7 @@ def edit(change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(document))
 
 
-NOT_WRITTEN = "not as it was written; build the index anew"
+CHANGED_FILE = "changed since it was written; build the index anew"
 EDITED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another version": (
         lambda each: each.update(version=99),
@@ -186,9 +186,9 @@ EDITED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "not an index; build it anew",
     ),
     "another format": (lambda each: each.update(format="x"), "not the manifest of an index"),
-    "edited": (lambda each: each["body"].update(members=5), NOT_WRITTEN),
-    "no body": (lambda each: each.pop("body"), NOT_WRITTEN),
-    "a body that is none": (lambda each: each.update(body=[]), NOT_WRITTEN),
+    "edited": (lambda each: each["body"].update(members=5), CHANGED_FILE),
+    "no body": (lambda each: each.pop("body"), CHANGED_FILE),
+    "a body that is none": (lambda each: each.update(body=[]), CHANGED_FILE),
 }
 
 
@@ -242,10 +242,10 @@ def test_a_flipped_byte_anywhere_is_noticed(kept: bool, here: Path) -> None:
             shard.write_bytes(flipped)
             if kept:
                 os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-            with pytest.raises(InputError, match=NOT_WRITTEN):
+            with pytest.raises(InputError, match=CHANGED_FILE):
                 list(open_index(Path("idx")).read(description["columns"]))
             if start == 0 or not kept:
-                assert_refused(f"{shard.relative_to(here)}: {NOT_WRITTEN}", count)
+                assert_refused(f"{shard.relative_to(here)}: {CHANGED_FILE}", count)
     shard.write_bytes(written)
     assert count().document["members"] == 4
 
@@ -256,8 +256,8 @@ def test_a_shard_that_is_cut_off_or_missing(here: Path) -> None:
     for content in (written[:-1], written + b"x", b""):
         shard.write_bytes(content)
         os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        assert_refused(f"{name}: {NOT_WRITTEN}", count)
-        assert_refused(f"{name}: {NOT_WRITTEN}", index, "--update")
+        assert_refused(f"{name}: {CHANGED_FILE}", count)
+        assert_refused(f"{name}: {CHANGED_FILE}", index, "--update")
     shard.unlink()
     assert_refused(f"{name}: missing; build the index anew", count)
     assert index().status == 0
@@ -314,7 +314,7 @@ def test_a_source_that_cannot_be_read_leaves_nothing(here: Path) -> None:
     assert_refused(why, index)
     assert_refused(why, index, output="fresh")
     put_panel(here, TIMED, {**rows, "member_id": ["m1", "m2", "m3", "m1"]})
-    twice = "members.parquet: row 4: member id `m1` stands twice, first in members.parquet: row 1"
+    twice = "members.parquet: row 4: member id `m1` appears twice, first in members.parquet: row 1"
     assert_refused(twice, index)
     assert_refused(twice, index, "--update")
     assert not Path("fresh").exists()
@@ -334,7 +334,7 @@ NUMBER = "changes.parquet: column `member_id`: ids are int64, but string in the 
 BAD_CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a member twice": (
         changed(**{**TWICE, "member_id": ["m3", "m1", "m3"]}),
-        "changes.parquet: row 3: member id `m3` stands twice, first in changes.parquet: row 1",
+        "changes.parquet: row 3: member id `m3` appears twice, first in changes.parquet: row 1",
     ),
     "no such column": (changed(income=[]), "changes.parquet: no column `income`"),
     "no ids": (changed(member_id=[]), "changes.parquet: no column `member_id`"),
@@ -406,7 +406,7 @@ def test_changes_without_an_index_or_without_update(here: Path) -> None:
     flags = ["--changes", "changes.parquet"]
     assert_refused("`--changes` and `--deleted` go with `--update`", index, *flags)
     assert_refused(
-        "fresh: no index yet that changes could be taken into",
+        "fresh: no index yet to take changes into",
         index,
         "--update",
         *flags,
@@ -419,7 +419,7 @@ def test_changes_without_an_index_or_without_update(here: Path) -> None:
 def test_other_attributes_than_those_of_the_index(here: Path) -> None:
     put(here, "panel.toml", f'{TIMED}\n[attributes.second]\ntype = "text"\ncolumn = "zip"\n')
     why = (
-        "idx: panel.toml declares other attributes or columns than the index was built of; "
+        "idx: panel.toml declares other attributes or columns than the index was built from; "
         "build it anew, without --update"
     )
     assert_refused(why, index, "--update")
@@ -442,8 +442,8 @@ def test_no_column_that_says_when_rows_were_changed(here: Path) -> None:
     put_panel(here, PANEL)
     assert index().status == 0
     assert_refused(
-        "panel.toml: panel: nothing says when a row was changed; give the changed rows with "
-        "--changes, or name its column `updated_at`",
+        "panel.toml: panel: no column says when a row was changed; give the changed rows with "
+        "--changes, or name the column in `updated_at`",
         index,
         "--update",
     )
@@ -503,9 +503,9 @@ def test_a_changed_row_is_called_by_its_member(here: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("untold", [None, float("nan")])
-def test_rows_that_do_not_say_when_are_always_taken(untold: float | None, here: Path) -> None:
-    timed(here, pa.array([1.0, 2.0, 0.0, untold], from_pandas=False))
+@pytest.mark.parametrize("unknown", [None, float("nan")])
+def test_rows_that_do_not_say_when_are_always_taken(unknown: float | None, here: Path) -> None:
+    timed(here, pa.array([1.0, 2.0, 0.0, unknown], from_pandas=False))
     assert index().status == 0
     done = index("--update", "--json").document
     assert (done["changed"], done["new"], done["deleted"]) == (2, 0, 0)

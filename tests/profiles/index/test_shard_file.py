@@ -69,7 +69,7 @@ def stored(folder: Path, column: Column, size: int) -> Column:
 
 
 def holdings(column: Column, size: int) -> list[tuple[Any, ...] | None]:
-    """By member the values that he holds, in order; None: he has not answered."""
+    """By member the values that they hold, in order; None: they have not answered."""
     found: list[list[Any]] = [[] for _ in range(size)]
     for place, value in enumerate(column.vocabulary):
         wanted = np.zeros(len(column.vocabulary), np.bool_)

@@ -70,7 +70,7 @@ new = st.sampled_from([0, 0, 1, 3, 64, 70])
 
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[Types, list[Row]]:
-    """What some members say, and the types that a file has it in."""
+    """What some members answer, and the types that a file has it in."""
     layouts = {name: draw(st.sampled_from(each)) for name, each in LAYOUTS.items()}
     one = st.fixed_dictionaries(
         {name: st.sampled_from(pool) for name, (_, pool) in layouts.items()}
@@ -140,10 +140,10 @@ class Indexing(RuleBasedStateMachine):
         return [f"{'mxé '[n % 4]}{n}" if self.id_type == pa.string() else n for n in numbers]
 
     def fresh(
-        self, said: tuple[Types, list[Row]], ids: Sequence[Any], changed: int | None
+        self, given_answers: tuple[Types, list[Row]], ids: Sequence[Any], changed: int | None
     ) -> dict[Any, Member]:
-        """Members who now say something else."""
-        types, rows = said
+        """Members who now answer something else."""
+        types, rows = given_answers
         pool = dict(LAYOUTS["dynata_id"])[self.of_dynata]
         return {
             name: (
@@ -194,10 +194,10 @@ class Indexing(RuleBasedStateMachine):
         assert (done.new, done.changed, done.deleted) == (len(self.members), 0, 0)
         self.watermark = latest(self.members, None)
 
-    @rule(said=answers(), whom=some, gone=some, count=new, ids_as_csv=st.booleans())
+    @rule(given_answers=answers(), whom=some, gone=some, count=new, ids_as_csv=st.booleans())
     def take_changes(
         self,
-        said: tuple[Types, list[Row]],
+        given_answers: tuple[Types, list[Row]],
         whom: slice,
         gone: slice,
         count: int,
@@ -209,7 +209,7 @@ class Indexing(RuleBasedStateMachine):
         deleted = [name for name in ids[gone] if name not in touched]
         unknown = self.names(1)
         self.now += 1
-        changed = self.fresh(said, touched, self.now)
+        changed = self.fresh(given_answers, touched, self.now)
         changes = self.write("changes", list(changed.values())) if touched else None
         done = Panel(self.file, self.write("members", []), DAYS[0]).update_index(
             self.index,
@@ -229,30 +229,30 @@ class Indexing(RuleBasedStateMachine):
         return open_source(path)
 
     @rule(
-        said=answers(),
+        given_answers=answers(),
         whom=some,
         gone=some,
         count=new,
         moved=some,
-        untold=st.booleans(),
+        undated=st.booleans(),
         later=st.booleans(),
     )
     def compare(
         self,
-        said: tuple[Types, list[Row]],
+        given_answers: tuple[Types, list[Row]],
         whom: slice,
         gone: slice,
         count: int,
         moved: slice,
-        untold: bool,
+        undated: bool,
         later: bool,
     ) -> None:
         """The panel's files are written anew; new rows may say that they are old."""
         ids = list(self.members)
-        told = max(self.watermark or 0, self.now) + later
-        self.now = max(self.now, told)
-        changed = self.fresh(said, ids[whom], None if untold else told)
-        changed |= self.fresh(said, self.names(count if len(ids) < 200 else 0), 0)
+        changed_at = max(self.watermark or 0, self.now) + later
+        self.now = max(self.now, changed_at)
+        changed = self.fresh(given_answers, ids[whom], None if undated else changed_at)
+        changed |= self.fresh(given_answers, self.names(count if len(ids) < 200 else 0), 0)
         deleted = [name for name in ids[gone] if name not in changed]
         kept = {name: member for name, member in self.members.items() if name not in deleted}
         there = kept | changed

@@ -1,4 +1,4 @@
-"""One member by id: his row reads to the answers that he was written with, wherever it stands."""
+"""One member by id: their row reads to the answers that were written, wherever it is."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def panel_file(variation: Variation, folder: Path) -> PanelFile:
 
 
 def assert_found(panel: Panel, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Every member, by his id as it is written; and nobody by another."""
+    """Every member, by their id as it is written; and nobody by another."""
     mapping = panel.mapping
     wanted = {*id_columns(mapping), *(each.column for each in mapping.schema.attributes.values())}
     for row in rows[:12]:
@@ -195,7 +195,7 @@ def test_a_date_that_python_has_not_is_refused(tmp_path: Path) -> None:
 def test_who_is_deleted_from_an_index_is_not_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And who was written anew is found as he is now."""
+    """And who was written anew is found as they are now."""
     monkeypatch.chdir(tmp_path)
     table = pq.read_table(put_panel(tmp_path).with_name("members.parquet"))
     assert command("index", "--panel", "panel.toml", "-o", "idx").status == 0

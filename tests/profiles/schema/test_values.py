@@ -331,7 +331,7 @@ TWICE: list[tuple[list[list[Any]], str]] = [
 
 @pytest.mark.parametrize(("files", "message"), TWICE)
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_an_id_that_stands_twice_is_found_with_both_places(
+def test_an_id_that_appears_twice_is_found_with_both_places(
     files: list[list[Any]], message: str, rows: int, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):

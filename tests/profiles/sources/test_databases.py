@@ -147,7 +147,7 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def test_only_the_asked_columns_are_read(database: Database) -> None:
+def test_only_the_wanted_columns_are_read(database: Database) -> None:
     database.run("CREATE TABLE members AS SELECT 1 AS member_id, 1 AS good, 'x' AS bad")
     source = database.open(query="SELECT member_id, good, 1 / (good - 1) AS bad FROM members")
     if database.kind == "postgresql":  # a query is run as it stands
@@ -236,7 +236,7 @@ def test_reads_may_run_side_by_side_and_be_given_up(database: Database) -> None:
     database.run("DROP TABLE members")
 
 
-def test_another_order_is_told(database: Database) -> None:
+def test_another_order_is_refused(database: Database) -> None:
     database.put(members=members(1000))
     source = database.open(query="SELECT * FROM members ORDER BY random()")
     column(source, "sex")
@@ -342,10 +342,10 @@ def test_places_that_cannot_be_opened(url: str, why: str, tmp_path: Path) -> Non
     (tmp_path / "text.duckdb").write_text("not a database")
     with pytest.raises(InputError) as caught:
         open_location(Location(url, "members"), tmp_path)
-    said = str(caught.value)
-    assert why in said
-    assert "\n" not in said
-    assert "sec" not in said
+    message = str(caught.value)
+    assert why in message
+    assert "\n" not in message
+    assert "sec" not in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["text.duckdb"]
 
 

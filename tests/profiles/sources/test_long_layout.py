@@ -106,7 +106,7 @@ def test_values_of_other_types_are_written_out(
         ([("m1", "sex", "M"), (None, "sex", "M")], "row 2, column `member_id`: no member id"),
         (
             [("m1", "sex", "M"), ("m2", "sex", "F"), ("m1", "zip", "1")],
-            "member `m1`: member id `m1` stands twice, first in {file}: member `m1`",
+            "member `m1`: member id `m1` appears twice, first in {file}: member `m1`",
         ),
     ],
 )  # fmt: skip
