@@ -125,7 +125,7 @@ class _Needs:
     def _becomes_true(self, condition: Condition) -> int:
         """One number for a condition in all its places; what is unknown has one for each place.
 
-        A cell may mean one thing in filters and another in quotas, and is one condition all the same.
+        A cell may mean one thing in filters and another in quotas; it is one condition still.
         """
         rule, own = condition.rule, condition.pointers
         places = self._places.get(rule, [])
