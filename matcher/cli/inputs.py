@@ -8,8 +8,8 @@ from pathlib import Path
 from matcher.cli.options import Options
 from matcher.linting import history_diagnostics, panel_diagnostics
 from matcher.loading import load_surveys
-from matcher.plan import compile as compile_plan
 from matcher.routing import Router
+from matcher.routing import open_router as open_panel_router
 from matcher.surveys import ChoiceStrategy, Surveys
 from profiles.panel import Panel, open_panel
 
@@ -33,12 +33,11 @@ def open_router(panel: Panel, surveys: Surveys, options: Options) -> Router:
 
     The panel is counted first where the choice of a quota rests on it.
     """
-    plan = compile_plan(surveys)
-    matches = plan.match(panel, choose=options.choose, seed=options.seed, workers=options.threads)
-    history = panel.member_history()
-    return Router(
-        plan,
-        choose=matches.choice(),
+    return open_panel_router(
+        surveys,
+        panel,
+        choose=options.choose,
+        seed=options.seed,
         as_of=options.as_of,
-        history=history.of if history else None,
+        workers=options.threads,
     )

@@ -1,7 +1,7 @@
 """Why a member may or may not take a survey, clause by clause, with the place in the payload.
 
-Verdict, reason and quotas are those of `matcher.surveys.judge.judge`; every truth is asked of the
-respondent, who answers from what decides: nothing is evaluated here a second time.
+Verdict, reason and quotas are those of `matcher.surveys.judge`; every truth is that of the
+respondent, from what decides: nothing is evaluated here a second time.
 """
 
 from __future__ import annotations
@@ -57,13 +57,19 @@ def explain(
     """The verdict on a member for a survey, and all that it comes from.
 
     `mapping`: how marketplaces name the panel's attributes and answers; without it conditions are
-    put in the panel's words alone. `choice` and `uncertain` are those of `judge`.
+    in the panel's words alone. `choice` and `uncertain` are those of `judge`.
+
+    >>> from matcher.rules import Member, one_of
+    >>> clause = Clause(one_of("gender", ["F"]), Reason.FILTER, "/filters/0")
+    >>> survey = Survey("dynata", "1", True, (clause,), ())
+    >>> explain(survey, Member("m1", {"gender": ("M",)}))
+    Explanation(m1, dynata:1: ineligible, filter)
     """
     judged = judge(survey, respondent, choice, uncertain=uncertain)
     explainer = _Explainer(survey, respondent, mapping)
     gate = tuple(map(explainer.clause, survey.gate))
     groups = tuple(map(explainer.group, survey.groups))
-    stands_between = judged.verdict is Verdict.UNCERTAIN
+    uncertain_now = judged.verdict is Verdict.UNCERTAIN
     return Explanation(
         survey.name,
         respondent.id,
@@ -75,7 +81,7 @@ def explain(
         survey.remaining,
         gate,
         groups,
-        unanswered(survey, respondent) if stands_between else (),
+        unanswered(survey, respondent) if uncertain_now else (),
         nearest_miss(survey, gate, groups),
     )
 
@@ -86,7 +92,7 @@ def _outcome(survey: Survey, reason: Reason) -> RejectionCode | None:
 
 
 class _Explainer:
-    """Takes the parts of a survey down to its single conditions, and asks the truth of each."""
+    """Takes the parts of a survey down to single conditions, each with its truth."""
 
     def __init__(
         self, survey: Survey, respondent: MemberView, mapping: PanelMapping | None
@@ -123,22 +129,22 @@ class _Explainer:
             tuple(map(self.group, quota.groups)),
         )
 
-    def _whole(self, of: Clause | Quota) -> ExplainedPart:
-        """The rule of a clause or quota; conditions that stand within it are told by that place."""
-        if isinstance(of, Clause) and of.reason is not Reason.FILTER:
-            return self._condition(of.rule, (of.pointer,), Wording())
+    def _whole(self, part: Clause | Quota) -> ExplainedPart:
+        """The rule of a clause or quota; conditions within it have their places there."""
+        if isinstance(part, Clause) and part.reason is not Reason.FILTER:
+            return self._condition(part.rule, (part.pointer,), Wording())
         within = {
             rule: deque(inside)
             for rule, places in self._places.items()
-            if (inside := [each for each in places if f"{each}/".startswith(f"{of.pointer}/")])
+            if (inside := [at for at in places if f"{at}/".startswith(f"{part.pointer}/")])
         }
-        return self._part(of.rule, of.pointer, within)
+        return self._part(part.rule, part.pointer, within)
 
     def _part(self, rule: Rule, at: str, within: dict[Rule, deque[str]]) -> ExplainedPart:
         if isinstance(rule, And | Or) and rule not in self._places and self._is_made_up(rule):
-            parts = tuple(self._part(each, at, within) for each in rule.rules)
+            parts = tuple(self._part(inner, at, within) for inner in rule.rules)
             return Combination(isinstance(rule, Or), self._respondent.truth(rule), parts)
-        if rule in within:  # those that mean the same stand in the order in which they come up
+        if rule in within:  # conditions that mean the same come in the order of their places
             inside = within[rule]
             pointers: tuple[str, ...] = (inside.popleft() if len(inside) > 1 else inside[0],)
         else:
@@ -152,13 +158,13 @@ class _Explainer:
         return isinstance(rule, And | Or) and any(map(self._is_made_up, rule.rules))
 
     def _condition(self, rule: Rule, pointers: tuple[str, ...], words: Wording) -> Condition:
-        asked = attributes_of((rule,))
+        attributes = attributes_of((rule,))
         unknown = dict.fromkeys(map(why_unknown, unknown_predicates(rule, self._respondent)))
         return Condition(
             rule,
             pointers,
             self._respondent.truth(rule),
             words.of(rule),
-            tuple((name, self._respondent.answers.get(name)) for name in asked),
+            tuple((name, self._respondent.answers.get(name)) for name in attributes),
             tuple(filter(None, unknown)),
         )

@@ -19,9 +19,9 @@ from profiles.schema import Answers
 class Condition:
     """One condition of the payload: a cell, a question, a datapoint; or a gate clause as a whole.
 
-    `pointers`: where it stands, in several places where conditions there mean the same to the
-    panel. `answers`: what the member has answered to each attribute asked, None: nothing.
-    `unknown`: why it is unknown, where that is not for want of an answer.
+    `pointers`: its place, or several where conditions mean the same to the panel. `asks`: the
+    condition in words. `answers`: what the member has answered to each of its attributes, None:
+    nothing. `unknown`: why it is unknown, where that is not because an answer is missing.
     """
 
     rule: Rule
@@ -31,6 +31,9 @@ class Condition:
     answers: tuple[tuple[str, Answers | None], ...]
     unknown: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Condition({self.pointers[0]}: {self.truth.name.lower()})"
+
 
 @dataclass(frozen=True, slots=True)
 class Combination:
@@ -39,6 +42,10 @@ class Combination:
     any_of: bool
     truth: Truth
     parts: tuple[ExplainedPart, ...]
+
+    def __repr__(self) -> str:
+        needed = "any" if self.any_of else "all"
+        return f"Combination({needed} of {len(self.parts)}: {self.truth.name.lower()})"
 
 
 ExplainedPart: TypeAlias = Condition | Combination
@@ -51,6 +58,9 @@ class ExplainedClause:
     pointer: str
     reason: Reason
     part: ExplainedPart
+
+    def __repr__(self) -> str:
+        return f"ExplainedClause({self.pointer}: {self.truth.name.lower()})"
 
     @property
     def truth(self) -> Truth:
@@ -74,6 +84,9 @@ class ExplainedQuota:
     part: ExplainedPart
     groups: tuple[ExplainedGroup, ...]
 
+    def __repr__(self) -> str:
+        return f"ExplainedQuota({self.pointer}: {self.takes.name.lower()})"
+
     @property
     def open(self) -> bool:
         """Whether it takes anyone: its status is open, and a seat is left."""
@@ -89,6 +102,10 @@ class ExplainedGroup:
     required: bool
     truth: Truth
     quotas: tuple[ExplainedQuota, ...]
+
+    def __repr__(self) -> str:
+        count = len(self.quotas)
+        return f"ExplainedGroup({self.pointer}, {count} quotas: {self.truth.name.lower()})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +124,10 @@ AnswerChange: TypeAlias = Condition | Opening
 class Explanation:
     """A verdict on one member for one survey, and all that it comes from.
 
-    `live` and `remaining` are the survey's own (None: not known). `outcome` is what the
-    marketplace would answer to who is definitely out, where it has a code. `ask` names the
-    attributes, not answered, that stand between an uncertain member and a verdict. `nearest_miss`
-    is the fewest changes that would make him eligible: none where he is, None where there are none.
+    `live` and `remaining` are the survey's own (None: not known). `outcome` is the marketplace's
+    code for a member who is ineligible, where it has one. `ask` names the unanswered attributes on
+    which the verdict on an uncertain member depends. `nearest_miss` is the fewest changes that
+    would make the member eligible: empty where they are, None where no changes would.
     """
 
     survey: str
@@ -126,6 +143,9 @@ class Explanation:
     ask: tuple[str, ...]
     nearest_miss: tuple[AnswerChange, ...] | None
 
+    def __repr__(self) -> str:
+        return f"Explanation({self.member_id}, {self.survey}: {self.verdict}, {self.reason})"
+
     @property
     def open(self) -> bool:
         """Whether the survey takes anyone."""
@@ -137,8 +157,8 @@ def conditions(part: ExplainedPart) -> Iterator[Condition]:
     if isinstance(part, Condition):
         yield part
     else:
-        for each in part.parts:
-            yield from conditions(each)
+        for inner in part.parts:
+            yield from conditions(inner)
 
 
 def quotas(groups: tuple[ExplainedGroup, ...]) -> Iterator[ExplainedQuota]:

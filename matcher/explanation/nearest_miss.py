@@ -1,13 +1,13 @@
 """The nearest miss: the fewest conditions and closed quotas that would have to change.
 
-Changes only ever make a condition true or open what is closed. A condition that stands in several
+Changes only ever make a condition true or open what is closed. A condition that appears in several
 places changes in all of them; different conditions are taken as independent, though one answer
 may decide several.
 
-What is needed is a tree over numbered changes: all, or any, of its parts. From its leaves up,
+What is needed is a tree over numbered changes: all, or any, of its parts. From the bottom up,
 sets of changes that would do are combined, each a whole number with a bit a change. A set is
 dropped where another does in every context as well: it is no larger even if the rest of the
-survey asks for all that the dropped one shares with it.
+survey needs all that the dropped one shares with it.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Needs:
             return _Any([self._takes(quota) for quota in group.quotas])
         parts: list[_Need] = [self._guard(quota) for quota in group.quotas if not quota.open]
         if group.required:
-            parts.append(_Any([self._fits(quota) for quota in group.quotas]))
+            parts.append(_Any([self._matches(quota) for quota in group.quotas]))
         return _All(parts)
 
     def least(self, need: _Need) -> tuple[AnswerChange, ...] | None:
@@ -118,14 +118,14 @@ class _Needs:
         parts = [self.part(quota.part), *map(self.group, quota.groups)]
         return _All(parts if quota.open else [self.opens(Opening(quota.pointer, quota.id)), *parts])
 
-    def _fits(self, quota: ExplainedQuota) -> _Need:
-        nested = [_Any([self._fits(each) for each in group.quotas]) for group in quota.groups]
+    def _matches(self, quota: ExplainedQuota) -> _Need:
+        nested = [_Any([self._matches(inner) for inner in group.quotas]) for group in quota.groups]
         return _All([self.part(quota.part), *nested])
 
     def _becomes_true(self, condition: Condition) -> int:
-        """One number for a condition wherever it stands; what is not known here is alike nowhere.
+        """One number for a condition in all its places; what is unknown has one for each place.
 
-        A cell may mean one thing in filters and another in quotas: it is one condition still.
+        A cell may mean one thing in filters and another in quotas; it is one condition still.
         """
         rule, own = condition.rule, condition.pointers
         places = self._places.get(rule, [])
@@ -136,7 +136,7 @@ class _Needs:
         return self._bit(key, replace(condition, pointers=pointers))
 
     def _first(self, pointer: str) -> str:
-        """The pointer that stands for all places of the same condition."""
+        """The first of all places of the same condition."""
         while pointer in self._same:
             pointer = self._same[pointer]
         return pointer
@@ -145,7 +145,7 @@ class _Needs:
         bit = self._bit(("guard", quota.pointer), Opening(quota.pointer, quota.id))
         self._guards[bit] = quota
         self._free |= bit
-        self._guarded |= sum(_most_often(self._fits(quota)))
+        self._guarded |= sum(_most_often(self._matches(quota)))
         return bit
 
     def _bit(self, key: object, change: AnswerChange) -> int:
@@ -194,13 +194,13 @@ class _Needs:
         """The changes, and the openings of the guarded quotas that they let the member match."""
         opened = changes
         for guard, quota in self._guards.items():
-            if changes & guard and self._may_fit(quota, changes):
+            if changes & guard and self._may_match(quota, changes):
                 opened |= self.opens(Opening(quota.pointer, quota.id))
         return opened
 
-    def _may_fit(self, quota: ExplainedQuota, changes: int) -> bool:
+    def _may_match(self, quota: ExplainedQuota, changes: int) -> bool:
         return self._may_hold(quota.part, changes) and all(
-            any(self._may_fit(each, changes) for each in group.quotas) for group in quota.groups
+            any(self._may_match(inner, changes) for inner in group.quotas) for group in quota.groups
         )
 
     def _may_hold(self, part: ExplainedPart, changes: int) -> bool:
@@ -213,7 +213,7 @@ class _Needs:
 
 
 def _most_often(need: _Need) -> Mapping[int, int]:
-    """How often one set of changes may ask for each bit: all parts of a whole, one of several."""
+    """How often one set of changes may need each bit: all parts of a whole, one of several."""
     if isinstance(need, int):
         return {need: 1}
     often: Counter[int] = Counter()

@@ -1,8 +1,7 @@
-"""What a member sought may still have answered, attribute by attribute, as demands narrow it.
+"""What a member may still have answered, attribute by attribute, as demands on rules restrict it.
 
-Answers are represented by few: one of each sort that the rules can tell apart
-(`matcher.linting.representatives`), and what a leaf makes of each is asked of the reference
-evaluator.
+Few answers stand for all: one of each sort that the rules can tell apart
+(`matcher.linting.representatives`), and the reference evaluator gives each predicate's truth.
 """
 
 from __future__ import annotations
@@ -31,16 +30,12 @@ from matcher.rules import (
 from profiles.schema import Answers, Schema
 
 DomainKey: TypeAlias = str | IdListName | TookPart
-"""What is open: the answers to an attribute, whether the member is on a list of ids, or took part.
-"""
-
-
-MOST_TRIED = 300_000
-"""With more pairs of an answer and a leaf than that, an attribute's leaves are not looked into."""
+"""What is not decided yet: the answers to an attribute, whether the member is on a list of ids, or
+took part."""
 
 
 class Required(IntEnum):
-    """The truth values asked of a rule, as bits: 1 false, 2 unknown, 4 true."""
+    """The truth values that a rule may have, as bits: 1 false, 2 unknown, 4 true."""
 
     FALSE = 0b001
     NOT_TRUE = 0b011
@@ -49,16 +44,16 @@ class Required(IntEnum):
 
     @property
     def opposite(self) -> Required:
-        """What is asked of a rule when this is asked of its negation."""
+        """What is required of a rule when this is required of its negation."""
         return _OPPOSITE[self]
 
     @property
     def high(self) -> bool:
-        """Whether truth is asked for, rather than falsehood."""
+        """Whether truth is required, rather than falsehood."""
         return self >= Required.TRUE
 
     def allows(self, truth: Truth) -> bool:
-        """Whether a truth value is among those asked for."""
+        """Whether a truth value is among those required."""
         return bool(self >> truth & 1)
 
 
@@ -84,7 +79,7 @@ class Domain(NamedTuple):
 
 
 class _Effect(NamedTuple):
-    """What a demand on one leaf leaves of its attribute's answers; `needed` 0: no mask."""
+    """The answers that meet a demand on one predicate; `needed` 0: no mask."""
 
     absent: bool
     empty: bool
@@ -108,31 +103,37 @@ class _Variable:
 
 
 class Domains:
-    """The answers that members may give to what some rules ask.
+    """The answers that members may give to the attributes of some rules.
 
-    `several`: number attributes to which a member may give more than one answer.
+    `several`: number attributes to which a member may give more than one answer. With more than
+    `pairs` pairs of an answer and a predicate an attribute is not looked into.
     """
 
-    def __init__(self, rules: Iterable[Rule], schema: Schema, several: Collection[str]) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], schema: Schema, several: Collection[str], pairs: int
+    ) -> None:
+        self._pairs = pairs
         self._schema = schema
         self._several = several
-        self._leaves: defaultdict[DomainKey, list[Predicate]] = defaultdict(list)
-        for leaf in predicates_of(rules):
-            self._leaves[_key(leaf)].append(leaf)
+        self._predicates: defaultdict[DomainKey, list[Predicate]] = defaultdict(list)
+        for predicate in predicates_of(rules):
+            self._predicates[_key(predicate)].append(predicate)
         self._variables: dict[DomainKey, _Variable] = {}
         self._effects: dict[tuple[Predicate, Required], _Effect | None] = {}
 
-    def restrict(self, left: dict[DomainKey, Domain], leaf: Predicate, wanted: Required) -> bool:
-        """Take from what is left what a demand on a leaf excludes; false where nothing is left.
+    def restrict(
+        self, domains: dict[DomainKey, Domain], predicate: Predicate, required: Required
+    ) -> bool:
+        """Take from domains what a demand on a predicate excludes; false where one is empty then.
 
-        A key that is not in `left` may still be anything. Where a leaf has no exact effect,
+        A key that is not in `domains` may still be anything. Where a predicate has no exact effect,
         nothing is taken.
         """
-        effect = self._effect(leaf, wanted)
+        effect = self._effect(predicate, required)
         if effect is None:
             return True
-        key = _key(leaf)
-        before = left.get(key) or self._variable(key).start
+        key = _key(predicate)
+        before = domains.get(key) or self._variable(key).start
         allowed = before.allowed & effect.allowed
         needed = before.needed
         if effect.needed and not any(mask & ~effect.needed == 0 for mask in needed):
@@ -143,23 +144,23 @@ class Domains:
             before.absent and effect.absent, before.empty and effect.empty, allowed, needed
         )
         if after != before:
-            left[key] = after
+            domains[key] = after
         return after.absent or after.empty or after.allowed != 0
 
-    def witness(self, left: Mapping[DomainKey, Domain]) -> Witness:
-        """A member out of what is left; he answers no more than he must."""
+    def witness(self, domains: Mapping[DomainKey, Domain]) -> Witness:
+        """A member out of the domains, who has answered no more than they must."""
         answers: dict[str, Answers] = {
             name: (self._schema.attribute(name).fold(constant),)
             for name, constant in self._schema.constants.items()
         }
         lists: dict[IdListName, bool] = {}
         took: dict[bool, list[TookPart]] = {True: [], False: []}
-        for key, each in left.items():
-            if each.absent:
+        for key, domain in domains.items():
+            if domain.absent:
                 continue
             members = self._variable(key).members
-            needed = () if each.empty else each.needed or (each.allowed,)
-            chosen = sorted({_lowest(mask & each.allowed) for mask in needed})
+            needed = () if domain.empty else domain.needed or (domain.allowed,)
+            chosen = sorted({_lowest(mask & domain.allowed) for mask in needed})
             if isinstance(key, str):
                 answers[key] = _joined(members[place].answers[key] for place in chosen)
             elif isinstance(key, TookPart):
@@ -168,33 +169,33 @@ class Domains:
                 lists[key] = members[chosen[0]].on_list(*key) is True
         return Witness(answers, lists, tuple(history_of(took[True], took[False])))
 
-    def _effect(self, leaf: Predicate, wanted: Required) -> _Effect | None:
-        if (leaf, wanted) not in self._effects:
-            self._effects[leaf, wanted] = self._find_effect(leaf, wanted)
-        return self._effects[leaf, wanted]
+    def _effect(self, predicate: Predicate, required: Required) -> _Effect | None:
+        if (predicate, required) not in self._effects:
+            self._effects[predicate, required] = self._find_effect(predicate, required)
+        return self._effects[predicate, required]
 
-    def _find_effect(self, leaf: Predicate, wanted: Required) -> _Effect | None:
-        key = _key(leaf)
+    def _find_effect(self, predicate: Predicate, required: Required) -> _Effect | None:
+        key = _key(predicate)
         if isinstance(key, str):
             attribute = self._schema.attribute(key)
-            if not can_represent(leaf, attribute, self._leaves[key]):
+            if not can_represent(predicate, attribute, self._predicates[key]):
                 return None
         variable = self._variable(key)
-        if len(variable.members) * len(self._leaves[key]) > MOST_TRIED:
+        if len(variable.members) * len(self._predicates[key]) > self._pairs:
             return None
-        short = _shortened(leaf, variable.texts)
-        fits = sum(
+        short = _shortened(predicate, variable.texts)
+        allowed = sum(
             1 << number
             for number, member in enumerate(variable.members)
-            if wanted.allows(evaluate(short, member))
+            if required.allows(evaluate(short, member))
         )
-        absent = wanted.allows(evaluate(short, variable.absent))
-        empty = wanted.allows(evaluate(short, variable.empty))
+        absent = required.allows(evaluate(short, variable.absent))
+        empty = required.allows(evaluate(short, variable.empty))
         # Of several answers, all must be such for `Unusable` to hold, and for others not to.
-        every = isinstance(leaf, Unusable) is wanted.high
+        every = isinstance(predicate, Unusable) is required.high
         if every or not variable.several:
-            return _Effect(absent, empty, fits, 0)
-        return _Effect(absent, empty, variable.start.allowed if fits else 0, fits)
+            return _Effect(absent, empty, allowed, 0)
+        return _Effect(absent, empty, variable.start.allowed if allowed else 0, allowed)
 
     def _variable(self, key: DomainKey) -> _Variable:
         variable = self._variables.get(key)
@@ -214,7 +215,7 @@ class Domains:
         several = holds_several(attribute, self._several)
         constant = self._schema.constants.get(name)
         answers = (
-            representatives(attribute, self._leaves[name])
+            representatives(attribute, self._predicates[name])
             if constant is None
             else [(attribute.fold(constant),)]
         )
@@ -248,14 +249,14 @@ def _participation() -> _Variable:
     return _Variable((took, never), never, never, False, Domain(False, False, 0b11))
 
 
-def _shortened(leaf: Predicate, texts: frozenset[str]) -> Predicate:
-    """Without what none of the texts is or begins with, a leaf holds of the same of them."""
-    match leaf:
+def _shortened(predicate: Predicate, texts: frozenset[str]) -> Predicate:
+    """Without what none of the texts is or begins with, a predicate holds of the same of them."""
+    match predicate:
         case OneOf(attribute, values):
             return OneOf(attribute, tuple(text for text in values if text in texts))
         case StartsWith(attribute, prefixes):
             return StartsWith(attribute, tuple(text for text in prefixes if text in texts))
-    return leaf
+    return predicate
 
 
 def _lowest(mask: int) -> int:
@@ -266,11 +267,11 @@ def _joined(answers: Iterable[Answers]) -> Answers:
     return tuple(value for answer in answers for value in answer)  # type: ignore[return-value]
 
 
-def _key(leaf: Predicate) -> DomainKey:
-    match leaf:
+def _key(predicate: Predicate) -> DomainKey:
+    match predicate:
         case InIds(marketplace, name):
             return marketplace, name
         case TookPart():
-            return leaf
+            return predicate
         case _:
-            return leaf.attribute
+            return predicate.attribute

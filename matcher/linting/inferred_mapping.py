@@ -26,27 +26,27 @@ class OpenMapping(PanelMapping):
 
 
 def open_mapping(paths: Iterable[str | Path], marketplace: str | None = None) -> OpenMapping:
-    """A mapping that takes what payloads ask as it stands, for linting without a panel.
+    """A mapping that takes the questions of payloads as they are, for linting without a panel.
 
-    An attribute is a number where nothing but ranges is asked of it, text where nothing but
-    prefixes is, and else may have several answers. Raises InputError where a file cannot be read.
+    An attribute is a number where only ranges of it are in the rules, text where only prefixes are,
+    and else may have several answers. Raises InputError where a file cannot be read.
     """
-    asked: dict[str, dict[str, set[Kind | None]]] = {}
-    for each, raw in raw_surveys(paths, marketplace):
-        kinds = asked.setdefault(each.name, {})
-        for attribute_id, kind in each.questions(raw):
+    questions: dict[str, dict[str, set[Kind | None]]] = {}
+    for adapter, raw in raw_surveys(paths, marketplace):
+        kinds = questions.setdefault(adapter.name, {})
+        for attribute_id, kind in adapter.questions(raw):
             kinds.setdefault(attribute_id, set()).add(kind)
     mapped = {
         name: {
             attribute_id: AttributeMapping(_guess(f"{name} {attribute_id}", found))
             for attribute_id, found in kinds.items()
         }
-        for name, kinds in asked.items()
+        for name, kinds in questions.items()
     }
     attributes = [Attribute(name, Kind.SINGLE, name) for name in _GATES]
-    attributes += [each.attribute for table in mapped.values() for each in table.values()]
+    attributes += [entry.attribute for table in mapped.values() for entry in table.values()]
     return OpenMapping(
-        Schema({each.name: each for each in attributes}, {}),
+        Schema({attribute.name: attribute for attribute in attributes}, {}),
         {name: MarketplaceMapping(name, table) for name, table in mapped.items()},
         Collections(),
     )

@@ -1,9 +1,9 @@
-"""Quotas that nobody can have, that are never chosen, or that overlap: told from rules alone.
+"""Quotas that nobody can match, that are never chosen, or that overlap, found by rules alone.
 
-Whatever is told is certain, for every member there could be; where the search is undecided,
-nothing is told. A member who has not answered is uncertain of `gender is 1` and of `gender is 2`
-alike, but never could turn out to meet both: such a one does not count as reaching a quota. What
-the mapping does not name, or has not been downloaded, could turn out either way.
+Whatever is reported is certain, for every member there could be; where the search is undecided,
+nothing is reported. A member without an answer is uncertain for `gender is 1` and for `gender is 2`
+alike, but can never meet both: such a member does not count as reaching a quota. What the mapping
+does not name, or has not been downloaded, could be true or false.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from matcher.linting.effort import LintEffort
 from matcher.linting.solver import (
     UNDECIDED,
     Answer,
@@ -37,17 +38,14 @@ from matcher.surveys import (
 )
 from profiles.schema import Kind, Schema
 
-STEPS_A_SURVEY = 200_000
-"""How many alternatives to look at in one survey; its other questions then stay undecided."""
-
 _GATE_REASONS = frozenset({Reason.COUNTRY, Reason.LANGUAGE, Reason.DEVICE})
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What else a member must pass on the way to a quota: a gate clause, another group.
+    """What else a member must meet for a quota: a gate clause, another group.
 
-    `ever`: whom it admits were all its quotas open; `now`: whom it admits as they stand.
+    `ever`: whom it admits were all its quotas open; `now`: whom it admits as they are.
     """
 
     ever: Rule
@@ -56,29 +54,35 @@ class _Part:
 
 
 def _group_part(group: Group) -> _Part:
-    """An empty group has been told of as such, and is not blamed for more."""
-    asks = group.regime is Regime.ANY_OPEN or group.required
-    ever = Or(tuple(map(matches_rule, group.quotas))) if asks and group.quotas else TRUE
+    """A group as a part; an empty one is reported as such, and never as a cause."""
+    required = group.regime is Regime.ANY_OPEN or group.required
+    ever = Or(tuple(map(matches_rule, group.quotas))) if required and group.quotas else TRUE
     return _Part(ever, admits_rule(group), group.pointer)
 
 
 class ReachabilityCheck:
     """Looks into one survey.
 
-    `several`: number attributes of which members give lists. `guessed`: which attributes take
-    several answers is not known, so that two quotas overlap only where one answer meets both.
+    `several`: number attributes with several answers. `guessed`: which attributes may have several
+    answers is not known, so two quotas overlap only where one answer meets both.
     """
 
     def __init__(
-        self, survey: Survey, schema: Schema, several: Collection[str], *, guessed: bool
+        self,
+        survey: Survey,
+        schema: Schema,
+        several: Collection[str],
+        effort: LintEffort,
+        *,
+        guessed: bool,
     ) -> None:
         self._survey = survey
         rules = [clause.rule for clause in survey.gate]
         rules += [quota.rule for quota in all_quotas(survey.groups)]
-        self._solver = Solver(rules, schema, several, total=STEPS_A_SURVEY)
+        self._solver = Solver(rules, schema, several, effort)
         self._sure = self._solver
         if guessed:
-            self._sure = Solver(rules, _one_answer(schema), total=STEPS_A_SURVEY)
+            self._sure = Solver(rules, _one_answer(schema), effort=effort)
         self._simplifier = Simplifier()
         self._hopes: dict[Rule, Rule] = {}
 
@@ -112,7 +116,7 @@ class ReachabilityCheck:
                     yield from self._without_seats(nested, inner)
 
     def _shut(self) -> Diagnostic:
-        """Of a gate that nobody can pass: the clause, or the first two, that see to it."""
+        """Of a gate that nobody can pass: the clause, or the first two, that are the cause."""
         code = "unreachable-survey"
         gate = self._survey.gate
         for clause in gate:
@@ -128,28 +132,28 @@ class ReachabilityCheck:
         return self._warning(code, gate[0].pointer, message)
 
     def _group(self, group: Group, context: list[_Part]) -> Iterator[Diagnostic]:
-        """Findings of a group, and of those nested in quotas that can be had.
+        """Findings of a group, and of those nested in quotas that someone can match.
 
-        Where the context alone lets nobody through, the fault is elsewhere, and told there.
+        Where nobody meets the context alone, the cause is elsewhere, and is reported there.
         """
         if self._nobody(part.ever for part in context):
             return
-        had: list[Quota] = []
+        reachable: list[Quota] = []
         for quota in group.quotas:
             if self._nobody([*(part.ever for part in context), matches_rule(quota)]):
                 yield self._unreachable(quota, context)
             else:
-                had.append(quota)
+                reachable.append(quota)
         if group.regime is Regime.ANY_OPEN:
             ever = [part.ever for part in context]
-            overlaps = _Overlaps(self._solver, self._sure, had, ever)
+            overlaps = _Overlaps(self._solver, self._sure, reachable, ever)
             if overlaps.certain:
                 yield self._overlapping(group, overlaps)
-            shadows = list(self._shadowed(had, overlaps, context))
+            shadows = list(self._shadowed(reachable, overlaps, context))
             yield from shadows
             hidden = {shadow.pointer for shadow in shadows}
-            had = [quota for quota in had if quota.pointer not in hidden]
-        for quota in had:
+            reachable = [quota for quota in reachable if quota.pointer not in hidden]
+        for quota in reachable:
             own = _Part(quota.rule, quota.rule, quota.pointer)
             for nested in quota.groups:
                 others = [_group_part(other) for other in quota.groups if other is not nested]
@@ -170,23 +174,24 @@ class ReachabilityCheck:
     def _shadowed(
         self, quotas: Sequence[Quota], overlaps: _Overlaps, context: Sequence[_Part]
     ) -> Iterator[Diagnostic]:
-        """Open quotas that someone can have, but not under `first`: an earlier one takes him."""
+        """Open quotas that someone matches, but is never given under `first`: an earlier one is."""
         admitted = self._solver.given([(part.now, Required.TRUE) for part in context])
         if admitted is None:
             return
         for place, quota in enumerate(quotas):
-            earlier = [quotas[each] for each in overlaps.before(place) if quotas[each].open]
+            before = (quotas[number] for number in overlaps.before(place))
+            earlier = [other for other in before if other.open]
             if not quota.open or not earlier:
                 continue
             takes = (takes_rule(quota), Required.TRUE)
-            passed = [(takes_rule(each), Required.NOT_TRUE) for each in earlier]
+            passed = [(takes_rule(other), Required.NOT_TRUE) for other in earlier]
             if not isinstance(self._solver.satisfiable([takes], admitted), Witness):
                 continue
             if self._solver.satisfiable([takes, *passed], admitted) is not None:
                 continue
             alone = [
-                each.pointer
-                for each, demand in zip(earlier, passed, strict=True)
+                other.pointer
+                for other, demand in zip(earlier, passed, strict=True)
                 if self._solver.satisfiable([takes, demand], admitted) is None
             ]
             by = _listed(alone[:1]) if alone else f"{len(earlier)} quotas before it"
@@ -194,7 +199,7 @@ class ReachabilityCheck:
                 "shadowed-quota",
                 quota.pointer,
                 f"the quota `{quota.id}` is never chosen under `first`: "
-                f"all whom it would take are taken by {by}",
+                f"all members it would take are taken by {by}",
                 "another `--choose` may fill it",
             )
 
@@ -210,12 +215,12 @@ class ReachabilityCheck:
         )
 
     def _nobody(self, rules: Iterable[Rule]) -> bool:
-        """Whether certainly nobody meets all the rules, or could turn out to."""
+        """Whether certainly nobody meets all the rules, whatever is unknown of them."""
         demands = [(self._at_best(rule), Required.TRUE) for rule in rules]
         return self._solver.satisfiable(demands) is None
 
     def _at_best(self, rule: Rule) -> Rule:
-        """The rule, were all that is unknown of it for everyone to turn out well."""
+        """The rule, were all of it true that is unknown for everyone."""
         if rule not in self._hopes:
             self._hopes[rule] = self._simplifier.simplify(_hope(self._simplifier.simplify(rule)))
         return self._hopes[rule]
@@ -227,8 +232,8 @@ class ReachabilityCheck:
 class _Overlaps:
     """The pairs of some quotas that one member can match together.
 
-    `certain`: pointers of the pairs that rules alone decide; nothing is said of two different
-    lists of ids, which may have no member in common.
+    `certain`: pointers of the pairs that rules alone decide, without those on two different lists
+    of ids, which may have no member in common.
     """
 
     def __init__(
@@ -249,7 +254,7 @@ class _Overlaps:
         ]
 
     def before(self, place: int) -> Iterable[int]:
-        """The quotas before one that can be matched together with it, as far as one knows."""
+        """The quotas before one that may be matched together with it."""
         return self._before[place]
 
 
@@ -263,14 +268,14 @@ def _pairs(
     ]
     pairs: list[dict[int, Answer]] = []
     for later, given in enumerate(alone):
-        possible = [each for each in range(later) if given and alone[each]]
-        answers = {each: solver.satisfiable([demands[each]], given) for each in possible}
-        pairs.append({each: answer for each, answer in answers.items() if answer is not None})
+        possible = [number for number in range(later) if given and alone[number]]
+        answers = {number: solver.satisfiable([demands[number]], given) for number in possible}
+        pairs.append({number: answer for number, answer in answers.items() if answer is not None})
     return pairs, any(answer is UNDECIDED for answers in pairs for answer in answers.values())
 
 
 def _hope(rule: Rule) -> Rule:
-    """With negations on leaves only, put true for what is unknown for everyone."""
+    """A rule in which only predicates are negated, with true for what is unknown for everyone."""
     match rule:
         case And(rules) | Or(rules):
             return type(rule)(tuple(map(_hope, rules)))
@@ -281,15 +286,17 @@ def _hope(rule: Rule) -> Rule:
 def _one_answer(schema: Schema) -> Schema:
     """The schema, were no attribute to take several answers."""
     attributes = {
-        name: replace(each, kind=Kind.SINGLE) if each.kind is Kind.MULTI else each
-        for name, each in schema.attributes.items()
+        name: replace(attribute, kind=Kind.SINGLE) if attribute.kind is Kind.MULTI else attribute
+        for name, attribute in schema.attributes.items()
     }
     return replace(schema, attributes=attributes)
 
 
 def _id_lists(quota: Quota) -> frozenset[str]:
     return frozenset(
-        leaf.name for leaf in predicates_of([matches_rule(quota)]) if isinstance(leaf, InIds)
+        predicate.name
+        for predicate in predicates_of([matches_rule(quota)])
+        if isinstance(predicate, InIds)
     )
 
 

@@ -1,6 +1,6 @@
 """One answer of every sort that rules can tell apart, so that trying these few is trying all.
 
-Answers are an open world: beside what the rules mention stand values that none of them mentions.
+Answers are an open world: there are values that no rule mentions, too.
 """
 
 from __future__ import annotations
@@ -46,47 +46,49 @@ def holds_several(attribute: Attribute, several: Collection[str] = ()) -> bool:
     return attribute.kind in (Kind.MULTI, Kind.CHILDREN) or attribute.name in several
 
 
-def can_represent(leaf: Predicate, attribute: Attribute, leaves: Iterable[Predicate]) -> bool:
-    """Whether the representatives of an attribute tell apart all that a leaf does.
+def can_represent(
+    predicate: Predicate, attribute: Attribute, predicates: Iterable[Predicate]
+) -> bool:
+    """Whether the representatives of an attribute tell apart all that a predicate does.
 
-    Prefixes of numbers and of children are not looked into, nor prefixes beside ranges; no
-    marketplace asks for them.
+    Prefixes of numbers and of children are not looked into, nor prefixes together with ranges; no
+    marketplace uses them.
     """
-    if not isinstance(leaf, StartsWith):
+    if not isinstance(predicate, StartsWith):
         return True
     if attribute.numeric or attribute.kind is Kind.CHILDREN:
         return False
-    return not any(isinstance(each, InRanges) for each in leaves)
+    return not any(isinstance(other, InRanges) for other in predicates)
 
 
-def representatives(attribute: Attribute, leaves: Sequence[Predicate]) -> list[Answers]:
-    """One answer of every sort that the leaves on an attribute tell apart.
+def representatives(attribute: Attribute, predicates: Sequence[Predicate]) -> list[Answers]:
+    """One answer of every sort that the predicates on an attribute tell apart.
 
     One child counts as one answer, of two codes.
     """
     match attribute.kind:
         case Kind.BIRTH_DATE:
-            return [(float(age),) for age in _ages(_ends(leaves))]
+            return [(float(age),) for age in _ages(_ends(predicates))]
         case Kind.NUMBER:
-            return [(number,) for number in _numbers(_ends(leaves))]
+            return [(number,) for number in _numbers(_ends(predicates))]
         case Kind.CHILDREN:
-            return _Sorts(attribute, leaves).distinct(_children(_mentioned(leaves)))
+            return _Sorts(attribute, predicates).distinct(_children(_mentioned(predicates)))
         case Kind.SINGLE | Kind.MULTI | Kind.TEXT:
-            return _Sorts(attribute, leaves).distinct(_codes(attribute, leaves))
+            return _Sorts(attribute, predicates).distinct(_codes(attribute, predicates))
         case _:
             assert_never(attribute.kind)
 
 
 class _Sorts:
-    """Tells answers apart by the leaves that mention them, so that few need be evaluated."""
+    """Tells answers apart by the predicates that mention them, so that few need be evaluated."""
 
-    def __init__(self, attribute: Attribute, leaves: Sequence[Predicate]) -> None:
+    def __init__(self, attribute: Attribute, predicates: Sequence[Predicate]) -> None:
         self._attribute = attribute
         self._mentions: defaultdict[str, int] = defaultdict(int)
         self._prefixes: defaultdict[str, int] = defaultdict(int)
         self._ranges: list[InRanges] = []
-        for number, leaf in enumerate(leaves):
-            match leaf:
+        for number, predicate in enumerate(predicates):
+            match predicate:
                 case OneOf(_, texts) | Unusable(_, texts):
                     for text in texts:
                         self._mentions[text] |= 1 << number
@@ -94,11 +96,11 @@ class _Sorts:
                     for text in texts:
                         self._prefixes[text] |= 1 << number
                 case InRanges():
-                    self._ranges.append(leaf)
+                    self._ranges.append(predicate)
                 case Answered() | InIds() | TookPart():
                     pass
                 case _:
-                    assert_never(leaf)
+                    assert_never(predicate)
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
 
     def distinct(self, answers: Iterable[tuple[str, ...]]) -> list[Answers]:
@@ -113,26 +115,26 @@ class _Sorts:
         for length in self._lengths:
             mentions |= self._prefixes.get(text[:length], 0)
         member = Member("", {self._attribute.name: (text,)})
-        inside = tuple(evaluate(each, member) is Truth.TRUE for each in self._ranges)
+        inside = tuple(evaluate(ranged, member) is Truth.TRUE for ranged in self._ranges)
         return mentions, is_negative_code(text), inside
 
 
-def _mentioned(leaves: Iterable[Predicate]) -> set[str]:
+def _mentioned(predicates: Iterable[Predicate]) -> set[str]:
     texts: set[str] = set()
-    for leaf in leaves:
-        if isinstance(leaf, OneOf):
-            texts.update(leaf.values)
-        elif isinstance(leaf, Unusable):
-            texts.update(leaf.codes)
+    for predicate in predicates:
+        if isinstance(predicate, OneOf):
+            texts.update(predicate.values)
+        elif isinstance(predicate, Unusable):
+            texts.update(predicate.codes)
     return texts
 
 
-def _ends(leaves: Iterable[Predicate]) -> list[float]:
+def _ends(predicates: Iterable[Predicate]) -> list[float]:
     """The finite ends of all ranges, and 0, below which codes are negative."""
     ends = {0.0}
-    for leaf in leaves:
-        if isinstance(leaf, InRanges):
-            ends.update(end for pair in leaf.ranges for end in pair if math.isfinite(end))
+    for predicate in predicates:
+        if isinstance(predicate, InRanges):
+            ends.update(end for pair in predicate.ranges for end in pair if math.isfinite(end))
     return sorted(ends)
 
 
@@ -149,22 +151,23 @@ def _numbers(ends: list[float]) -> list[float]:
     return sorted({-beyond, *ends, *between, beyond})
 
 
-def _codes(attribute: Attribute, leaves: Sequence[Predicate]) -> Iterable[tuple[str, ...]]:
+def _codes(attribute: Attribute, predicates: Sequence[Predicate]) -> Iterable[tuple[str, ...]]:
     """Every value mentioned, one beyond every prefix, numbers in all ways, and an unknown value."""
-    mentioned = _mentioned(leaves)
-    prefixes = {p for leaf in leaves if isinstance(leaf, StartsWith) for p in leaf.prefixes}
+    mentioned = _mentioned(predicates)
+    starts = [predicate for predicate in predicates if isinstance(predicate, StartsWith)]
+    prefixes = {prefix for predicate in starts for prefix in predicate.prefixes}
     mark = _unused(mentioned | prefixes)
     texts = [*sorted(mentioned), *(prefix + mark for prefix in sorted(prefixes)), mark]
     texts += [f"-{digit}{mark}" for digit in range(10)]
-    if any(isinstance(leaf, InRanges) for leaf in leaves):
-        for number in _numbers(_ends(leaves)):
+    if any(isinstance(predicate, InRanges) for predicate in predicates):
+        for number in _numbers(_ends(predicates)):
             texts.append(_written(abs(number), "-" if number < 0 else "", mentioned))
         texts.append(_written(0.0, "-", mentioned))
     return ((text,) for text in texts if _can_hold(attribute, text))
 
 
 def _can_hold(attribute: Attribute, text: str) -> bool:
-    """Whether a member can hold a code, as panels are read: a blank one, say, he cannot."""
+    """Whether a member can hold a code, as panels are read: not a blank one, say."""
     raw = [text] if attribute.kind is Kind.MULTI else text
     try:
         return read_answers(attribute, raw, _ANY_DAY) == (text,)
@@ -173,10 +176,10 @@ def _can_hold(attribute: Attribute, text: str) -> bool:
 
 
 def _unused(texts: Iterable[str]) -> str:
-    """A character that stands in none of the texts, and that reading a text leaves as it is."""
+    """A character that is in none of the texts, and that is read as it is."""
     used = set("".join(texts))
     characters = map(chr, count(ord("~")))
-    return next(each for each in characters if each not in used and as_text(each) == each)
+    return next(mark for mark in characters if mark not in used and as_text(mark) == mark)
 
 
 def _written(number: float, sign: str, mentioned: set[str]) -> str:

@@ -1,8 +1,8 @@
 """Whether any member at all could meet several demands on rules together: exact, not a sample.
 
-A demand asks that a rule be true, false, or one of two truth values for the member sought. The
-search takes demands apart down to leaves, and keeps what each attribute may still be answered
-with (`matcher.linting.domains`); it tries alternatives only where none of them is forced.
+A demand is that a rule be true, false, or one of two truth values for the member. The search takes
+demands apart down to predicates, and keeps what each attribute may still be answered with
+(`matcher.linting.domains`); it tries alternatives only where none of them is forced.
 
 Answers are an open world: a member may hold values that no rule and no mapping mentions.
 """
@@ -20,6 +20,7 @@ from matcher.linting.domains import (
     Domains,
     Required,
 )
+from matcher.linting.effort import DEFAULT_EFFORT, LintEffort
 from matcher.linting.witness import Witness
 from matcher.rules import And, Const, Not, Or, Rule, Simplifier, evaluate
 from profiles.schema import Schema
@@ -35,16 +36,13 @@ __all__ = [
     "satisfiable",
 ]
 
-STEPS = 20_000
-"""How many alternatives one question may look at before it is given up as undecided."""
-
 RequiredRule: TypeAlias = tuple[Rule, Required]
 Alternatives: TypeAlias = tuple[RequiredRule, ...]
 """Demands of which one must be met."""
 
 
 class Undecided(Enum):
-    """The answer where the steps ran out, or where no exact answer is to be had."""
+    """The answer where the steps ran out, or where there is no exact answer."""
 
     UNDECIDED = "undecided"
 
@@ -58,7 +56,7 @@ class Assumptions:
     """Demands taken apart as far as that needs no choice; further questions build on it."""
 
     demands: tuple[RequiredRule, ...]
-    left: Mapping[DomainKey, Domain]
+    domains: Mapping[DomainKey, Domain]
     choices: tuple[Alternatives, ...]
 
 
@@ -70,21 +68,21 @@ def satisfiable(
     demands: Sequence[RequiredRule],
     schema: Schema,
     several: Collection[str] = (),
-    steps: int = STEPS,
+    effort: LintEffort = DEFAULT_EFFORT,
 ) -> Answer:
     """A member who meets all demands, None where there can be none, or undecided.
 
     `several`: number attributes to which a member may give more than one answer. Raises KeyError
-    for an attribute that the schema lacks.
+    for an attribute that is not in the schema.
     """
-    return Solver([rule for rule, _ in demands], schema, several, steps).satisfiable(demands)
+    return Solver([rule for rule, _ in demands], schema, several, effort).satisfiable(demands)
 
 
 class Solver:
     """Answers many questions about the same rules, sharing what does not depend on the question.
 
-    Every rule that is asked about must be made of the leaves of `rules`. `total` bounds the steps
-    of all questions together; once they are spent, every answer is undecided.
+    Every rule in a question must be made of the predicates of `rules`. All questions together may
+    take `effort.survey_steps`; once these are spent, every answer is undecided.
     """
 
     def __init__(
@@ -92,31 +90,30 @@ class Solver:
         rules: Iterable[Rule],
         schema: Schema,
         several: Collection[str] = (),
-        steps: int = STEPS,
-        total: int | None = None,
+        effort: LintEffort = DEFAULT_EFFORT,
     ) -> None:
-        self._possible = Domains(rules, schema, several)
+        self._domains = Domains(rules, schema, several, effort.pairs)
         self._simplifier = Simplifier()
-        self._steps = self._steps_left = steps
-        self._total_left = total
+        self._steps = self._steps_left = effort.steps
+        self._total_left = effort.survey_steps
 
     def given(
         self, demands: Sequence[RequiredRule], onto: Assumptions | None = None
     ) -> Assumptions | None:
-        """Demands prepared for many questions, beside those of `onto`; None: contradictory."""
+        """Demands prepared for many questions, with those of `onto`; None: a contradiction."""
         onto = onto or Assumptions((), {}, ())
-        simple = [(self._simplifier.simplify(rule), wanted) for rule, wanted in demands]
-        taken = self._take(onto.left, simple)
+        simple = [(self._simplifier.simplify(rule), required) for rule, required in demands]
+        taken = self._take(onto.domains, simple)
         if taken is None:
             return None
-        left, choices = taken
-        return Assumptions((*onto.demands, *demands), left, (*onto.choices, *choices))
+        domains, choices = taken
+        return Assumptions((*onto.demands, *demands), domains, (*onto.choices, *choices))
 
     def satisfiable(
         self, demands: Sequence[RequiredRule], given: Assumptions | None = None
     ) -> Answer:
         """A member who meets all demands (and those given), None, or undecided."""
-        if self._total_left is not None and self._total_left <= 0:
+        if self._total_left <= 0:
             return UNDECIDED
         start = self.given(demands, given)
         if start is None:
@@ -124,71 +121,70 @@ class Solver:
             return None
         self._steps_left = self._steps
         try:
-            found = self._solve(start.left, start.choices)
+            found = self._solve(start.domains, start.choices)
         except _OutOfSteps:
             return UNDECIDED
         finally:
             self._spend(self._steps - self._steps_left + 1)
         if found is None:
             return None
-        witness = self._possible.witness(found)
+        witness = self._domains.witness(found)
         member = witness.member()
-        met = all(wanted.allows(evaluate(rule, member)) for rule, wanted in start.demands)
+        met = all(required.allows(evaluate(rule, member)) for rule, required in start.demands)
         return witness if met else UNDECIDED
 
     def _spend(self, steps: int) -> None:
-        if self._total_left is not None:
-            self._total_left -= steps
+        self._total_left -= steps
 
     def _take(
         self, before: Mapping[DomainKey, Domain], demands: Iterable[RequiredRule]
     ) -> tuple[dict[DomainKey, Domain], list[Alternatives]] | None:
-        """What demands leave, and the choices that they pose; None: they leave nothing."""
-        left = dict(before)
+        """The domains that demands leave, and the choices in them; None: a domain is empty."""
+        domains = dict(before)
         choices: list[Alternatives] = []
         stack = list(demands)
         while stack:
-            rule, wanted = stack.pop()
+            rule, required = stack.pop()
             match rule:
                 case Const(truth):
-                    if not wanted.allows(truth):
+                    if not required.allows(truth):
                         return None
                 case Not(inner):
-                    stack.append((inner, wanted.opposite))
+                    stack.append((inner, required.opposite))
                 case And(rules) | Or(rules):
-                    parts = tuple((part, wanted) for part in rules)
-                    if isinstance(rule, And) is wanted.high:
+                    parts = tuple((part, required) for part in rules)
+                    if isinstance(rule, And) is required.high:
                         stack.extend(parts)
                     else:
                         choices.append(parts)
                 case _:
-                    if not self._possible.restrict(left, rule, wanted):
+                    if not self._domains.restrict(domains, rule, required):
                         return None
-        return left, choices
+        return domains, choices
 
     def _solve(
-        self, left: Mapping[DomainKey, Domain], choices: Sequence[Alternatives]
+        self, domains: Mapping[DomainKey, Domain], choices: Sequence[Alternatives]
     ) -> Mapping[DomainKey, Domain] | None:
-        """What is left once every choice has been made; None where they cannot all be made."""
-        settled = self._settle(left, choices)
+        """The domains once every choice has been made; None where they cannot all be made."""
+        settled = self._settle(domains, choices)
         if settled is None:
             return None
-        left, choices = settled
+        domains, choices = settled
         if not choices:
-            return left
+            return domains
         smallest = min(choices, key=len)
         rest = [choice for choice in choices if choice is not smallest]
         for demand in smallest:
-            taken = self._take(left, [demand])
+            taken = self._take(domains, [demand])
             found = taken and self._solve(taken[0], [*taken[1], *rest])
             if found is not None:
                 return found
         return None
 
     def _settle(
-        self, left: Mapping[DomainKey, Domain], choices: Sequence[Alternatives]
+        self, domains: Mapping[DomainKey, Domain], choices: Sequence[Alternatives]
     ) -> tuple[Mapping[DomainKey, Domain], list[Alternatives]] | None:
-        """Make the choices that are forced, again and again; None: one has nothing to offer.
+        """Make the choices that are forced, again and again; None: one has no alternative left.
 
         What remains are choices of two or more, each of which is possible by itself.
         """
@@ -196,31 +192,33 @@ class Solver:
         while forced:
             todo, waiting, forced = waiting, [], False
             for choice in todo:
-                live = self._live(left, choice)
+                live = self._live(domains, choice)
                 if live is None:
                     continue
                 if len(live) > 1:
                     waiting.append(live)
                     continue
-                taken = self._take(left, live) if live else None
+                taken = self._take(domains, live) if live else None
                 if taken is None:
                     return None
-                left, more = taken
+                domains, more = taken
                 waiting += more
                 forced = True
-        return left, waiting
+        return domains, waiting
 
-    def _live(self, left: Mapping[DomainKey, Domain], choice: Alternatives) -> Alternatives | None:
+    def _live(
+        self, domains: Mapping[DomainKey, Domain], choice: Alternatives
+    ) -> Alternatives | None:
         """The alternatives still possible; None where one is met whatever else is chosen."""
         live: list[RequiredRule] = []
         for demand in choice:
             self._steps_left -= 1
             if self._steps_left < 0:
                 raise _OutOfSteps
-            taken = self._take(left, [demand])
+            taken = self._take(domains, [demand])
             if taken is None:
                 continue
-            if not taken[1] and taken[0] == left:
+            if not taken[1] and taken[0] == domains:
                 return None
             live.append(demand)
         return tuple(live)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from typing import TypeAlias
 
 from matcher.rules import Member, TookPart
@@ -17,9 +17,9 @@ IdListName: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A member who meets demands: answers by attribute, lists that he is on or not, history.
+    """A member who meets demands: answers by attribute, membership of lists of ids, history.
 
-    An attribute left out has no answer; of a list left out it is not known.
+    An attribute left out has no answer; membership of a list left out is not known.
     """
 
     answers: Mapping[str, Answers]
@@ -33,26 +33,27 @@ class Witness:
 
 
 def history_of(took: Collection[TookPart], never: Collection[TookPart]) -> Iterator[Participation]:
-    """For each leaf that is to hold one participation, such that none holds that must not.
+    """For each predicate that must hold a participation that makes no other hold that must not.
 
-    Where there is none, the leaf goes without; so one witness is not found who may exist, where
-    leaves are about the same ids.
+    A predicate for which there is none goes without; so where predicates are about the same ids, a
+    witness who may exist is not found.
     """
-    for leaf in took:
-        rows = (_participation(leaf, id_, outcome) for id_ in leaf.ids for outcome in leaf.outcomes)
+    for predicate in took:
+        pairs = product(predicate.ids, predicate.outcomes)
+        rows = (_participation(predicate, id_, outcome) for id_, outcome in pairs)
         yield from islice((row for row in rows if not _holds_any(row, never)), 1)
 
 
-def _holds_any(row: Participation, leaves: Collection[TookPart]) -> bool:
+def _holds_any(row: Participation, predicates: Collection[TookPart]) -> bool:
     return any(
-        took_part_in([row], each.marketplace, each.scope, each.ids, each.outcomes)
-        for each in leaves
+        took_part_in([row], other.marketplace, other.scope, other.ids, other.outcomes)
+        for other in predicates
     )
 
 
-def _participation(leaf: TookPart, id_: str, outcome: str) -> Participation:
-    one = partial(Participation, "", leaf.marketplace, outcome)
-    match leaf.scope:
+def _participation(predicate: TookPart, id_: str, outcome: str) -> Participation:
+    one = partial(Participation, "", predicate.marketplace, outcome)
+    match predicate.scope:
         case "survey":
             return one(survey_id=id_)
         case "wave":

@@ -9,6 +9,7 @@ from matcher.routing.answer import Routed
 from matcher.routing.disjuncts import DisjunctCompiler
 from matcher.routing.inventory import locale_of
 from matcher.routing.next_question import Question
+from matcher.routing.of_panel import explain_member, open_router
 from matcher.routing.respondent import MemberRow
 from matcher.routing.router import Router
 from matcher.routing.seats import Reservation
@@ -22,5 +23,7 @@ __all__ = [
     "Routed",
     "Router",
     "RouterSizes",
+    "explain_member",
     "locale_of",
+    "open_router",
 ]

@@ -237,7 +237,12 @@ def test_quiet_says_nothing_and_strict_fails() -> None:
     [
         ("m1", "dynata:7", "no survey `dynata:7` in the payloads; did you mean `dynata:5`?"),
         ("m1", "7/8", "no survey `7/8` in the payloads; did you mean `toluna:7/8`?"),
-        ("m1", "x", "no survey `x` in the payloads"),
+        (
+            "m1",
+            "x",
+            "no survey `x` in the payloads; "
+            "there are 5 surveys, such as `dynata:1`, `toluna:7/8`, `rfg:9`",
+        ),
         ("m1", "dynata:2", "`dynata:2` is set aside because of its errors; it takes nobody"),
         ("m9", "dynata:1", "members.parquet: no member `m9`"),
     ],

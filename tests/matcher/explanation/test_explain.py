@@ -183,7 +183,7 @@ def check_nearest_miss(survey: Survey, member: Member, found: Explanation) -> No
             assert not is_eligible(survey, member, fewer), fewer
 
 
-def test_a_change_that_lets_him_match_a_closed_quota_is_not_the_nearest() -> None:
+def test_a_change_that_makes_a_closed_quota_match_is_not_the_nearest() -> None:
     """RFG: every quota that a member matches must be open."""
     women, cats = one_of("gender", ["F"]), one_of("pets", ["cat"])
     gate = (Clause(Or((women, cats)), Reason.FILTER, "/filters/0"),)
@@ -198,7 +198,7 @@ def test_a_change_that_lets_him_match_a_closed_quota_is_not_the_nearest() -> Non
     assert dict(change.answers) == {"pets": ()}
 
 
-def test_a_condition_that_stands_twice_counts_once() -> None:
+def test_a_condition_that_appears_twice_counts_once() -> None:
     women, cats, dogs = (one_of("any", [value]) for value in ("F", "cat", "dog"))
     gate = (
         Clause(Or((cats, women)), Reason.FILTER, "/filters/0"),
@@ -216,7 +216,7 @@ def test_a_group_without_quotas_admits_nobody_whatever_changes() -> None:
     assert explain(survey, Member("m", {})).nearest_miss is None
 
 
-def test_a_full_quota_that_he_matches_is_nearer_than_another_answer() -> None:
+def test_a_full_quota_that_a_member_matches_is_nearer_than_another_answer() -> None:
     men, women = one_of("gender", ["M"]), one_of("gender", ["F"])
     group = Group(
         (Quota("f", women, True, 5, "/quotas/0/0"), Quota("m", men, True, 0, "/quotas/0/1")),
@@ -228,7 +228,7 @@ def test_a_full_quota_that_he_matches_is_nearer_than_another_answer() -> None:
     assert found.nearest_miss == (Opening("/quotas/0/1", "m"),)
 
 
-# --- surveys straight in the algebra: every nesting and regime, conditions that stand twice
+# --- surveys straight in the algebra: every nesting and regime, conditions that appear twice
 
 
 def _rule(pool: list[Rule]) -> SearchStrategy[Rule]:
@@ -278,7 +278,7 @@ def test_nothing_smaller_than_the_nearest_miss_makes_a_member_eligible(
     check_nearest_miss(survey, member, explain(survey, member))
 
 
-_monotone = predicates.filter(lambda leaf: not isinstance(leaf, Answered | Unusable))
+_monotone = predicates.filter(lambda predicate: not isinstance(predicate, Answered | Unusable))
 
 
 @settings(max_examples=6 * settings().max_examples)
@@ -286,7 +286,7 @@ _monotone = predicates.filter(lambda leaf: not isinstance(leaf, Answered | Unusa
 def test_what_is_asked_is_all_that_an_uncertain_member_could_answer(
     survey: Survey, member: Member, other: Member
 ) -> None:
-    """Whatever else he answers, he stays uncertain."""
+    """Whatever else they answer, they stay uncertain."""
     found = explain(survey, member)
     assert not set(found.ask) & set(member.answers)
     if found.verdict is not Verdict.UNCERTAIN:

@@ -1,4 +1,4 @@
-"""Findings: what each is told for, what it is not told for, and that what is told is so."""
+"""Findings: what each is reported for, what it is not, and that what is reported is so."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher.linting import NEEDS_PANEL, lint_panel, lint_surveys, open_mapping
+from matcher.linting import LintEffort, lint_panel, lint_surveys
+from matcher.linting import lint as lint_all
 from matcher.loading import load_surveys
 from matcher.rules import (
     TRUE,
@@ -46,6 +47,7 @@ from matcher.surveys import (
 )
 from profiles.check import check_panel, number_lists
 from profiles.check.check import PanelFinding
+from profiles.errors import InputError
 from profiles.panel import Panel, open_panel
 from profiles.schema import Collections, PanelMapping, Schema
 from profiles.schema.panel_file import parse_panel
@@ -87,7 +89,7 @@ def lint(*surveys: Survey) -> list[Diagnostic]:
     return lint_surveys(surveys, MAPPING)
 
 
-def told(found: Sequence[Diagnostic], code: str) -> list[str]:
+def pointers(found: Sequence[Diagnostic], code: str) -> list[str]:
     return [each.pointer for each in found if each.code == code]
 
 
@@ -119,13 +121,13 @@ class TestNoOpenQuota:
         found = only(lint(survey(group(quota(TRUE, groups=[full])))))
         assert (found.code, found.pointer) == ("no-open-quota", "/quotas/0")
         several = lint(survey(group(quota(F, groups=[full]), other)))
-        assert told(several, "no-open-quota") == ["/L"]
+        assert pointers(several, "no-open-quota") == ["/L"]
 
     def test_of_quotas_that_only_exclude_somebody_may_be_left(self) -> None:
-        """ALL_OPEN: no quota that he matches is closed; where `required`, he matches one."""
+        """ALL_OPEN: no quota that a member matches is closed; where `required`, they match one."""
         closed = group(quota(M, seats=0), regime=Regime.ALL_OPEN)
         assert not lint(survey(closed))
-        assert told(lint(survey(replace(closed, required=True))), "no-open-quota")
+        assert pointers(lint(survey(replace(closed, required=True))), "no-open-quota")
 
 
 class TestUnreachable:
@@ -133,7 +135,7 @@ class TestUnreachable:
         """S1, opportunity 13231: two quotas on gender 2 under a filter on gender 1."""
         quotas = [And((sex, age)) for sex in (M, F) for age in (YOUNG, OLD)]
         found = lint(survey(group_of(*quotas), filters=[in_ranges("age", [(18, 99)]), M]))
-        assert told(found, "unreachable-quota") == ["/quotas/0/2", "/quotas/0/3"]
+        assert pointers(found, "unreachable-quota") == ["/quotas/0/2", "/quotas/0/3"]
         assert len(found) == 2
         assert found[0].message == "no member can match the quota `q2`: it contradicts `/filters/1`"
         assert found[0].survey == "dynata:1"
@@ -141,7 +143,7 @@ class TestUnreachable:
     def test_open_or_closed_in_open_and_closed_surveys(self) -> None:
         both = group(quota(M, seats=0), quota(F, 1))
         found = lint(survey(both, filters=[F], open_=False))
-        assert told(found, "unreachable-quota") == ["/quotas/0/0"]
+        assert pointers(found, "unreachable-quota") == ["/quotas/0/0"]
 
     def test_its_own_conditions(self) -> None:
         found = only(lint(survey(group_of(M, And((YOUNG, OLD))))))
@@ -155,7 +157,7 @@ class TestUnreachable:
     def test_an_empty_group_is_not_blamed(self) -> None:
         empty = replace(group(), pointer="/quotas/1")
         found = lint(survey(group_of(M, F), empty, filters=[F]))
-        assert told(found, "unreachable-quota") == ["/quotas/0/0"]
+        assert pointers(found, "unreachable-quota") == ["/quotas/0/0"]
 
     def test_several_that_only_together_contradict_it(self) -> None:
         filters = [Or((M, YOUNG)), Or((M, OLD))]
@@ -186,7 +188,7 @@ class TestUnreachable:
         found = only(lint(survey(group_of(M, And((F, one_of("country", ["GB"])))))))
         assert found.pointer == "/quotas/0/1"
 
-    def test_a_gate_that_nobody_passes_is_told_once(self) -> None:
+    def test_a_gate_that_nobody_passes_is_reported_once(self) -> None:
         found = only(lint(survey(group_of(M, F), filters=[READS, M, F])))
         assert (found.code, found.pointer) == ("unreachable-survey", "/filters/2")
         assert found.message == "contradicts `/filters/1`, so the survey admits nobody"
@@ -198,7 +200,7 @@ class TestUnreachable:
 class TestShadowed:
     def test_a_narrower_quota_after_a_wider_one(self) -> None:
         found = lint(survey(group_of(M, F, And((M, YOUNG)))))
-        assert told(found, "shadowed-quota") == ["/quotas/0/2"]
+        assert pointers(found, "shadowed-quota") == ["/quotas/0/2"]
         assert "taken by `/quotas/0/0`" in found[1].message
 
     def test_not_the_other_way_round(self) -> None:
@@ -207,7 +209,7 @@ class TestShadowed:
 
     def test_not_by_a_closed_quota(self) -> None:
         quotas = quota(M, seats=0), quota(And((M, YOUNG)), 1)
-        assert not told(lint(survey(group(*quotas))), "shadowed-quota")
+        assert not pointers(lint(survey(group(*quotas))), "shadowed-quota")
 
     def test_by_several_together(self) -> None:
         ages: list[Rule] = [in_ranges("age", [bounds]) for bounds in ((0, 24), (25, 200))]
@@ -215,16 +217,16 @@ class TestShadowed:
         closed = quota(narrow, 3, seats=0)
         open_ = [quota(rule, place) for place, rule in enumerate([*ages, narrow])]
         found = lint(survey(group(closed, *open_)))
-        assert told(found, "shadowed-quota") == ["/quotas/0/2"]
+        assert pointers(found, "shadowed-quota") == ["/quotas/0/2"]
         assert "taken by 2 quotas before it" in found[1].message
 
     def test_a_missing_answer_leaves_the_later_one_to_choose(self) -> None:
-        """He may be unknown for the earlier quotas and true for the later."""
-        assert not told(lint(survey(group_of(M, Not(M), TRUE))), "shadowed-quota")
-        assert told(lint(survey(group_of(TRUE, M))), "shadowed-quota") == ["/quotas/0/1"]
+        """A member may be unknown for the earlier quotas and true for the later."""
+        assert not pointers(lint(survey(group_of(M, Not(M), TRUE))), "shadowed-quota")
+        assert pointers(lint(survey(group_of(TRUE, M))), "shadowed-quota") == ["/quotas/0/1"]
 
     def test_an_uncertain_quota_takes_nobody_for_certain(self) -> None:
-        assert not told(lint(survey(group_of(And((M, UNKNOWN)), M))), "shadowed-quota")
+        assert not pointers(lint(survey(group_of(And((M, UNKNOWN)), M))), "shadowed-quota")
 
     def test_through_a_full_layer_nobody_is_taken(self) -> None:
         full = Group(
@@ -232,7 +234,7 @@ class TestShadowed:
         )
         wide = quota(TRUE, groups=[full])
         found = lint(survey(group(wide, quota(F, 1), quota(And((M, YOUNG)), 2))))
-        assert told(found, "shadowed-quota") == ["/quotas/0/2"]
+        assert pointers(found, "shadowed-quota") == ["/quotas/0/2"]
 
 
 class TestOverlapping:
@@ -259,18 +261,20 @@ class TestOverlapping:
         assert not found
 
 
-def test_what_is_undecided_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.linting.reachability.STEPS_A_SURVEY", 0)
-    assert not lint(survey(group_of(M, F, And((M, F))), filters=[F]))
+@pytest.mark.parametrize("effort", [LintEffort(survey_steps=0), LintEffort(pairs=0)])
+def test_what_is_undecided_is_not_reported(effort: LintEffort) -> None:
+    suspicious = survey(group_of(M, F, And((M, F))), filters=[F])
+    assert lint_surveys([suspicious], MAPPING)
+    assert not lint_surveys([suspicious], MAPPING, effort=effort)
 
 
 quotas = st.tuples(rules, st.booleans())
 groups = st.lists(quotas, min_size=1, max_size=4)
 
 
-def asked(each: Survey) -> list[Rule]:
-    within = [inner.rule for outer in each.groups for inner in outer.quotas]
-    return [clause.rule for clause in each.gate] + within
+def rules_of(made_up: Survey) -> list[Rule]:
+    within = [inner.rule for outer in made_up.groups for inner in outer.quotas]
+    return [clause.rule for clause in made_up.gate] + within
 
 
 def made(filters: Sequence[Rule], parts: Sequence[tuple[Rule, bool]]) -> Survey:
@@ -281,17 +285,19 @@ def made(filters: Sequence[Rule], parts: Sequence[tuple[Rule, bool]]) -> Survey:
 surveys = st.builds(made, st.lists(rules, max_size=2), groups)
 
 
-@given(surveys.filter(lambda each: size(asked(each)) <= 5000))
+@given(surveys.filter(lambda each: size(rules_of(each)) <= 5000))
 def test_every_finding_is_so(made_up: Survey) -> None:
-    """For every member that the rules can tell apart: not more is told than is so, nor less."""
+    """For every member that the rules can tell apart: not more is reported than is so, nor less."""
     found = lint(made_up)
-    unreachable, shadowed = (told(found, f"{code}-quota") for code in ("unreachable", "shadowed"))
-    nobody = bool(told(found, "unreachable-survey"))
+    unreachable, shadowed = (
+        pointers(found, f"{code}-quota") for code in ("unreachable", "shadowed")
+    )
+    nobody = bool(pointers(found, "unreachable-survey"))
     chosen: set[str] = set()
     can_have: set[str] = set()
     overlap = False
     by_id = {each.id: each for each in made_up.groups[0].quotas}
-    for member in members(asked(made_up)):
+    for member in members(rules_of(made_up)):
         judged = judge(made_up, member)
         if judged.verdict is not Verdict.ELIGIBLE and not nobody:
             gate = [judge(replace(made_up, groups=()), member).verdict]
@@ -309,8 +315,8 @@ def test_every_finding_is_so(made_up: Survey) -> None:
             chosen.add(by_id[judged.quota_ids[0]].pointer)
             can_have |= {pointer for pointer in fits if by_id[f"q{pointer[-1]}"].open}
     assert set(shadowed) == can_have - chosen
-    lists = any(isinstance(predicate, InIds) for predicate in predicates_of(asked(made_up)))
-    assert bool(told(found, "overlapping-quotas")) == overlap or lists
+    lists = any(isinstance(predicate, InIds) for predicate in predicates_of(rules_of(made_up)))
+    assert bool(pointers(found, "overlapping-quotas")) == overlap or lists
 
 
 def nest(parts: Sequence[Any], pointer: str, depth: int) -> Group:
@@ -369,12 +375,14 @@ def size_of(made_up: Survey) -> int:
 
 
 @given(nested_surveys.filter(lambda each: size_of(each) <= 2000))
-def test_what_is_told_of_nested_quotas_is_so(made_up: Survey) -> None:
+def test_what_is_reported_of_nested_quotas_is_so(made_up: Survey) -> None:
     found = lint(made_up)
-    hidden = {*told(found, "unreachable-quota"), *told(found, "shadowed-quota")}
-    unreachable = set(told(found, "unreachable-quota"))
-    nobody = bool(told(found, "unreachable-survey"))
-    shut = nobody or any(each.pointer in told(found, "no-open-quota") for each in made_up.groups)
+    hidden = {*pointers(found, "unreachable-quota"), *pointers(found, "shadowed-quota")}
+    unreachable = set(pointers(found, "unreachable-quota"))
+    nobody = bool(pointers(found, "unreachable-survey"))
+    shut = nobody or any(
+        each.pointer in pointers(found, "no-open-quota") for each in made_up.groups
+    )
     inner = [each.rule for each in all_quotas(made_up.groups)]
     if_open = replace(made_up, groups=tuple(map(opened_up, made_up.groups)))
     for member in members([*(clause.rule for clause in made_up.gate), *inner]):
@@ -408,21 +416,40 @@ def dynata(cells: Sequence[Mapping[str, Any]], filters: Any, quotas: Any) -> dic
 def open_lint(payload: object, folder: Path) -> list[Diagnostic]:
     path = folder / "payload.json"
     path.write_text(json.dumps(payload))
-    mapping = open_mapping([path])
-    loaded = load_surveys([path], mapping)
-    kept = [each for each in loaded.diagnostics if each.code not in NEEDS_PANEL]
-    return [*kept, *lint_surveys(loaded.surveys, mapping)]
+    return lint_all(path)
 
 
 def a_range(low: int, high: int) -> dict[str, Any]:
     return {"attribute_id": 80, "kind": "RANGE", "range": {"from": low, "to": high}}
 
 
+def test_surveys_or_payloads_with_a_panel_or_without() -> None:
+    """`lint` finds the same in files as in what was loaded of them."""
+    demo = ROOT / "fixtures" / "demo"
+    payloads = demo / "payloads" / "dynata.json"
+    panel = open_panel(demo / "panel.toml", date(2026, 11, 21))
+    loaded = load_surveys([payloads], panel.mapping)
+    found = lint_all(loaded, panel)
+    assert found == lint_all(str(payloads), panel) == lint_all([payloads], panel)
+    codes = {finding.code for finding in found}
+    assert codes > {finding.code for finding in lint_all(loaded)} > set()
+    assert {"collection-missing", "history-not-applied"} & codes
+    assert not {"collection-missing", "history-not-applied"} & {f.code for f in lint_all(payloads)}
+
+
+def test_surveys_of_another_panel_are_refused() -> None:
+    demo = ROOT / "fixtures" / "demo"
+    panel = open_panel(demo / "panel.toml", date(2026, 11, 21))
+    other = load_surveys([demo / "payloads" / "dynata.json"], MAPPING)
+    with pytest.raises(InputError, match="loaded with another panel's mapping"):
+        lint_all(other, panel)
+
+
 class TestWithoutPanel:
     def test_ranges_are_of_one_number(self, tmp_path: Path) -> None:
         payload = dynata([a_range(18, 24), a_range(25, 31), a_range(9, 3)], [0], [0, 1])
         found = open_lint(payload, tmp_path)
-        assert told(found, "unreachable-quota") == ["/quotas/0/1"]
+        assert pointers(found, "unreachable-quota") == ["/quotas/0/1"]
         assert {each.code for each in found} == {"unused-tag", "unreachable-quota"}
 
     def test_values_may_be_several_or_one(self, tmp_path: Path) -> None:
@@ -434,8 +461,8 @@ class TestWithoutPanel:
             {"attribute_id": 7, "kind": "COLLECTION", "collection": "2169971"},
         ]
         assert not open_lint(dynata(cells, [0, 2, 3], [1, 0]), tmp_path)
-        assert not told(open_lint(dynata(cells, [2], [1, 0]), tmp_path), "overlapping-quotas")
-        assert told(open_lint(dynata(cells, [], [1, 2]), tmp_path), "overlapping-quotas")
+        assert not pointers(open_lint(dynata(cells, [2], [1, 0]), tmp_path), "overlapping-quotas")
+        assert pointers(open_lint(dynata(cells, [], [1, 2]), tmp_path), "overlapping-quotas")
 
     def test_toluna(self, tmp_path: Path) -> None:
         questions: list[dict[str, Any]] = [
@@ -484,11 +511,11 @@ class TestWithoutPanel:
         datapoints = [{"name": "Age", "values": ages[:1]}, children]
         payload = {"pid": "1", "state": 2, "datapoints": datapoints, "quotas": quotas}
         found = open_lint({"response": payload}, tmp_path)
-        assert told(found, "unreachable-quota") == ["/quotas/1", "/quotas/2"]
-        assert told(found, "inverted-range")
+        assert pointers(found, "unreachable-quota") == ["/quotas/1", "/quotas/2"]
+        assert pointers(found, "inverted-range")
         assert len(found) == 3
         payload["datapoints"] = [{"name": "Asked", "values": []}]
-        assert told(open_lint(payload, tmp_path), "unreachable-survey") == ["/datapoints/0"]
+        assert pointers(open_lint(payload, tmp_path), "unreachable-survey") == ["/datapoints/0"]
 
     def test_malformed_surveys_are_left_to_loading(self, tmp_path: Path) -> None:
         sound = {"pid": "1", "state": 2}
@@ -697,10 +724,10 @@ class TestPanel:
         )
         found = [each for each in check_panel(panel) if each.code.startswith("value-")]
         place = f"{tmp_path / 'panel.toml'}: marketplaces.dynata.attributes"
-        said = [
+        messages = [
             (each.code, each.level, each.place.removeprefix(place), each.hint) for each in found
         ]
-        assert said == [
+        assert messages == [
             ("value-not-in-panel", Level.WARNING, ".1", "did you mean `femal`?"),
             ("value-not-mapped", Level.INFO, "", ""),
             ("value-not-in-panel", Level.INFO, ".2", ""),

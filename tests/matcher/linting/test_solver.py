@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, combinations, product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from matcher.linting import LintEffort
 from matcher.linting.solver import (
     UNDECIDED,
     Answer,
@@ -64,21 +65,21 @@ M, F = one_of("gender", ["M"]), one_of("gender", ["F"])
 READS, COOKS = one_of("hobbies", ["books"]), one_of("hobbies", ["cooking"])
 
 
-def ask(*demands: RequiredRule) -> Answer:
+def solve(*demands: RequiredRule) -> Answer:
     return satisfiable(demands, SCHEMA, SEVERAL)
 
 
 def both(first: Rule, second: Rule) -> Answer:
-    return ask((first, Required.TRUE), (second, Required.TRUE))
+    return solve((first, Required.TRUE), (second, Required.TRUE))
 
 
 def test_a_single_answer_is_one_answer() -> None:
     assert both(M, F) is None
-    assert isinstance(ask((M, Required.NOT_FALSE), (F, Required.NOT_FALSE)), Witness)
+    assert isinstance(solve((M, Required.NOT_FALSE), (F, Required.NOT_FALSE)), Witness)
 
 
 def test_a_member_without_an_answer_makes_both_unknown() -> None:
-    found = ask((M, Required.NOT_FALSE), (F, Required.NOT_FALSE))
+    found = solve((M, Required.NOT_FALSE), (F, Required.NOT_FALSE))
     assert isinstance(found, Witness)
     assert found.answers == {"country": ("US",)}
 
@@ -101,19 +102,19 @@ def test_there_is_always_a_value_that_no_rule_mentions() -> None:
 
 def test_ages_are_whole_years_and_numbers_are_not() -> None:
     between = And((in_ranges("age", [(0, 130)]), Not(in_ranges("age", [(0, 24), (25, 130)]))))
-    assert ask((between, Required.TRUE)) is None
+    assert solve((between, Required.TRUE)) is None
     between = And((in_ranges("income", [(0, 99)]), Not(in_ranges("income", [(0, 24), (25, 99)]))))
-    assert isinstance(ask((between, Required.TRUE)), Witness)
+    assert isinstance(solve((between, Required.TRUE)), Witness)
 
 
 def test_nobody_is_older_than_130() -> None:
-    assert ask((in_ranges("age", [(131, INFINITY)]), Required.TRUE)) is None
+    assert solve((in_ranges("age", [(131, INFINITY)]), Required.TRUE)) is None
 
 
 def test_a_constant_is_the_only_answer() -> None:
-    assert ask((one_of("country", ["GB"]), Required.NOT_FALSE)) is None
-    assert ask((Answered("country"), Required.FALSE)) is None
-    assert isinstance(ask((one_of("country", ["US"]), Required.TRUE)), Witness)
+    assert solve((one_of("country", ["GB"]), Required.NOT_FALSE)) is None
+    assert solve((Answered("country"), Required.FALSE)) is None
+    assert isinstance(solve((one_of("country", ["US"]), Required.TRUE)), Witness)
 
 
 def test_one_child_holds_gender_and_age_together() -> None:
@@ -125,9 +126,9 @@ def test_one_child_holds_gender_and_age_together() -> None:
 
 
 def test_a_blank_value_is_held_by_nobody() -> None:
-    assert ask((one_of("gender", [""]), Required.TRUE)) is None
-    assert ask((one_of("postal_code", ["sw1a 1aa"]), Required.TRUE)) is None
-    assert isinstance(ask((one_of("postal_code", ["SW1A1AA"]), Required.TRUE)), Witness)
+    assert solve((one_of("gender", [""]), Required.TRUE)) is None
+    assert solve((one_of("postal_code", ["sw1a 1aa"]), Required.TRUE)) is None
+    assert isinstance(solve((one_of("postal_code", ["SW1A1AA"]), Required.TRUE)), Witness)
 
 
 def test_prefixes_nest() -> None:
@@ -160,7 +161,7 @@ def test_unusable_answers_are_all_negative() -> None:
 def test_a_choice_within_a_choice() -> None:
     inner = And((Or((M, READS)), Or((F, COOKS))))
     for other in (And((M, F)), And((READS, in_ranges("age", [(18, 24)])))):
-        found = ask(
+        found = solve(
             (Or((inner, other)), Required.TRUE), (in_ranges("age", [(0, 9)]), Required.TRUE)
         )
         assert isinstance(found, Witness)
@@ -182,15 +183,15 @@ def test_steps_run_out() -> None:
     pairs = [Or((one_of(name, ["a"]), one_of(name, ["b"]))) for name in ("gender", "hobbies")]
     demands = [(Or((And((M, READS)), And((F, COOKS)))), Required.TRUE)]
     assert isinstance(satisfiable(demands, SCHEMA), Witness)
-    assert satisfiable(demands, SCHEMA, steps=1) is UNDECIDED
-    solver = Solver([M, F, *pairs], SCHEMA, total=1)
+    assert satisfiable(demands, SCHEMA, effort=LintEffort(steps=1)) is UNDECIDED
+    solver = Solver([M, F, *pairs], SCHEMA, effort=LintEffort(survey_steps=1))
     assert isinstance(solver.satisfiable([(M, Required.TRUE)]), Witness)
     assert solver.satisfiable([(M, Required.TRUE)]) is UNDECIDED
 
 
 def test_an_unknown_attribute_is_refused() -> None:
     with pytest.raises(KeyError):
-        ask((one_of("nothing", ["x"]), Required.TRUE))
+        solve((one_of("nothing", ["x"]), Required.TRUE))
 
 
 def subsets(values: Sequence[str], most: int) -> Iterator[tuple[str, ...]]:
@@ -260,7 +261,7 @@ ENTANGLED = (
     TookPart("toluna", "wave", ("1/1", "1/2"), ("complete",)),
 )
 
-code_leaves = st.sampled_from(["gender", "hobbies"]).flatmap(
+code_predicates = st.sampled_from(["gender", "hobbies"]).flatmap(
     lambda name: st.one_of(
         st.builds(one_of, st.just(name), some_codes),
         st.builds(in_ranges, st.just(name), bounds),
@@ -268,14 +269,14 @@ code_leaves = st.sampled_from(["gender", "hobbies"]).flatmap(
         st.just(Answered(name)),
     )
 )
-number_leaves = st.sampled_from(["income", "cars"]).flatmap(
+number_predicates = st.sampled_from(["income", "cars"]).flatmap(
     lambda name: st.one_of(
         st.builds(in_ranges, st.just(name), bounds),
         st.just(Unusable(name, ())),
         st.just(Answered(name)),
     )
 )
-other_leaves = st.one_of(
+other_predicates = st.one_of(
     st.builds(in_ranges, st.just("age"), ages),
     st.builds(lambda texts: StartsWith("postal_code", tuple(sorted(set(texts)))), prefixes),
     st.builds(one_of, st.just("postal_code"), st.lists(st.sampled_from(["A", "1", "-1"]))),
@@ -288,7 +289,7 @@ other_leaves = st.one_of(
     st.sampled_from(APART),
     st.sampled_from(list(Truth)).map(Const),
 )
-leaves = st.one_of(code_leaves, code_leaves, number_leaves, other_leaves)
+predicates = st.one_of(code_predicates, code_predicates, number_predicates, other_predicates)
 
 
 def grow(inner: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
@@ -296,14 +297,14 @@ def grow(inner: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
     return st.one_of(inner.map(Not), parts.map(And), parts.map(Or))
 
 
-rules = st.recursive(leaves, grow, max_leaves=8)
+rules = st.recursive(predicates, grow, max_leaves=8)
 wanted = st.sampled_from(list(Required))
 demand_lists = st.lists(st.tuples(rules, wanted), min_size=1, max_size=4)
-one_attribute = st.one_of(code_leaves, number_leaves, other_leaves).flatmap(
+one_attribute = st.one_of(code_predicates, number_predicates, other_predicates).flatmap(
     lambda first: st.lists(
         st.tuples(
             st.recursive(
-                leaves.filter(lambda leaf: attributes([leaf]) <= attributes([first]))
+                predicates.filter(lambda predicate: attributes([predicate]) <= attributes([first]))
                 | st.just(first),
                 grow,
                 max_leaves=5,
@@ -316,37 +317,43 @@ one_attribute = st.one_of(code_leaves, number_leaves, other_leaves).flatmap(
 )
 
 
-def attributes(asked: Sequence[Rule]) -> set[str]:
+def attributes(rules_: Sequence[Rule]) -> set[str]:
     others = InIds | TookPart
-    return {leaf.attribute for leaf in predicates_of(asked) if not isinstance(leaf, others)}
+    return {
+        predicate.attribute
+        for predicate in predicates_of(rules_)
+        if not isinstance(predicate, others)
+    }
 
 
 def meets(demands: Sequence[RequiredRule], member: Member) -> bool:
     return all(truths.allows(evaluate(rule, member)) for rule, truths in demands)
 
 
-def members(asked: Sequence[Rule]) -> Iterator[Member]:
-    """All that the rules can tell apart, of the attributes and lists that they ask about."""
-    names = sorted(attributes(asked))
-    listed = sorted({leaf.name for leaf in predicates_of(asked) if isinstance(leaf, InIds)})
+def members(rules_: Sequence[Rule]) -> Iterator[Member]:
+    """All that the rules can tell apart, of their attributes and lists."""
+    names = sorted(attributes(rules_))
+    listed = sorted(
+        {predicate.name for predicate in predicates_of(rules_) if isinstance(predicate, InIds)}
+    )
     for values in product(*(DOMAINS[name] for name in names)):
         answers = {n: each for n, each in zip(names, values, strict=True) if each is not None}
         for known in product((True, False, None), repeat=len(listed)):
             on = {("dynata", name): each for name, each in zip(listed, known, strict=True)}
             lists = {key: each for key, each in on.items() if each is not None}
-            for history in histories(asked):
+            for history in histories(rules_):
                 yield Witness(answers, lists, history).member()
 
 
-def histories(asked: Sequence[Rule]) -> Iterator[tuple[Participation, ...]]:
-    """Every set of participations that leaves ask for, one by one."""
+def histories(rules_: Sequence[Rule]) -> Iterator[tuple[Participation, ...]]:
+    """Every set of participations that predicates are about, one by one."""
     found = sorted(
         {
-            (leaf.marketplace, leaf.scope, id_, outcome)
-            for leaf in predicates_of(asked)
-            if isinstance(leaf, TookPart)
-            for id_ in leaf.ids
-            for outcome in leaf.outcomes
+            (predicate.marketplace, predicate.scope, id_, outcome)
+            for predicate in predicates_of(rules_)
+            if isinstance(predicate, TookPart)
+            for id_ in predicate.ids
+            for outcome in predicate.outcomes
         }
     )
     rows = [next(history_of([TookPart(m, s, (i,), (o,))], [])) for m, s, i, o in found]
@@ -354,24 +361,25 @@ def histories(asked: Sequence[Rule]) -> Iterator[tuple[Participation, ...]]:
         yield tuple(row for row, there in zip(rows, taken, strict=True) if there)
 
 
-def size(asked: Sequence[Rule]) -> int:
+def size(rules_: Sequence[Rule]) -> int:
     total = 1
-    for name in attributes(asked):
+    for name in attributes(rules_):
         total *= len(DOMAINS[name])
     return total
 
 
 @given(demand_lists)
 def test_a_witness_meets_the_demands(demands: list[RequiredRule]) -> None:
-    found = ask(*demands)
+    found = solve(*demands)
     assert found is not UNDECIDED
     if isinstance(found, Witness):
         assert meets(demands, found.member())
 
 
+@settings(suppress_health_check=[*settings().suppress_health_check, HealthCheck.filter_too_much])
 @given(st.one_of(demand_lists, one_attribute).filter(lambda d: size([r for r, _ in d]) <= 20_000))
 def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[RequiredRule]) -> None:
-    found = ask(*demands)
+    found = solve(*demands)
     there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
     assert isinstance(found, Witness) == there_is
     assert (found is None) == (not there_is)
@@ -381,7 +389,7 @@ def test_there_is_a_witness_exactly_where_there_is_a_member(demands: list[Requir
 def test_of_leaves_about_the_same_participations_nothing_wrong_is_said(
     demands: list[RequiredRule],
 ) -> None:
-    found = ask(*demands)
+    found = solve(*demands)
     there_is = any(meets(demands, member) for member in members([rule for rule, _ in demands]))
     assert found is UNDECIDED or isinstance(found, Witness) == there_is
 
@@ -392,7 +400,7 @@ def test_questions_build_on_what_is_given(
 ) -> None:
     solver = Solver([rule for rule, _ in first + second], SCHEMA, SEVERAL)
     prepared = solver.given(first)
-    together = ask(*first, *second)
+    together = solve(*first, *second)
     if prepared is None:
         assert together is None
     else:
@@ -401,20 +409,20 @@ def test_questions_build_on_what_is_given(
 
 @given(rules)
 def test_a_rule_is_always_something(rule: Rule) -> None:
-    at_all = [ask((rule, Required.TRUE)), ask((rule, Required.NOT_TRUE))]
+    at_all = [solve((rule, Required.TRUE)), solve((rule, Required.NOT_TRUE))]
     assert any(isinstance(found, Witness) for found in at_all)
-    assert ask((rule, Required.TRUE), (rule, Required.NOT_TRUE)) is None
-    assert ask((rule, Required.FALSE), (rule, Required.NOT_FALSE)) is None
+    assert solve((rule, Required.TRUE), (rule, Required.NOT_TRUE)) is None
+    assert solve((rule, Required.FALSE), (rule, Required.NOT_FALSE)) is None
 
 
 def test_constants() -> None:
-    assert ask((UNKNOWN, Required.TRUE)) is None
-    assert ask((UNKNOWN, Required.FALSE)) is None
-    assert isinstance(ask((UNKNOWN, Required.NOT_TRUE), (UNKNOWN, Required.NOT_FALSE)), Witness)
-    assert ask((And((TRUE, UNKNOWN)), Required.TRUE)) is None
-    assert ask((Or((FALSE, UNKNOWN)), Required.FALSE)) is None
+    assert solve((UNKNOWN, Required.TRUE)) is None
+    assert solve((UNKNOWN, Required.FALSE)) is None
+    assert isinstance(solve((UNKNOWN, Required.NOT_TRUE), (UNKNOWN, Required.NOT_FALSE)), Witness)
+    assert solve((And((TRUE, UNKNOWN)), Required.TRUE)) is None
+    assert solve((Or((FALSE, UNKNOWN)), Required.FALSE)) is None
 
 
 def test_a_range_of_no_numbers() -> None:
-    assert ask((InRanges("income", ()), Required.TRUE)) is None
-    assert isinstance(ask((OneOf("hobbies", ()), Required.NOT_FALSE)), Witness)
+    assert solve((InRanges("income", ()), Required.TRUE)) is None
+    assert isinstance(solve((OneOf("hobbies", ()), Required.NOT_FALSE)), Witness)
