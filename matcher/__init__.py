@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from matcher.comparison import Comparison, Difference, compare
     from matcher.engine import Match, Matches, PanelCounts
-    from matcher.explanation import Explanation, explain
+    from matcher.explanation import Explanation
     from matcher.linting import lint
     from matcher.loading import load_surveys
     from matcher.plan import Plan, compile  # noqa: A004
-    from matcher.reconciliation import Reconciliation, reconcile
-    from matcher.routing import Reservation, Routed, Router
+    from matcher.reconciliation import Reconciled, Reconciliation, reconcile
+    from matcher.routing import Reservation, Routed, Router, open_router
+    from matcher.routing import explain_member as explain
     from matcher.surveys import (
         ChoiceStrategy,
         Diagnostic,
@@ -49,6 +50,7 @@ __all__ = [
     "PanelCounts",
     "Plan",
     "Reason",
+    "Reconciled",
     "Reconciliation",
     "Reservation",
     "Routed",
@@ -61,18 +63,19 @@ __all__ = [
     "explain",
     "lint",
     "load_surveys",
+    "open_router",
     "reconcile",
 ]
 
 _HOMES = {
     "matcher.comparison": ("Comparison", "Difference", "compare"),
     "matcher.engine": ("Match", "Matches", "PanelCounts"),
-    "matcher.explanation": ("Explanation", "explain"),
+    "matcher.explanation": ("Explanation",),
     "matcher.linting": ("lint",),
     "matcher.loading": ("load_surveys",),
     "matcher.plan": ("Plan", "compile"),
-    "matcher.reconciliation": ("Reconciliation", "reconcile"),
-    "matcher.routing": ("Reservation", "Routed", "Router"),
+    "matcher.reconciliation": ("Reconciled", "Reconciliation", "reconcile"),
+    "matcher.routing": ("Reservation", "Routed", "Router", "open_router"),
     "matcher.surveys": (
         *("ChoiceStrategy", "Diagnostic", "Level", "Reason", "Survey", "Surveys", "Verdict"),
     ),
@@ -83,6 +86,10 @@ _HOMES = {
 def __getattr__(name: str) -> "Any":
     from importlib import import_module
 
+    if (
+        name == "explain"
+    ):  # of a member of a panel: what explains a survey alone has that name inside
+        return import_module("matcher.routing").explain_member
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)
