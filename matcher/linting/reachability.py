@@ -84,7 +84,7 @@ class ReachabilityCheck:
         if guessed:
             self._sure = Solver(rules, _one_answer(schema), effort=effort)
         self._simplifier = Simplifier()
-        self._hopes: dict[Rule, Rule] = {}
+        self._best_cases: dict[Rule, Rule] = {}
 
     def findings(self) -> Iterator[Diagnostic]:
         """All findings of the survey."""
@@ -221,9 +221,11 @@ class ReachabilityCheck:
 
     def _at_best(self, rule: Rule) -> Rule:
         """The rule, were all of it true that is unknown for everyone."""
-        if rule not in self._hopes:
-            self._hopes[rule] = self._simplifier.simplify(_hope(self._simplifier.simplify(rule)))
-        return self._hopes[rule]
+        if rule not in self._best_cases:
+            self._best_cases[rule] = self._simplifier.simplify(
+                _best_case(self._simplifier.simplify(rule))
+            )
+        return self._best_cases[rule]
 
     def _warning(self, code: str, pointer: str, message: str, hint: str = "") -> Diagnostic:
         return Diagnostic(Level.WARNING, code, message, self._survey.name, pointer, hint)
@@ -274,11 +276,11 @@ def _pairs(
     return pairs, any(answer is UNDECIDED for answers in pairs for answer in answers.values())
 
 
-def _hope(rule: Rule) -> Rule:
+def _best_case(rule: Rule) -> Rule:
     """A rule in which only predicates are negated, with true for what is unknown for everyone."""
     match rule:
         case And(rules) | Or(rules):
-            return type(rule)(tuple(map(_hope, rules)))
+            return type(rule)(tuple(map(_best_case, rules)))
         case _:
             return TRUE if rule is UNKNOWN else rule
 

@@ -1,8 +1,7 @@
 """Routing one member at a time through the whole inventory, which changes meanwhile.
 
 `router` is where to start. A survey is compiled to disjuncts (`disjuncts`), disjuncts to bits
-(`segment`, `attribute_rows`, `predicate_index`); what is open is kept beside them (`inventory`,
-`seats`).
+(`segment`, `attribute_rows`); what is open is kept beside them (`inventory`, `seats`).
 """
 
 from matcher.routing.answer import Routed

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TypeAlias, cast
 
-from matcher.routing.attribute_rows import BitSet, ConditionClassifier
+from matcher.routing.attribute_conditions import BitSet, ConditionClassifier
 from matcher.routing.disjuncts import DisjunctCompiler, SurveyDisjuncts
 from matcher.routing.segment import Names, Segment
 from matcher.routing.sizes import RouterSizes

@@ -18,17 +18,15 @@ from functools import reduce
 from operator import and_, itemgetter
 from typing import TypeAlias
 
-from matcher.routing.attribute_rows import (
-    AnswerKey,
-    AnswerReader,
+from matcher.routing.attribute_conditions import (
     AttributeConditions,
-    AttributeRows,
     BitSet,
     ConditionClassifier,
     Demand,
+    answer_predicates,
     bits_of,
-    predicates_asked,
 )
+from matcher.routing.attribute_rows import AnswerKey, AnswerReader, AttributeRows
 from matcher.routing.disjuncts import AttributeRule, Offer, SurveyDisjuncts
 from matcher.routing.predicate_index import AnswerPredicate, PredicateIndex
 from matcher.routing.sizes import RouterSizes
@@ -145,7 +143,7 @@ def _indexes(makers: Iterable[_BlockMaker], known_values: int) -> dict[str, Pred
         for name, conditions in maker.conditions.items():
             for lists in (*conditions.required, conditions.forbidden, conditions.usable):
                 predicates[name].update(dict.fromkeys(lists))
-            predicates[name].update(dict.fromkeys(predicates_asked(conditions.others)))
+            predicates[name].update(dict.fromkeys(answer_predicates(conditions.others)))
     return {name: PredicateIndex(found, known_values) for name, found in predicates.items()}
 
 
@@ -183,7 +181,7 @@ class SegmentBlock:
     def certain(
         self, keys: Sequence[AnswerKey], reader: AnswerReader, mask: BitSet
     ) -> Iterable[tuple[int, BitSet]]:
-        """Ways of a mask of which every condition is true, in pieces."""
+        """Disjuncts of a mask of which every condition is true, in pieces."""
         mask &= self._decidable
         own_keys = self._own_keys(keys)
         try:
@@ -214,7 +212,7 @@ class SegmentBlock:
     def possible(
         self, keys: Sequence[AnswerKey], reader: AnswerReader, mask: BitSet
     ) -> Iterable[tuple[int, BitSet]]:
-        """Ways of a mask of which no condition is known to be false, in pieces."""
+        """Disjuncts of a mask of which no condition is known to be false, in pieces."""
         for place, attribute in zip(self._places, self._attributes, strict=True):
             key = keys[place]
             if reader.answers(place, key) is None:
