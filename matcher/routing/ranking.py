@@ -37,15 +37,7 @@ def choice_of(choose: ChoiceStrategy | str | Choice, seed: int) -> Choice:
     """The choice that is meant; raises InputError where a router cannot make it."""
     if not isinstance(choose, str):
         return choose
-    strategy = _strategy(choose)
+    strategy = ChoiceStrategy.parse(choose)
     if strategy is ChoiceStrategy.SCARCEST:
         raise InputError("a router cannot choose the scarcest quota: it does not count the panel")
     return make_choice(strategy, seed)
-
-
-def _strategy(choose: str) -> ChoiceStrategy:
-    try:
-        return ChoiceStrategy(choose)
-    except ValueError:
-        known = ", ".join(f"`{strategy}`" for strategy in ChoiceStrategy)
-        raise InputError(f"no choice of quotas `{choose}`; there are {known}") from None
