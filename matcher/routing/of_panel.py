@@ -39,17 +39,14 @@ def open_router(
     >>> router.match(panel.find("m0000003"))
     Routed(m0000003, 4 eligible)
     """
-    # Imported here so that a router starts, and routes, without pyarrow.
-    from profiles.history import MemberHistory
-
     plan = compile_plan(surveys)
     matches = plan.match(panel, choose=choose, seed=seed, workers=workers)
-    named = panel.file.history
+    history = panel.member_history()
     return Router(
         plan,
         choose=matches.choice(),
         as_of=as_of,
-        history=MemberHistory(named, panel.file.path.parent).of if named else None,
+        history=history.of if history else None,
     )
 
 

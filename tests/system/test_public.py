@@ -57,8 +57,8 @@ def test_reprs_are_short(panel: profiles.Panel, surveys: matcher.Surveys) -> Non
     """A plan of 46 surveys once printed 323,000 characters."""
     plan = matcher.compile(surveys)
     matches = plan.match(panel)
-    router = matcher.Router(plan)
-    row = panel.find("m00001") or {}
+    router = matcher.open_router(surveys, panel, as_of=DAY)
+    row = panel.find("m0000003") or {}
     routed = router.match(row)
     survey = surveys.surveys[0]
     things: list[object] = [
