@@ -199,6 +199,13 @@ def test_a_package_is_used_only_where_it_belongs(package: str) -> None:
         assert any(is_within(name, place) for place in USERS[package]), name
 
 
+@pytest.mark.parametrize("module", sorted(PATHS))
+def test_no_module_needs_what_some_systems_lack(module: str) -> None:
+    """What only Unix has is imported where it is used, if it is there."""
+    imported = {name for node in TREES[module].body for name, _ in names_imported(node)}
+    assert imported.isdisjoint({"fcntl", "grp", "pwd", "resource", "termios"})
+
+
 # --- marketplaces
 
 
