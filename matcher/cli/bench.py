@@ -26,6 +26,7 @@ from matcher.cli.options import (
     Payloads,
     make_console,
     reportable,
+    result_console,
     write_document,
 )
 from matcher.cli.usage import at_least_one, read_whole, unshield_stdin
@@ -119,7 +120,8 @@ def _print(
         return
     console = make_console()
     if not options.quiet:
-        print_benchmark(console, benchmark, comparison)
+        with result_console() as result:
+            print_benchmark(result, benchmark, comparison)
     for finding in findings:
         console.print(f"[bold red]over[/bold red]: {shown(finding)}", soft_wrap=True)
     print_summary(console, reportable(diagnostics, options))

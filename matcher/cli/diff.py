@@ -19,6 +19,7 @@ from matcher.cli.options import (
     Payloads,
     make_console,
     reportable,
+    result_console,
     write_document,
 )
 from matcher.comparison import Change, Comparison, Difference, Threshold, compare, read_threshold
@@ -104,7 +105,8 @@ def diff(
         write_document(difference_json(found))
     else:
         if not options.quiet:
-            print_difference(console, found, time.perf_counter() - began)
+            with result_console() as result:
+                print_difference(result, found, time.perf_counter() - began)
         print_summary(console, reportable(_diagnostics(found), options))
     return 1 if _stops(console, found, thresholds, options) else 0
 

@@ -13,6 +13,7 @@ from matcher.cli.options import (
     PanelPath,
     Payloads,
     make_console,
+    result_console,
     write_document,
 )
 from matcher.loading import raw_surveys
@@ -53,7 +54,8 @@ def explain(
         write_document(explanation_json(opened.as_of, found, findings))
     elif not options.quiet:
         payload = _payload(payloads, survey, options.marketplace)
-        print_explanation(console, found, payload)
+        with result_console() as result:
+            print_explanation(result, found, payload)
         for finding in findings:
             if finding.level is not Level.INFO:
                 print_finding(console, finding)

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from matcher.cli.options import (
     DEFAULTS,
     Options,
-    make_console,
+    result_console,
     write_document,
 )
 from matcher.marketplaces import check_options
@@ -58,5 +58,6 @@ def index(
     if options.json:
         write_document(index_json(done))
     elif not options.quiet:
-        print_index(make_console(), done, time.perf_counter() - began)
+        with result_console() as result:
+            print_index(result, done, time.perf_counter() - began)
     return 0

@@ -11,8 +11,8 @@ from matcher.cli.options import (
     DEFAULTS,
     Options,
     Payloads,
-    make_console,
     reportable,
+    result_console,
     write_document,
 )
 from matcher.linting import lint as lint_all
@@ -42,13 +42,15 @@ def lint(
     if options.json:
         write_document(findings_json(total, findings))
     else:
-        console = make_console()
-        for finding in reportable(findings, options):
-            print_finding(console, finding)
-        if not options.quiet:
-            levels = [sum(each.level is level for each in findings) for level in reversed(Level)]
-            console.print(
-                f"{plural(total, 'survey')}: "
-                + ", ".join(map(plural, levels, ("error", "warning", "note")))
-            )
+        with result_console() as result:
+            for finding in reportable(findings, options):
+                print_finding(result, finding)
+            if not options.quiet:
+                levels = (
+                    sum(finding.level is level for finding in findings) for level in reversed(Level)
+                )
+                result.print(
+                    f"{plural(total, 'survey')}: "
+                    + ", ".join(map(plural, levels, ("error", "warning", "note")))
+                )
     return 1 if any(finding.level is Level.ERROR for finding in findings) else 0

@@ -18,6 +18,7 @@ from matcher.cli.options import (
     Payloads,
     make_console,
     reportable,
+    result_console,
     write_document,
 )
 from matcher.cli.usage import (
@@ -109,7 +110,8 @@ def _count(
             else survey_table(counts, surveys.rejected, assigned=True)
         )
         seconds = time.perf_counter() - began
-        print_counts(console, table, counts, surveys.rejected, seconds, limit=max_surveys)
+        with result_console() as result:
+            print_counts(result, table, counts, surveys.rejected, seconds, limit=max_surveys)
     if not options.json:
         print_summary(console, reportable(surveys.diagnostics, options))
     return 1 if options.refuses(surveys.diagnostics) else 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -89,11 +90,44 @@ _FILE_WIDTH = 200
 
 
 def make_console() -> Console:
-    """Standard error, for people; lines of a file are long."""
-    console = Console(stderr=True, highlight=False)
+    """Standard error, for progress and diagnostics."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    """A stream for people; lines of a file are long."""
+    console = Console(stderr=stderr, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _FILE_WIDTH
     return console
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Standard output, to write a result to; raises InputError where that cannot be done."""
+    if sys.stdout is None:
+        raise InputError("standard output is closed")
+    try:
+        yield sys.stdout
+        sys.stdout.flush()
+    except OSError as error:
+        _give_up_stdout()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise InputError(f"standard output cannot be written: {system_reason(error)}") from None
+
+
+@contextmanager
+def result_console() -> Iterator[Console]:
+    """Standard output, for people: the table that is a command's result.
+
+    Letters that its encoding does not have are replaced. Raises InputError where it cannot be
+    written.
+    """
+    with standard_output() as stream:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+        yield _console(stderr=False)
 
 
 def reportable(
@@ -105,16 +139,9 @@ def reportable(
 
 def write_document(document: bytes) -> None:
     """Write to standard output; raises InputError where that cannot be done."""
-    if sys.stdout is None:
-        raise InputError("standard output is closed")
-    try:
-        sys.stdout.buffer.write(document)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        _give_up_stdout()
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise InputError(f"standard output cannot be written: {system_reason(error)}") from None
+    with standard_output() as stream:
+        stream.buffer.write(document)
+        stream.buffer.flush()
 
 
 def _give_up_stdout() -> None:

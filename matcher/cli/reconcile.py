@@ -17,6 +17,7 @@ from matcher.cli.options import (
     Payloads,
     make_console,
     reportable,
+    result_console,
     write_document,
 )
 from matcher.output import write_parquet
@@ -63,7 +64,8 @@ def reconcile(
         write_document(reconciliation_json(done.found, surveys.diagnostics))
     else:
         if not options.quiet:
-            print_reconciliation(console, done.found, time.perf_counter() - began)
+            with result_console() as result:
+                print_reconciliation(result, done.found, time.perf_counter() - began)
         print_summary(console, reportable(surveys.diagnostics, options))
     rows_set_aside = options.strict and done.found.set_aside
     return 1 if rows_set_aside or options.refuses(surveys.diagnostics) else 0

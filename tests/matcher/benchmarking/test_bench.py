@@ -315,7 +315,7 @@ def test_the_same_work_is_as_before(here: Path) -> None:
     assert read_benchmark(here / "first.json").to_json() == {
         key: done.document[key] for key in json.loads((here / "first.json").read_text())
     }
-    printed = bench("--compare", "first").err
+    printed = bench("--compare", "first").out
     assert "counters as before" in printed
     assert "inputs differ" not in printed
 
@@ -358,10 +358,10 @@ def test_inputs_that_differ_are_reported_first(here: Path) -> None:
     put(here, "payload.json", [ADULT_MEN])
     done = bench("--compare", "before", "--fail-over", "100000", "--seed", "3")
     assert done.status == 0, "counters cannot be equal, and are not compared"
-    assert done.err.splitlines()[0] == (
+    assert done.out.splitlines()[0] == (
         "inputs differ: payloads, seed (0 before, 3 now); counters are shown but not compared"
     )
-    assert "surveys" in done.err
+    assert "surveys" in done.out
     compared = bench("--compare", "before", "--json").document["comparison"]
     assert set(compared["inputs"]) == {"payloads"}
     assert compared["counters"]["surveys"] == {"before": 2, "after": 1}
@@ -413,8 +413,8 @@ def test_circumstances_that_differ_are_reported(here: Path) -> None:
     edit(here / "before.json", circumstances__python="3.9.1", circumstances__workers=64)
     done = bench("--compare", "before", "--fail-over", "1000000")
     assert done.status == 0
-    assert "measured differently: python (3.9.1 before, " in done.err
-    assert "workers (64 before, 1 now)" in done.err
+    assert "measured differently: python (3.9.1 before, " in done.out
+    assert "workers (64 before, 1 now)" in done.out
 
 
 @pytest.mark.parametrize(

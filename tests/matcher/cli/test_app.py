@@ -207,10 +207,9 @@ def test_exit_status(name: str, payload: str, flags: list[str], status: int, her
 
 
 @pytest.mark.usefixtures("here")
-def test_tables_go_to_standard_error() -> None:
+def test_tables_go_to_standard_output_and_findings_to_standard_error() -> None:
     match = command("match", "all.json", *COMMON)
-    assert match.out == ""
-    lines = match.err.splitlines()
+    lines = match.out.splitlines()
     assert lines[0].split() == [
         *("survey", "status", "eligible", "uncertain", "quotas", "seats", "fillable")
     ]
@@ -222,15 +221,15 @@ def test_tables_go_to_standard_error() -> None:
     assert lines[5].startswith(
         "4 members · 1 survey open, 1 closed, 1 rejected · 3 eligible pairs · "
     )
-    assert lines[6] == (
+    assert match.err.startswith(
         "error: all.json /1 dynata:2 /filters/0/0/cells/0: no cell has the tag `nothing` "
-        "[undefined-tag]"
+        "[undefined-tag]\n"
     )
 
 
 @pytest.mark.usefixtures("here")
 def test_count_shows_each_quota() -> None:
-    lines = command("count", "all.json", *COMMON).err.splitlines()
+    lines = command("count", "all.json", *COMMON).out.splitlines()
     assert lines[1].split() == ["dynata:1", "open", "3", "1"]
     assert lines[2].split() == ["q1", "open", "1", "3", "0.3"]
     assert lines[3].split() == ["q2", "open", "3", "5", "0.6"]
@@ -352,7 +351,7 @@ def test_members_are_given_the_surveys_that_pay_best(here: Path) -> None:
     surveys = result.document["surveys"]
     assert [(each["eligible"], each["given"]) for each in surveys] == [(3, 1), (2, 1), (2, 2)]
     assert [each["assigned"] for each in surveys[0]["quotas"]] == [1, 0]
-    output = command("match", *payloads, *COMMON, "--max-surveys-per-member", "1").err
+    output = command("match", *payloads, *COMMON, "--max-surveys-per-member", "1").out
     assert "7 eligible pairs, 4 given at 1 survey a member" in output
 
 
@@ -415,8 +414,9 @@ def test_what_others_wrote_cannot_command_a_terminal(here: Path) -> None:
     put(here, "red.json", [{**ADULT_MEN, "id": name}, {**BROKEN, "id": "[/]" + name}])
     for command_name in ("match", "count", "lint"):
         result = command(command_name, "red.json", *COMMON)
-        assert result.err.count("\\x1b[31mred\\r\\n[bold]x[/bold]") >= 2
-        assert all(char.isprintable() or char == "\n" for char in result.err)
+        printed = result.out + result.err
+        assert printed.count("\\x1b[31mred\\r\\n[bold]x[/bold]") >= 2
+        assert all(char.isprintable() or char == "\n" for char in printed)
     document = command("count", "red.json", *COMMON, "--json").document
     assert document["surveys"][0]["survey"] == f"dynata:{name}"
 
@@ -424,7 +424,7 @@ def test_what_others_wrote_cannot_command_a_terminal(here: Path) -> None:
 def test_long_names_are_cut_where_people_read(here: Path) -> None:
     put(here, "long.json", [ADULT_MEN, {**BROKEN, "id": "7" * 100_000}])
     result = command("match", "long.json", *COMMON)
-    assert max(map(len, result.err.splitlines())) < 1_100
+    assert max(map(len, (result.out + result.err).splitlines())) < 1_100
     document = command("match", "long.json", *COMMON, "--json").document
     assert len(document["surveys"][1]["survey"]) > 100_000
 
@@ -507,6 +507,29 @@ def test_standard_output_that_takes_nothing() -> None:
         shell = ["sh", "-c", f'exec "$0" "$@" {redirect}']
         result = finish(process("count", "payload.json", *COMMON, "--json", wrap=shell))
         assert (result.status, result.err) == (2, f"matcher: {expected}\n")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_table_that_cannot_be_written() -> None:
+    """To a full disk, to a closed output, and to a reader that has seen enough."""
+    full = "matcher: standard output cannot be written: no space left on device\n"
+    closed = "matcher: standard output is closed\n"
+    for redirect, expected in ((">/dev/full", full), (">&-", closed), ("| true", "")):
+        shell = ["sh", "-c", f'"$0" "$@" {redirect}']
+        result = finish(process("count", *DEMO_ARGUMENTS, wrap=shell))
+        assert (result.status, result.out) == (0 if "|" in redirect else 2, "")
+        assert result.err.endswith(expected)
+        assert "Traceback" not in result.err
+        assert "Exception" not in result.err
+
+
+@pytest.mark.usefixtures("here")
+def test_letters_that_standard_output_does_not_have_are_replaced() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = finish(process("count", *DEMO_ARGUMENTS, env=environment))
+    assert result.status == 0
+    assert "dynata:20101" in result.out
+    assert result.out.isascii()
 
 
 @pytest.mark.usefixtures("here")

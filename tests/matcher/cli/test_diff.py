@@ -159,7 +159,7 @@ def test_another_state_of_the_panel(here: Path) -> None:
         ("m4", "dynata:1", "lost", ["q2"], None),
         ("m5", "dynata:1", "gained", None, ["q2"]),
     ]
-    assert "4 members (1 joined, 1 left)" in diff("old.json", *flags).err
+    assert "4 members (1 joined, 1 left)" in diff("old.json", *flags).out
 
 
 def test_an_index_is_a_panel() -> None:
@@ -193,7 +193,7 @@ def test_what_is_told_otherwise_has_no_effect() -> None:
     ]
     result = diff("old.json", "retold.json", "--max-lost", "0", "--max-moved", "0%")
     assert result.status == 0
-    assert result.err.splitlines()[:2] == [
+    assert result.out.splitlines()[:2] == [
         "nobody is lost, gained or moved",
         "surveys: 1 no effect, 0 unchanged",
     ]
@@ -364,7 +364,7 @@ def test_the_planted_change_of_the_demo_is_found_first() -> None:
     """Opportunity 20105 no longer takes the south."""
     flags = ("--panel", DEMO / "panel.toml", "--as-of", AS_OF)
     result = command("diff", DEMO / "payloads", DEMO / "changed", *flags)
-    lines = result.err.splitlines()
+    lines = result.out.splitlines()
     first = next(line for line in lines if line.startswith("dynata:"))
     assert first.split()[:2] == ["dynata:20105", "changed"]
     details = lines[lines.index("dynata:20105") :]
@@ -379,7 +379,7 @@ def test_no_number_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) 
     flags = ("--panel", DEMO / "panel.toml", "--as-of", AS_OF)
     for width in ("80", "60"):
         monkeypatch.setenv("COLUMNS", width)
-        lines = command("diff", DEMO / "payloads", DEMO / "changed", *flags).err.splitlines()
+        lines = command("diff", DEMO / "payloads", DEMO / "changed", *flags).out.splitlines()
         opened = next(line.split() for line in lines if " opened " in line)
         assert opened[2:] == ["0", "1,964", "-", "1,964", "-", "1,231"]
 

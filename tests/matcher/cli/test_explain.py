@@ -63,8 +63,10 @@ def explain(member: str, survey: str, *more: str, payload: str = "all.json") -> 
 
 def lines(result: Result) -> list[str]:
     """What is printed for people, white space aside."""
-    assert (result.status, result.out) == (0, "")
-    return [" ".join(line.split()) for line in result.err.splitlines() if line.strip()]
+    assert result.status == 0
+    return [
+        " ".join(line.split()) for line in (result.out + result.err).splitlines() if line.strip()
+    ]
 
 
 @pytest.mark.usefixtures("here")

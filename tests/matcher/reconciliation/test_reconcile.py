@@ -434,7 +434,7 @@ def test_members_who_fit_by_any_answer_do_not_count(tmp_path: Path) -> None:
     assert (suspect["surprises"], suspect["holding"]) == (12, 12)
     assert (suspect["others"], suspect["others_holding"]) == (60, 0)
     assert suspect["attribute_ids"] == ["1", "7"]
-    printed = command("reconcile", *arguments).err
+    printed = command("reconcile", *arguments).out
     assert "1. dynata: attribute 1 (gender) is 2 (M): check that mapping" in printed
     assert "attributes 1 and 7 are mapped to gender" in printed
 
@@ -444,7 +444,7 @@ def test_a_few_surprises_are_chance(tmp_path: Path) -> None:
     arguments = (log, tmp_path / "surveys.json", "--panel", tmp_path / "panel.toml")
     assert (
         "no answer distinguishes the surprises from the other rows"
-        in command("reconcile", *arguments).err
+        in command("reconcile", *arguments).out
     )
 
 
@@ -556,9 +556,9 @@ def test_ids_appear_only_in_the_output_file(tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     done = reconcile_in(tmp_path, tmp_path / "log.csv", "-o", out)
     assert done.status == 0
+    assert "m1" not in done.out
+    assert "2 rows · 2 judged · 1 surprise" in done.out
     assert "m1" not in done.err
-    assert "2 rows · 2 judged · 1 surprise" in done.err
-    assert not done.out
     assert pq.read_table(out).to_pylist() == [
         {
             "member_id": "m1",
@@ -619,5 +619,5 @@ def test_columns_of_other_types_are_refused(tmp_path: Path) -> None:
 def test_nothing_to_judge(tmp_path: Path) -> None:
     put_log(tmp_path, "member_id,survey,code\n")
     done = reconcile_in(tmp_path)
-    assert (done.status, done.out) == (0, "")
-    assert "0 rows · 0 judged · 0 surprises" in done.err
+    assert done.status == 0
+    assert "0 rows · 0 judged · 0 surprises" in done.out
