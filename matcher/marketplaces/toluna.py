@@ -185,52 +185,57 @@ def _lower_values(
     raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
     """Ranges for numbers, prefixes for postal codes, answer ids for the rest."""
+    values = [(part, place) for place, raw in enumerate(raws) for part in _parts(raw)]
     if mapped.attribute.numeric:
-        return _lower_ranges(raws, mapped, pointer, lowering)
+        return _lower_ranges(values, mapped, pointer, lowering)
+    filled = [(part, place) for part, place in values if part]
     if mapped.attribute.kind is Kind.TEXT:
-        return _lower_postal(raws, mapped, pointer, lowering)
-    answers = [
-        (part, place)
-        for place, raw in enumerate(raws)
-        for part in as_code(raw).split(",")
-        if part.strip()
-    ]
-    places = [place for _, place in answers]
-    return lowering.any_of(mapped, [part for part, _ in answers], pointer, places)
+        return _lower_postal(filled, mapped, pointer, lowering)
+    places = [place for _, place in filled]
+    return lowering.any_of(mapped, [part for part, _ in filled], pointer, places)
+
+
+def _parts(raw: Scalar) -> list[str]:
+    """The values in one element, comma-separated; one that is blank is blank."""
+    parts = [part.strip() for part in as_code(raw).split(",")]
+    return [part for part in parts if part] or [""]
 
 
 def _lower_ranges(
-    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+    values: list[tuple[str, int]], mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
     bounds: list[tuple[float, float]] = []
     unreadable = False
-    for number, raw in enumerate(raws):
+    for text, number in values:
         at = f"{pointer}/{number}"
         try:
-            low, high = parse_range(as_code(raw))
+            low, high = parse_range(text)
         except UnreadableError as error:
             lowering.findings.warning("invalid-range", at, f"{error}; it is taken as unknown")
             unreadable = True
             continue
         if low > high:
-            lowering.findings.warning("inverted-range", at, f"`{raw}` matches nobody")
+            lowering.findings.warning("inverted-range", at, f"`{text}` matches nobody")
         bounds.append((low, high))
     rule = lowering.ranges(mapped, bounds)
     return Or((rule, UNKNOWN)) if unreadable else rule
 
 
 def _lower_postal(
-    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+    values: list[tuple[str, int]], mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
-    texts = [as_code(raw) for raw in raws]
-    short = [number for number, text in enumerate(texts) if _FOUR_DIGITS.match(text)]
+    texts = [text for text, _ in values]
+    if not texts:
+        lowering.findings.warning("empty-list", pointer, "no postal code is filled in")
+    short = [(text, number) for text, number in values if _FOUR_DIGITS.match(text)]
     if short and any(_FIVE_DIGITS.match(text) for text in texts):
+        first, number = short[0]
         lowering.findings.warning(
             "lost-leading-zero",
-            f"{pointer}/{short[0]}",
+            f"{pointer}/{number}",
             f"{len(short)} of {len(texts)} postal codes have four digits among five-digit ones, "
-            f"such as `{texts[short[0]]}`; they are matched as written",
-            f"probably `0{texts[short[0]]}`, written as a number",
+            f"such as `{first}`; they are matched as written",
+            f"probably `0{first}`, written as a number",
         )
     rule = lowering.prefixes(mapped, texts)
     cut_off = lowering.options(TolunaOptions).cut_off
@@ -418,7 +423,8 @@ def _guess(question: Question) -> Kind | None:
         return None
     if as_code(question.QuestionID) == _POSTAL:
         return Kind.TEXT
-    ranges = all(_RANGE.match(as_code(value)) for value in question.AnswerValues)
+    parts = (part for value in question.AnswerValues for part in _parts(value))
+    ranges = all(_RANGE.match(part) for part in parts)
     return Kind.NUMBER if ranges else Kind.MULTI
 
 

@@ -441,12 +441,12 @@ def dynata(draw: st.DrawFn) -> dict[str, Json]:
 
 # --- Toluna
 
-_RANGES = ("18-24", " 18 - 24 ", "65-", "-17", "24-18", 18, "x", "65+")
+_RANGES = ("18-24", " 18 - 24 ", "65-", "-17", "24-18", 18, "x", "65+", "-17, 65-,", "17-18,x")
 _VALUES: dict[str, tuple[Json, ...]] = {
     "age": _RANGES,
     "income": _RANGES,
     "age_band": _RANGES,
-    "postal_code": ("10115", "ec1a", "1011", 9, "1 0", "", "EC1A 1BB"),
+    "postal_code": ("10115", "ec1a", "1011", 9, "1 0", "", "EC1A 1BB", "101,ec1a 1bb,", "9,1,0,1"),
 }
 
 
