@@ -1,7 +1,7 @@
 """Toluna: surveys with quotas, layers of subquotas, questions and answers.
 
-Source: the GetQuotas answer and the Quota Status notification of the External Sample
-documentation. One quota a survey; within it
+Source: the GetQuotas answer and the Quota Status and Survey Closed notifications of the External
+Sample documentation. One quota a survey; within it
 every layer must be matched, by one subquota with a seat left; within a subquota every question,
 by any of its answers.
 """
@@ -15,7 +15,7 @@ from sys import intern
 from typing import Annotated
 
 import orjson
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from matcher.marketplaces.adapter import (
     Disposition,
@@ -41,7 +41,17 @@ from matcher.marketplaces.payload import (
 from matcher.marketplaces.price import PriceFactor, pay_per_minute
 from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
 from matcher.support.json_text import Json
-from matcher.surveys import Clause, Findings, Group, Quota, QuotaUpdate, Reason, Survey
+from matcher.surveys import (
+    Clause,
+    Findings,
+    Group,
+    Quota,
+    QuotaUpdate,
+    Reason,
+    SeatUpdate,
+    Survey,
+    Update,
+)
 from profiles.errors import InputError
 from profiles.schema import (
     AttributeMapping,
@@ -64,6 +74,10 @@ _STATUSES = {
 """The outcomes that each participation status stands for."""
 
 _ANY_WAVE = "0"
+_WAVE_ID = AliasChoices("WaveID", "WaveId")
+"""Payloads and notices of quotas have the one spelling, notices of surveys the other."""
+
+_CLOSED = "closed"
 _DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
 _FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
 _FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
@@ -136,9 +150,19 @@ class QuotaStatus(Payload):
 
     QuotaID: Id
     SurveyID: Id | None = None
-    WaveID: Id | None = None
+    WaveID: Id | None = Field(None, validation_alias=_WAVE_ID)
     IsLive: bool
     UpdateDateTimeUTC: Moment | None = None
+
+
+class SurveyClosed(Payload):
+    """A notification that a survey and wave is closed; its time, in UTC, is when it was closed."""
+
+    SurveyID: Id
+    WaveID: Id = Field(validation_alias=_WAVE_ID)
+    SurveyRef: Json = None
+    Status: str
+    DateTime: Moment | None = None
 
 
 class TolunaOptions(Options):
@@ -383,7 +407,7 @@ def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def _name_of(survey: dict[str, Json]) -> str | None:
-    parts = survey.get("SurveyID"), survey.get("WaveID")
+    parts = survey.get("SurveyID"), survey.get("WaveID", survey.get("WaveId"))
     if all(isinstance(part, str | int) for part in parts):
         return "/".join(as_code(part) for part in parts)
     return None
@@ -391,10 +415,15 @@ def _name_of(survey: dict[str, Json]) -> str | None:
 
 def _is_notification(document: dict[str, Json]) -> bool:
     """A survey has quotas, and the answer to a question about one quota has layers."""
-    return "QuotaID" in document and not document.keys() & {"Quotas", "Layers"}
+    named = "QuotaID" in document or document.keys() >= {"SurveyID", "Status"}
+    return named and not document.keys() & {"Quotas", "Layers"}
 
 
-def _read_notification(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | None:
+def _read_notification(raw: dict[str, Json], findings: Findings) -> Update | None:
+    return _read_quota(raw, findings) if "QuotaID" in raw else _read_closed(raw, findings)
+
+
+def _read_quota(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | None:
     found = validate(QuotaStatus, raw, findings)
     if found is None:
         return None
@@ -404,6 +433,19 @@ def _read_notification(raw: dict[str, Json], findings: Findings) -> QuotaUpdate 
         survey = _wave(found.SurveyID, found.WaveID)
     quota_ids = (as_code(found.QuotaID),)
     return QuotaUpdate("toluna", survey, quota_ids, found.IsLive, None, found.UpdateDateTimeUTC)
+
+
+def _read_closed(raw: dict[str, Json], findings: Findings) -> SeatUpdate | None:
+    found = validate(SurveyClosed, raw, findings)
+    if found is None:
+        return None
+    unknown_keys(found, _NO_KEYS, "", findings)
+    if found.Status.strip().lower() != _CLOSED:
+        message = f"the status `{found.Status}` is not known; the survey stays as it was"
+        findings.error("unknown-status", "/Status", message)
+        return None
+    name = f"toluna:{_wave(found.SurveyID, found.WaveID)}"
+    return SeatUpdate(name, live=False, remaining=None, at=found.DateTime)
 
 
 def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
