@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from sys import intern
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import orjson
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from matcher.marketplaces.adapter import (
     Disposition,
@@ -89,6 +89,14 @@ _QUOTA_KEYS = frozenset({"CompletesRequired"})
 _NO_KEYS: frozenset[str] = frozenset()
 
 
+def _blank_is_none(raw: Json) -> Json:
+    return None if isinstance(raw, str) and not raw.strip() else raw
+
+
+IdOrNone: TypeAlias = Annotated[Id | None, BeforeValidator(_blank_is_none)]
+"""What names a survey or wave; None: left open, as a blank is."""
+
+
 class Question(Payload):
     """A question and the answers of which any will do."""
 
@@ -125,8 +133,8 @@ class TolunaQuota(Payload):
 class Exclusion(Payload):
     """A survey and wave (0: any) whose participants of some statuses are kept out."""
 
-    SurveyID: Id
-    WaveID: Id
+    SurveyID: IdOrNone = None
+    WaveID: IdOrNone = None
     ParticipationStatusIDs: AnswersOrNone[Whole]
 
 
@@ -328,8 +336,30 @@ def _lower_history(survey: TolunaSurvey, lowering: Lowering) -> list[Clause]:
 
 
 def _lower_exclusion(exclusion: Exclusion, pointer: str, lowering: Lowering) -> Iterator[Rule]:
-    """Who took part with one of the statuses; a status that is not known may concern anyone."""
+    """Who took part with one of the statuses.
+
+    Of a status or a wave that is not known it is unknown whom of those who took part it concerns.
+    """
     unknown_keys(exclusion, _NO_KEYS, pointer, lowering.findings)
+    if exclusion.SurveyID is None:
+        lowering.findings.warning(
+            "incomplete-exclusion",
+            f"{pointer}/SurveyID",
+            "an exclusion without a survey excludes nobody",
+        )
+        return
+    if exclusion.WaveID is None:
+        lowering.findings.warning(
+            "incomplete-exclusion",
+            f"{pointer}/WaveID",
+            "an exclusion without a wave; whether it excludes who took part in the survey is "
+            "uncertain",
+            "wave 0 is any wave",
+        )
+    wave = exclusion.WaveID or _ANY_WAVE
+    scope, id_ = "wave", _wave(exclusion.SurveyID, wave)
+    if as_code(wave) == _ANY_WAVE:
+        scope, id_ = "survey", exclusion.SurveyID
     at = f"{pointer}/ParticipationStatusIDs"
     if not exclusion.ParticipationStatusIDs:
         lowering.findings.warning("empty-list", at, "no participation status: excludes nobody")
@@ -341,13 +371,13 @@ def _lower_exclusion(exclusion: Exclusion, pointer: str, lowering: Lowering) -> 
         lowering.findings.warning(
             "unknown-status",
             f"{at}/{number}",
-            f"the participation status `{status}` is not known; whom it excludes is uncertain",
+            f"the participation status `{status}` is not known; whether it excludes who took "
+            "part in the survey is uncertain",
         )
-        yield UNKNOWN
-    if outcomes and as_code(exclusion.WaveID) == _ANY_WAVE:
-        yield lowering.took_part("survey", [exclusion.SurveyID], outcomes)
-    elif outcomes:
-        yield lowering.took_part("wave", [_wave(exclusion.SurveyID, exclusion.WaveID)], outcomes)
+        yield And((lowering.took_part(scope, [id_]), UNKNOWN))
+    if outcomes:
+        rule = lowering.took_part(scope, [id_], outcomes)
+        yield rule if exclusion.WaveID is not None else And((rule, UNKNOWN))
 
 
 def _wave(survey_id: str, wave_id: str) -> str:

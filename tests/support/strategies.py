@@ -486,8 +486,8 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
     statuses = st.lists(st.sampled_from([1, 3, "9", 10]), min_size=1, max_size=3)
     exclusion = st.fixed_dictionaries(
         {
-            "SurveyID": st.sampled_from([1, "2", 3]),
-            "WaveID": st.sampled_from([0, "0", 1, " 2"]),
+            "SurveyID": _or_rarely(st.sampled_from([1, "2", 3]), st.sampled_from([None, " "])),
+            "WaveID": _or_rarely(st.sampled_from([0, "0", 1, " 2"]), st.sampled_from([None, ""])),
             "ParticipationStatusIDs": _or_rarely(statuses, st.sampled_from([[], [5, 1]])),
         }
     )
