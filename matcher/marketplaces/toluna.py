@@ -385,6 +385,14 @@ def _wave(survey_id: str, wave_id: str) -> str:
 
 
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    if _is_quota_alone(raw):
+        lowering.findings.error(
+            "quota-without-survey",
+            "",
+            "the details of one quota (QuotaDetails) without its survey",
+            "send the GetQuotas answer, which has whole surveys",
+        )
+        return None
     survey = validate(TolunaSurvey, raw, lowering.findings)
     if survey is None:
         return None
@@ -423,7 +431,13 @@ def _amount(survey: TolunaSurvey) -> PriceFactor:
 
 
 def _recognises(document: dict[str, Json]) -> bool:
-    return "Surveys" in document or ("SurveyID" in document and "Quotas" in document)
+    whole = "Surveys" in document or ("SurveyID" in document and "Quotas" in document)
+    return whole or _is_quota_alone(document)
+
+
+def _is_quota_alone(document: dict[str, Json]) -> bool:
+    """The answer to a question about one quota."""
+    return document.keys() >= {"QuotaID", "Layers"} and "Quotas" not in document
 
 
 def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:

@@ -674,6 +674,39 @@ def test_negative_seats_are_none(tmp_path: Path, mapping: PanelMapping) -> None:
     assert (quota.open, quota.remaining) == (False, 0)
 
 
+DETAILS: dict[str, Json] = {
+    "QuotaID": 42387,
+    "CountryID": 2000223,
+    "CompletesRequired": 5,
+    "EstimatedCompletesRemaining": 5,
+    "Layers": [],
+    "CacheExpires": "2020-01-31T21:19:30.3616306Z",
+}
+
+
+@pytest.mark.parametrize("marketplace", [None, "toluna"])
+@pytest.mark.parametrize(
+    ("document", "at"), [(DETAILS, ""), ([DETAILS], "/0"), ({"Surveys": [DETAILS]}, "/Surveys/0")]
+)
+def test_the_details_of_one_toluna_quota(
+    document: Json, at: str, marketplace: str | None, mapping: PanelMapping
+) -> None:
+    """They are no survey: named as what they are, and the rest is read."""
+    good = named("toluna", 7)
+    for payload in ([document, good], [json.dumps(document).encode(), good]):
+        surveys = load_surveys(payload, mapping, marketplace)
+        assert [survey.id for survey in surveys] == ["7/2"]
+        (found,) = [each for each in surveys.diagnostics if each.level is Level.ERROR]
+        assert (found.code, found.at, found.message, found.hint) == (
+            "quota-without-survey",
+            at,
+            "the details of one quota (QuotaDetails) without its survey",
+            "send the GetQuotas answer, which has whole surveys",
+        )
+    with pytest.raises(InputError, match=r"no survey found: .*the details of one quota"):
+        load_surveys([document], mapping, marketplace)
+
+
 def test_an_override_of_the_marketplace(tmp_path: Path, mapping: PanelMapping) -> None:
     bare = {"id": 1, "status": "OPEN"}
     path = put(tmp_path, "p.json", bare)

@@ -237,6 +237,14 @@ def test_a_refresh_closes_what_it_does_not_name(router: Router) -> None:
     assert offered(router) == ["toluna:2/1", "dynata:3"]
 
 
+def test_the_details_of_one_quota_close_nothing(router: Router) -> None:
+    router.apply(toluna(2))
+    details = {"QuotaID": 1, "EstimatedCompletesRemaining": 5, "Layers": []}
+    applied = router.apply(details, refresh="toluna")
+    assert [each.code for each in applied.diagnostics] == ["quota-without-survey"]
+    assert offered(router) == ["toluna:2/1"]
+
+
 def test_of_notices_of_a_survey_the_newest_counts(router: Router) -> None:
     """Toluna's Survey Closed, which comes twice and late; a survey read anew is open again."""
     closed = {"SurveyID": 2, "SurveyRef": "2-US", "WaveId": 1, "Status": "Closed"}
