@@ -43,8 +43,10 @@ from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
 from matcher.support.json_text import Json
 from matcher.surveys import (
     Clause,
+    Diagnostic,
     Findings,
     Group,
+    Level,
     Quota,
     QuotaUpdate,
     Reason,
@@ -183,7 +185,11 @@ class TolunaOptions(Options):
 
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
     unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
-    mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
+    question_id = as_code(question.QuestionID)
+    if question.IsRoutable and question_id not in lowering.marketplace.attributes:
+        _report_unasked(question_id, pointer, lowering)
+        return lowering.record_origin(TRUE, pointer)
+    mapped = lowering.attribute(question_id, f"{pointer}/QuestionID")
     if mapped is None:
         return lowering.record_origin(UNKNOWN, pointer)
     key = (
@@ -194,6 +200,20 @@ def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rul
     )
     rule = lowering.cached_rule(key, lambda: _lower_answers(question, mapped, pointer, lowering))
     return lowering.record_origin(rule, pointer)
+
+
+def _report_unasked(question_id: str, pointer: str, lowering: Lowering) -> None:
+    """Report once that nobody has an answer to a routable question, which is acceptable."""
+    lowering.notices.setdefault(
+        f"question {question_id}",
+        Diagnostic(
+            Level.INFO,
+            "unmapped-attribute",
+            f"the panel file maps no toluna attribute `{question_id}`: where it is routable, so "
+            "that a missing answer will do, everyone matches "
+            f"(first in {lowering.findings.survey} {pointer})",
+        ),
+    )
 
 
 def _lower_answers(
@@ -344,14 +364,14 @@ def _lower_exclusion(exclusion: Exclusion, pointer: str, lowering: Lowering) -> 
     if exclusion.SurveyID is None:
         lowering.findings.warning(
             "incomplete-exclusion",
-            f"{pointer}/SurveyID",
+            pointer,
             "an exclusion without a survey excludes nobody",
         )
         return
     if exclusion.WaveID is None:
         lowering.findings.warning(
             "incomplete-exclusion",
-            f"{pointer}/WaveID",
+            pointer,
             "an exclusion without a wave; whether it excludes who took part in the survey is "
             "uncertain",
             "wave 0 is any wave",

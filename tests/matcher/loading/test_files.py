@@ -674,6 +674,29 @@ def test_negative_seats_are_none(tmp_path: Path, mapping: PanelMapping) -> None:
     assert (quota.open, quota.remaining) == (False, 0)
 
 
+def test_a_routable_question_without_an_attribute_is_told_once(mapping: PanelMapping) -> None:
+    """Of each question, however many surveys ask it; another is told by itself."""
+
+    def asking(number: int, *questions: str) -> Json:
+        asked = [{"QuestionID": each, "AnswerIDs": [1], "IsRoutable": True} for each in questions]
+        subquota = {"SubQuotaID": 1, "CurrentCompletes": 0, "MaxTargetCompletes": 1}
+        layers = [{"SubQuotas": [{**subquota, "QuestionsAndAnswers": asked}]}]
+        quota = {"QuotaID": 1, "EstimatedCompletesRemaining": 1, "Layers": layers}
+        return {"SurveyID": number, "WaveID": 1, "Quotas": [quota]}
+
+    surveys = load_surveys([asking(1, "98"), asking(2, "98", "97"), asking(3, "98")], mapping)
+    found = [each for each in surveys.diagnostics if each.code == "unmapped-attribute"]
+    assert [(each.level, each.survey) for each in found] == [(Level.INFO, None)] * 2
+    asked = "/Quotas/0/Layers/0/SubQuotas/0/QuestionsAndAnswers"
+    for each, question, first in zip(
+        found, ("98", "97"), (f"toluna:1/1 {asked}/0", f"toluna:2/1 {asked}/1"), strict=True
+    ):
+        assert each.message == (
+            f"the panel file maps no toluna attribute `{question}`: where it is routable, so that "
+            f"a missing answer will do, everyone matches (first in {first})"
+        )
+
+
 DETAILS: dict[str, Json] = {
     "QuotaID": 42387,
     "CountryID": 2000223,
