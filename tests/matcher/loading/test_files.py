@@ -901,7 +901,8 @@ def test_a_parsed_payload_with_what_json_has_not(marketplace: str, mapping: Pane
         ),
         ([], "no payload is given"),
         (b"{", "payload 1: not JSON: line 1, column 2: cut off"),
-        ([{"Surveys": []}, b"[]"], "payload 1, payload 2: no survey found"),
+        ([b"", b"[]"], "payload 1: not JSON: empty"),
+        ([b"[]", [3]], "payload 2: no survey found: at /0: a survey must be an object"),
         ([[3]], "payload 1: no survey found: at /0: a survey must be an object"),
     ],
 )
@@ -909,6 +910,21 @@ def test_what_is_no_payload(payloads: Any, why: str, mapping: PanelMapping) -> N
     with pytest.raises(InputError) as raised:
         load_surveys(payloads, mapping)
     assert str(raised.value) == why
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [b"[]", b' {"Surveys": []}\n', {"Surveys": []}, [[]], [[{"Surveys": []}], b"[]"], b"[]\n[]\n"],
+)
+def test_an_inventory_of_nothing(payloads: Any, tmp_path: Path, mapping: PanelMapping) -> None:
+    """Nothing on offer is an inventory, wherever it comes from; a survey beside it is read."""
+    empty = load_surveys(payloads, mapping)
+    assert (empty.surveys, empty.rejected, empty.diagnostics) == ((), (), ())
+    several = payloads if isinstance(payloads, list) else [payloads]
+    assert [each.id for each in load_surveys([*several, ADULT_MEN], mapping)] == ["1"]
+    put(tmp_path, "nothing.json", [])
+    put(tmp_path, "nothing.jsonl", '{"Surveys": []}\n\n')
+    assert load_surveys(tmp_path, mapping).surveys == ()
 
 
 def test_a_marketplace_or_a_mapping_that_is_none(mapping: PanelMapping) -> None:

@@ -237,6 +237,17 @@ def test_a_refresh_closes_what_it_does_not_name(router: Router) -> None:
     assert offered(router) == ["toluna:2/1", "dynata:3"]
 
 
+@pytest.mark.parametrize("nothing", [{"Surveys": []}, [], [{"Surveys": []}], b"[]"])
+def test_an_answer_with_nothing_on_offer_closes_all_of_its_marketplace(
+    nothing: Json, router: Router
+) -> None:
+    router.apply([toluna(2), toluna(3), dynata(1)])
+    assert router.apply(nothing).changed == ()
+    applied = router.apply(nothing, refresh="toluna")
+    assert (applied.changed, applied.diagnostics) == (("toluna:2/1", "toluna:3/1"), ())
+    assert offered(router) == ["dynata:1"]
+
+
 def test_the_details_of_one_quota_close_nothing(router: Router) -> None:
     router.apply(toluna(2))
     details = {"QuotaID": 1, "EstimatedCompletesRemaining": 5, "Layers": []}
