@@ -51,8 +51,10 @@ def load_surveys(
     A payload is a path (of a file, a folder of files, or `-`, standard input), its content as
     bytes (JSON, or one document a line), or what such content was parsed to. Diagnostics call what
     has no path `payload 1`, `payload 2`, by its place among the payloads. `marketplace` overrides
-    recognition by shape. Raises InputError where a payload cannot be read or is not JSON, where no
-    survey is found at all, and for a marketplace that is not known.
+    recognition by shape. An inventory with nothing in it (`[]`, `{"Surveys": []}`) has no surveys.
+    Raises InputError where a payload cannot be read or is not JSON, where there is no survey
+    because of a fault or because there is nothing to read at all, and for a marketplace that is not
+    known.
 
     >>> from profiles.schema import Collections, PanelMapping, Schema
     >>> mapping = PanelMapping(Schema({}, {}), {}, Collections())
@@ -75,7 +77,7 @@ def load_surveys(
                     loader.diagnostics.append(found)
                 else:
                     loader.add(found)
-    if not loader.surveys:
+    if not loader.surveys and not loader.is_empty_inventory:
         raise InputError(_nothing_found(given, loader.diagnostics))
     return loader.result()
 
@@ -131,9 +133,17 @@ class _Loader:
         self._reader = PayloadReader(mapping, marketplace)
         self.surveys: dict[str, Survey | None] = {}
         self.diagnostics: list[Diagnostic] = []
+        self._documents = 0
+
+    @property
+    def is_empty_inventory(self) -> bool:
+        """Whether there are payloads, without a fault, that have nothing on offer."""
+        faulty = any(finding.level is Level.ERROR for finding in self.diagnostics)
+        return self._documents > 0 and not self.surveys and not faulty
 
     def add(self, document: Document) -> None:
         """Lower every survey of a document."""
+        self._documents += 1
         for at, part in document.parts():
             for read in self._reader.read(part, document, at):
                 if isinstance(read, Diagnostic):

@@ -1,4 +1,4 @@
-"""Reads what changed: surveys as marketplaces send them, their notices of quotas, and seats.
+"""Reads what changed: surveys as marketplaces send them, their notices, and seats.
 
 Seats have a form of our own: `{"survey": "dynata:13231", "remaining": 5}`, with the ids of a quota
 in `quota_ids` (or of a Toluna quota and a subquota in it; without them the survey itself is meant),

@@ -10,7 +10,7 @@ from enum import StrEnum
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.options import Options
 from matcher.support.json_text import Json
-from matcher.surveys import Findings, QuotaUpdate, Reason, Survey
+from matcher.surveys import Findings, Reason, Survey, Update
 from profiles.schema import Collections, IdList, IdListReader, Kind
 
 
@@ -69,9 +69,9 @@ class Marketplace:
     `link_keys` gives the keys by which a survey hangs together with others: `link` changes nothing
     between surveys that have no key in common.
 
-    `is_notification` tells an object that is a notice of one quota from a survey;
-    `read_notification` reads it, or notes why not in the findings and gives None; `name_of` gives
-    the id of its survey, too.
+    `is_notification` tells an object that is a notice of one quota, or of a survey's status, from a
+    survey; `read_notification` reads it, or notes why not in the findings and gives None; `name_of`
+    gives the id of its survey, too.
 
     `read_id_list` reads a list of ids that the marketplace publishes, by its name. `options` has
     the keys that its table of the panel file may have beside those of every marketplace.
@@ -89,9 +89,7 @@ class Marketplace:
     link: Callable[[Sequence[Survey]], Sequence[Survey]] = lambda surveys: surveys
     link_keys: Callable[[Survey], frozenset[str]] = lambda _: frozenset()
     is_notification: Callable[[dict[str, Json]], bool] = lambda _: False
-    read_notification: Callable[[dict[str, Json], Findings], QuotaUpdate | None] = lambda _, __: (
-        None
-    )
+    read_notification: Callable[[dict[str, Json], Findings], Update | None] = lambda _, __: None
     read_id_list: IdListReader = _no_lists
     options: type[Options] = Options
     rejection_codes: Mapping[Reason, RejectionCode] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Toluna: surveys with quotas, layers of subquotas, questions and answers.
 
-Source: the GetQuotas answer and the Quota Status notification of the External Sample
-documentation. One quota a survey; within it
+Source: the GetQuotas answer and the Quota Status and Survey Closed notifications of the External
+Sample documentation. One quota a survey; within it
 every layer must be matched, by one subquota with a seat left; within a subquota every question,
 by any of its answers.
 """
@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from sys import intern
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import orjson
-from pydantic import Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from matcher.marketplaces.adapter import (
     Disposition,
@@ -41,7 +41,19 @@ from matcher.marketplaces.payload import (
 from matcher.marketplaces.price import PriceFactor, pay_per_minute
 from matcher.rules import TRUE, UNKNOWN, And, Answered, Not, Or, Rule, one_of
 from matcher.support.json_text import Json
-from matcher.surveys import Clause, Findings, Group, Quota, QuotaUpdate, Reason, Survey
+from matcher.surveys import (
+    Clause,
+    Diagnostic,
+    Findings,
+    Group,
+    Level,
+    Quota,
+    QuotaUpdate,
+    Reason,
+    SeatUpdate,
+    Survey,
+    Update,
+)
 from profiles.errors import InputError
 from profiles.schema import (
     AttributeMapping,
@@ -64,6 +76,10 @@ _STATUSES = {
 """The outcomes that each participation status stands for."""
 
 _ANY_WAVE = "0"
+_WAVE_ID = AliasChoices("WaveID", "WaveId")
+"""Payloads and notices of quotas have the one spelling, notices of surveys the other."""
+
+_CLOSED = "closed"
 _DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
 _FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
 _FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
@@ -73,6 +89,14 @@ _SURVEY_KEYS = frozenset(
 )
 _QUOTA_KEYS = frozenset({"CompletesRequired"})
 _NO_KEYS: frozenset[str] = frozenset()
+
+
+def _blank_is_none(raw: Json) -> Json:
+    return None if isinstance(raw, str) and not raw.strip() else raw
+
+
+IdOrNone: TypeAlias = Annotated[Id | None, BeforeValidator(_blank_is_none)]
+"""What names a survey or wave; None: left open, as a blank is."""
 
 
 class Question(Payload):
@@ -111,8 +135,8 @@ class TolunaQuota(Payload):
 class Exclusion(Payload):
     """A survey and wave (0: any) whose participants of some statuses are kept out."""
 
-    SurveyID: Id
-    WaveID: Id
+    SurveyID: IdOrNone = None
+    WaveID: IdOrNone = None
     ParticipationStatusIDs: AnswersOrNone[Whole]
 
 
@@ -136,9 +160,19 @@ class QuotaStatus(Payload):
 
     QuotaID: Id
     SurveyID: Id | None = None
-    WaveID: Id | None = None
+    WaveID: Id | None = Field(None, validation_alias=_WAVE_ID)
     IsLive: bool
     UpdateDateTimeUTC: Moment | None = None
+
+
+class SurveyClosed(Payload):
+    """A notification that a survey and wave is closed; its time, in UTC, is when it was closed."""
+
+    SurveyID: Id
+    WaveID: Id = Field(validation_alias=_WAVE_ID)
+    SurveyRef: Json = None
+    Status: str
+    DateTime: Moment | None = None
 
 
 class TolunaOptions(Options):
@@ -151,7 +185,11 @@ class TolunaOptions(Options):
 
 def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rule:
     unknown_keys(question, _NO_KEYS, pointer, lowering.findings)
-    mapped = lowering.attribute(as_code(question.QuestionID), f"{pointer}/QuestionID")
+    question_id = as_code(question.QuestionID)
+    if question.IsRoutable and question_id not in lowering.marketplace.attributes:
+        _report_unasked(question_id, pointer, lowering)
+        return lowering.record_origin(TRUE, pointer)
+    mapped = lowering.attribute(question_id, f"{pointer}/QuestionID")
     if mapped is None:
         return lowering.record_origin(UNKNOWN, pointer)
     key = (
@@ -162,6 +200,20 @@ def _lower_question(question: Question, pointer: str, lowering: Lowering) -> Rul
     )
     rule = lowering.cached_rule(key, lambda: _lower_answers(question, mapped, pointer, lowering))
     return lowering.record_origin(rule, pointer)
+
+
+def _report_unasked(question_id: str, pointer: str, lowering: Lowering) -> None:
+    """Report once that nobody has an answer to a routable question, which is acceptable."""
+    lowering.notices.setdefault(
+        f"question {question_id}",
+        Diagnostic(
+            Level.INFO,
+            "unmapped-attribute",
+            f"the panel file maps no toluna attribute `{question_id}`: where it is routable, so "
+            "that a missing answer will do, everyone matches "
+            f"(first in {lowering.findings.survey} {pointer})",
+        ),
+    )
 
 
 def _lower_answers(
@@ -185,52 +237,57 @@ def _lower_values(
     raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
     """Ranges for numbers, prefixes for postal codes, answer ids for the rest."""
+    values = [(part, place) for place, raw in enumerate(raws) for part in _parts(raw)]
     if mapped.attribute.numeric:
-        return _lower_ranges(raws, mapped, pointer, lowering)
+        return _lower_ranges(values, mapped, pointer, lowering)
+    filled = [(part, place) for part, place in values if part]
     if mapped.attribute.kind is Kind.TEXT:
-        return _lower_postal(raws, mapped, pointer, lowering)
-    answers = [
-        (part, place)
-        for place, raw in enumerate(raws)
-        for part in as_code(raw).split(",")
-        if part.strip()
-    ]
-    places = [place for _, place in answers]
-    return lowering.any_of(mapped, [part for part, _ in answers], pointer, places)
+        return _lower_postal(filled, mapped, pointer, lowering)
+    places = [place for _, place in filled]
+    return lowering.any_of(mapped, [part for part, _ in filled], pointer, places)
+
+
+def _parts(raw: Scalar) -> list[str]:
+    """The values in one element, comma-separated; one that is blank is blank."""
+    parts = [part.strip() for part in as_code(raw).split(",")]
+    return [part for part in parts if part] or [""]
 
 
 def _lower_ranges(
-    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+    values: list[tuple[str, int]], mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
     bounds: list[tuple[float, float]] = []
     unreadable = False
-    for number, raw in enumerate(raws):
+    for text, number in values:
         at = f"{pointer}/{number}"
         try:
-            low, high = parse_range(as_code(raw))
+            low, high = parse_range(text)
         except UnreadableError as error:
             lowering.findings.warning("invalid-range", at, f"{error}; it is taken as unknown")
             unreadable = True
             continue
         if low > high:
-            lowering.findings.warning("inverted-range", at, f"`{raw}` matches nobody")
+            lowering.findings.warning("inverted-range", at, f"`{text}` matches nobody")
         bounds.append((low, high))
     rule = lowering.ranges(mapped, bounds)
     return Or((rule, UNKNOWN)) if unreadable else rule
 
 
 def _lower_postal(
-    raws: list[Scalar], mapped: AttributeMapping, pointer: str, lowering: Lowering
+    values: list[tuple[str, int]], mapped: AttributeMapping, pointer: str, lowering: Lowering
 ) -> Rule:
-    texts = [as_code(raw) for raw in raws]
-    short = [number for number, text in enumerate(texts) if _FOUR_DIGITS.match(text)]
+    texts = [text for text, _ in values]
+    if not texts:
+        lowering.findings.warning("empty-list", pointer, "no postal code is filled in")
+    short = [(text, number) for text, number in values if _FOUR_DIGITS.match(text)]
     if short and any(_FIVE_DIGITS.match(text) for text in texts):
+        first, number = short[0]
         lowering.findings.warning(
             "lost-leading-zero",
-            f"{pointer}/{short[0]}",
+            f"{pointer}/{number}",
             f"{len(short)} of {len(texts)} postal codes have four digits among five-digit ones, "
-            f"such as `{texts[short[0]]}`; they are matched as written",
-            f"probably `0{texts[short[0]]}`, written as a number",
+            f"such as `{first}`; they are matched as written",
+            f"probably `0{first}`, written as a number",
         )
     rule = lowering.prefixes(mapped, texts)
     cut_off = lowering.options(TolunaOptions).cut_off
@@ -299,8 +356,30 @@ def _lower_history(survey: TolunaSurvey, lowering: Lowering) -> list[Clause]:
 
 
 def _lower_exclusion(exclusion: Exclusion, pointer: str, lowering: Lowering) -> Iterator[Rule]:
-    """Who took part with one of the statuses; a status that is not known may concern anyone."""
+    """Who took part with one of the statuses.
+
+    Of a status or a wave that is not known it is unknown whom of those who took part it concerns.
+    """
     unknown_keys(exclusion, _NO_KEYS, pointer, lowering.findings)
+    if exclusion.SurveyID is None:
+        lowering.findings.warning(
+            "incomplete-exclusion",
+            pointer,
+            "an exclusion without a survey excludes nobody",
+        )
+        return
+    if exclusion.WaveID is None:
+        lowering.findings.warning(
+            "incomplete-exclusion",
+            pointer,
+            "an exclusion without a wave; whether it excludes who took part in the survey is "
+            "uncertain",
+            "wave 0 is any wave",
+        )
+    wave = exclusion.WaveID or _ANY_WAVE
+    scope, id_ = "wave", _wave(exclusion.SurveyID, wave)
+    if as_code(wave) == _ANY_WAVE:
+        scope, id_ = "survey", exclusion.SurveyID
     at = f"{pointer}/ParticipationStatusIDs"
     if not exclusion.ParticipationStatusIDs:
         lowering.findings.warning("empty-list", at, "no participation status: excludes nobody")
@@ -312,13 +391,13 @@ def _lower_exclusion(exclusion: Exclusion, pointer: str, lowering: Lowering) -> 
         lowering.findings.warning(
             "unknown-status",
             f"{at}/{number}",
-            f"the participation status `{status}` is not known; whom it excludes is uncertain",
+            f"the participation status `{status}` is not known; whether it excludes who took "
+            "part in the survey is uncertain",
         )
-        yield UNKNOWN
-    if outcomes and as_code(exclusion.WaveID) == _ANY_WAVE:
-        yield lowering.took_part("survey", [exclusion.SurveyID], outcomes)
-    elif outcomes:
-        yield lowering.took_part("wave", [_wave(exclusion.SurveyID, exclusion.WaveID)], outcomes)
+        yield And((lowering.took_part(scope, [id_]), UNKNOWN))
+    if outcomes:
+        rule = lowering.took_part(scope, [id_], outcomes)
+        yield rule if exclusion.WaveID is not None else And((rule, UNKNOWN))
 
 
 def _wave(survey_id: str, wave_id: str) -> str:
@@ -326,6 +405,14 @@ def _wave(survey_id: str, wave_id: str) -> str:
 
 
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    if _is_quota_alone(raw):
+        lowering.findings.error(
+            "quota-without-survey",
+            "",
+            "the details of one quota (QuotaDetails) without its survey",
+            "send the GetQuotas answer, which has whole surveys",
+        )
+        return None
     survey = validate(TolunaSurvey, raw, lowering.findings)
     if survey is None:
         return None
@@ -364,7 +451,13 @@ def _amount(survey: TolunaSurvey) -> PriceFactor:
 
 
 def _recognises(document: dict[str, Json]) -> bool:
-    return "Surveys" in document or ("SurveyID" in document and "Quotas" in document)
+    whole = "Surveys" in document or ("SurveyID" in document and "Quotas" in document)
+    return whole or _is_quota_alone(document)
+
+
+def _is_quota_alone(document: dict[str, Json]) -> bool:
+    """The answer to a question about one quota."""
+    return document.keys() >= {"QuotaID", "Layers"} and "Quotas" not in document
 
 
 def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
@@ -378,7 +471,7 @@ def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
 
 
 def _name_of(survey: dict[str, Json]) -> str | None:
-    parts = survey.get("SurveyID"), survey.get("WaveID")
+    parts = survey.get("SurveyID"), survey.get("WaveID", survey.get("WaveId"))
     if all(isinstance(part, str | int) for part in parts):
         return "/".join(as_code(part) for part in parts)
     return None
@@ -386,10 +479,15 @@ def _name_of(survey: dict[str, Json]) -> str | None:
 
 def _is_notification(document: dict[str, Json]) -> bool:
     """A survey has quotas, and the answer to a question about one quota has layers."""
-    return "QuotaID" in document and not document.keys() & {"Quotas", "Layers"}
+    named = "QuotaID" in document or document.keys() >= {"SurveyID", "Status"}
+    return named and not document.keys() & {"Quotas", "Layers"}
 
 
-def _read_notification(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | None:
+def _read_notification(raw: dict[str, Json], findings: Findings) -> Update | None:
+    return _read_quota(raw, findings) if "QuotaID" in raw else _read_closed(raw, findings)
+
+
+def _read_quota(raw: dict[str, Json], findings: Findings) -> QuotaUpdate | None:
     found = validate(QuotaStatus, raw, findings)
     if found is None:
         return None
@@ -399,6 +497,19 @@ def _read_notification(raw: dict[str, Json], findings: Findings) -> QuotaUpdate 
         survey = _wave(found.SurveyID, found.WaveID)
     quota_ids = (as_code(found.QuotaID),)
     return QuotaUpdate("toluna", survey, quota_ids, found.IsLive, None, found.UpdateDateTimeUTC)
+
+
+def _read_closed(raw: dict[str, Json], findings: Findings) -> SeatUpdate | None:
+    found = validate(SurveyClosed, raw, findings)
+    if found is None:
+        return None
+    unknown_keys(found, _NO_KEYS, "", findings)
+    if found.Status.strip().lower() != _CLOSED:
+        message = f"the status `{found.Status}` is not known; the survey stays as it was"
+        findings.error("unknown-status", "/Status", message)
+        return None
+    name = f"toluna:{_wave(found.SurveyID, found.WaveID)}"
+    return SeatUpdate(name, live=False, remaining=None, at=found.DateTime)
 
 
 def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
@@ -418,7 +529,8 @@ def _guess(question: Question) -> Kind | None:
         return None
     if as_code(question.QuestionID) == _POSTAL:
         return Kind.TEXT
-    ranges = all(_RANGE.match(as_code(value)) for value in question.AnswerValues)
+    parts = (part for value in question.AnswerValues for part in _parts(value))
+    ranges = all(_RANGE.match(part) for part in parts)
     return Kind.NUMBER if ranges else Kind.MULTI
 
 

@@ -192,7 +192,7 @@ class Router:
         """Take in a batch of changes, all of it in one step.
 
         `changes`: one, or a list, of what marketplaces send: Dynata opportunities, Toluna GetQuotas
-        answers and quota notifications, RFG projects; and changes of seats (`{"survey":
+        answers and notifications, RFG projects; and changes of seats (`{"survey":
         "dynata:13231", "quota_ids": ["…"], "remaining": 5}`). JSON text, or what it holds.
         `marketplace` overrides recognition by shape. `refresh` names marketplaces of which the
         batch is the whole inventory: their other surveys are closed. `at`, in seconds since 1970,

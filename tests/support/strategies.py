@@ -441,12 +441,12 @@ def dynata(draw: st.DrawFn) -> dict[str, Json]:
 
 # --- Toluna
 
-_RANGES = ("18-24", " 18 - 24 ", "65-", "-17", "24-18", 18, "x", "65+")
+_RANGES = ("18-24", " 18 - 24 ", "65-", "-17", "24-18", 18, "x", "65+", "-17, 65-,", "17-18,x")
 _VALUES: dict[str, tuple[Json, ...]] = {
     "age": _RANGES,
     "income": _RANGES,
     "age_band": _RANGES,
-    "postal_code": ("10115", "ec1a", "1011", 9, "1 0", "", "EC1A 1BB"),
+    "postal_code": ("10115", "ec1a", "1011", 9, "1 0", "", "EC1A 1BB", "101,ec1a 1bb,", "9,1,0,1"),
 }
 
 
@@ -486,8 +486,8 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
     statuses = st.lists(st.sampled_from([1, 3, "9", 10]), min_size=1, max_size=3)
     exclusion = st.fixed_dictionaries(
         {
-            "SurveyID": st.sampled_from([1, "2", 3]),
-            "WaveID": st.sampled_from([0, "0", 1, " 2"]),
+            "SurveyID": _or_rarely(st.sampled_from([1, "2", 3]), st.sampled_from([None, " "])),
+            "WaveID": _or_rarely(st.sampled_from([0, "0", 1, " 2"]), st.sampled_from([None, ""])),
             "ParticipationStatusIDs": _or_rarely(statuses, st.sampled_from([[], [5, 1]])),
         }
     )

@@ -93,13 +93,15 @@ NO_SURVEY = {
     "number.json": ("3", f"number.json: no survey found: {OBJECT}"),
     "text.json": ('"x"', f"text.json: no survey found: {OBJECT}"),
     "null.json": ("null", f"null.json: no survey found: {OBJECT}"),
-    "array.json": ("[]", "array.json: no survey found"),
     "arrays.json": ("[[{}]]", f"arrays.json: no survey found: at /0: {OBJECT}"),
     "numbers.json": ("[1, 2]", f"numbers.json: no survey found: at /0: {OBJECT} (and 1 more)"),
     "object.json": ("{}", f"object.json: no survey found: {UNKNOWN}"),
     "other.json": ('{"hello": 1}', f"other.json: no survey found: {UNKNOWN}"),
     "deep.json": ("[" * 500 + "]" * 500, f"deep.json: no survey found: at /0: {OBJECT}"),
-    "none.json": ('{"Surveys": []}', "none.json: no survey found"),
+    "null surveys.json": (
+        '{"Surveys": null}',
+        "null surveys.json: no survey found: at /Surveys: a survey must be an object",
+    ),
     "nameless.json": (
         {**ADULT_MEN, "id": None},
         "nameless.json: no survey found: at /id: must be text or a whole number",

@@ -301,6 +301,27 @@ def test_the_json_document(name: str) -> None:
     assert {each["level"] for each in document["diagnostics"]} == {"error", "info"}
 
 
+@pytest.mark.parametrize("nothing", ["[]", '{"Surveys": []}'])
+@pytest.mark.parametrize("where", ["now.json", "now.jsonl", "now", "-"])
+def test_nothing_on_offer_takes_the_place_of_yesterday(
+    nothing: str, where: str, here: Path
+) -> None:
+    """In a file, a folder or standard input: an empty result, not an error."""
+    (here / "now").mkdir()
+    for name in ("now.json", "now.jsonl", "now/0.json"):
+        put(here, name, nothing)
+    assert command("match", "payload.json", *COMMON, "-o", "out.parquet").status == 0
+    before = pq.read_table("out.parquet")
+    flags = [where, *COMMON, "-o", "out.parquet", "--json"]
+    match = command("match", *flags, stdin=nothing.encode())
+    assert match.status == 0
+    assert json.loads(match.out)["surveys"] == []
+    after = pq.read_table("out.parquet")
+    assert (before.num_rows > 0, after.num_rows, after.schema) == (True, 0, before.schema)
+    for name in ("count", "lint"):
+        assert command(name, where, *COMMON, stdin=nothing.encode()).status == 0
+
+
 def test_the_parquet_file(here: Path) -> None:
     """A row for each pair of member and survey, by member and then survey."""
     put(here, "toluna.json", {"Surveys": [TOLUNA]})

@@ -317,6 +317,20 @@ def test_the_members_who_changed(here: Path) -> None:
     )
 
 
+def test_nothing_on_offer_any_more_is_all_lost(here: Path) -> None:
+    put(here, "nothing.json", {"Surveys": []})
+    found = document("old.json", "nothing.json", "-o", "lost.parquet")
+    given = found["given"]["before"]
+    assert given > 0
+    assert counts(found) == (given, 0, 0, 0)
+    assert found["given"] == {"before": given, "after": 0}
+    assert {each["fate"] for each in found["surveys"]} == {"removed"}
+    assert pq.read_table("lost.parquet").num_rows == given
+    assert diff("old.json", "nothing.json", "--max-lost", "0").status == 1
+    assert diff("nothing.json", "nothing.json", "--max-lost", "0").status == 0
+    assert document("nothing.json", "old.json")["given"] == {"before": 0, "after": given}
+
+
 def test_no_changes_make_a_file_too() -> None:
     assert rows("old.json", "retold.json") == []
 
@@ -468,7 +482,7 @@ USAGE: dict[str, str] = {
     "- --panel-new panel.toml": "diff: standard input can be only one of OLD and NEW",
     "old.json no.json": "no.json: no such file",
     "no.json old.json": "no.json: no such file",
-    "old.json void.json": "void.json: no survey found",
+    "old.json void.jsonl": "void.jsonl: no survey found",
     "bad.json old.json": "bad.json: not JSON: line 1, column 2: cut off",
     "old.json odd.json": (
         "odd.json: no survey found: not the payload of a known marketplace (--marketplace names it)"
@@ -506,7 +520,7 @@ USAGE: dict[str, str] = {
 
 @pytest.mark.parametrize("line", USAGE)
 def test_a_comparison_that_cannot_be_made_says_why_in_one_line(line: str, here: Path) -> None:
-    put(here, "void.json", [])
+    put(here, "void.jsonl", "\n")
     put(here, "bad.json", "{")
     put(here, "odd.json", {"a": 1})
     plan = Path(save_plan("cut.plan", "old.json")).read_bytes()

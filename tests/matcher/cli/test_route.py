@@ -189,6 +189,8 @@ def test_the_inventory_changes(talk: Talk) -> None:
     assert talk.send(late)["apply"]["stale"] == 1
     notice = {"apply": {"QuotaID": 70, "SurveyID": 7, "WaveID": 8, "IsLive": False}}
     assert talk.send({**notice, "marketplace": "toluna"})["apply"]["changed"] == ["toluna:7/8"]
+    closed = {"apply": {"SurveyID": 7, "WaveId": 8, "Status": "Closed", "SurveyRef": "7-US"}}
+    assert talk.send(closed)["apply"]["changed"] == ["toluna:7/8"]
 
 
 MALFORMED: dict[str, str] = {

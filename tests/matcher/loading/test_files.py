@@ -674,6 +674,62 @@ def test_negative_seats_are_none(tmp_path: Path, mapping: PanelMapping) -> None:
     assert (quota.open, quota.remaining) == (False, 0)
 
 
+def test_a_routable_question_without_an_attribute_is_told_once(mapping: PanelMapping) -> None:
+    """Of each question, however many surveys ask it; another is told by itself."""
+
+    def asking(number: int, *questions: str) -> Json:
+        asked = [{"QuestionID": each, "AnswerIDs": [1], "IsRoutable": True} for each in questions]
+        subquota = {"SubQuotaID": 1, "CurrentCompletes": 0, "MaxTargetCompletes": 1}
+        layers = [{"SubQuotas": [{**subquota, "QuestionsAndAnswers": asked}]}]
+        quota = {"QuotaID": 1, "EstimatedCompletesRemaining": 1, "Layers": layers}
+        return {"SurveyID": number, "WaveID": 1, "Quotas": [quota]}
+
+    surveys = load_surveys([asking(1, "98"), asking(2, "98", "97"), asking(3, "98")], mapping)
+    found = [each for each in surveys.diagnostics if each.code == "unmapped-attribute"]
+    assert [(each.level, each.survey) for each in found] == [(Level.INFO, None)] * 2
+    asked = "/Quotas/0/Layers/0/SubQuotas/0/QuestionsAndAnswers"
+    for each, question, first in zip(
+        found, ("98", "97"), (f"toluna:1/1 {asked}/0", f"toluna:2/1 {asked}/1"), strict=True
+    ):
+        assert each.message == (
+            f"the panel file maps no toluna attribute `{question}`: where it is routable, so that "
+            f"a missing answer will do, everyone matches (first in {first})"
+        )
+
+
+DETAILS: dict[str, Json] = {
+    "QuotaID": 42387,
+    "CountryID": 2000223,
+    "CompletesRequired": 5,
+    "EstimatedCompletesRemaining": 5,
+    "Layers": [],
+    "CacheExpires": "2020-01-31T21:19:30.3616306Z",
+}
+
+
+@pytest.mark.parametrize("marketplace", [None, "toluna"])
+@pytest.mark.parametrize(
+    ("document", "at"), [(DETAILS, ""), ([DETAILS], "/0"), ({"Surveys": [DETAILS]}, "/Surveys/0")]
+)
+def test_the_details_of_one_toluna_quota(
+    document: Json, at: str, marketplace: str | None, mapping: PanelMapping
+) -> None:
+    """They are no survey: named as what they are, and the rest is read."""
+    good = named("toluna", 7)
+    for payload in ([document, good], [json.dumps(document).encode(), good]):
+        surveys = load_surveys(payload, mapping, marketplace)
+        assert [survey.id for survey in surveys] == ["7/2"]
+        (found,) = [each for each in surveys.diagnostics if each.level is Level.ERROR]
+        assert (found.code, found.at, found.message, found.hint) == (
+            "quota-without-survey",
+            at,
+            "the details of one quota (QuotaDetails) without its survey",
+            "send the GetQuotas answer, which has whole surveys",
+        )
+    with pytest.raises(InputError, match=r"no survey found: .*the details of one quota"):
+        load_surveys([document], mapping, marketplace)
+
+
 def test_an_override_of_the_marketplace(tmp_path: Path, mapping: PanelMapping) -> None:
     bare = {"id": 1, "status": "OPEN"}
     path = put(tmp_path, "p.json", bare)
@@ -845,7 +901,8 @@ def test_a_parsed_payload_with_what_json_has_not(marketplace: str, mapping: Pane
         ),
         ([], "no payload is given"),
         (b"{", "payload 1: not JSON: line 1, column 2: cut off"),
-        ([{"Surveys": []}, b"[]"], "payload 1, payload 2: no survey found"),
+        ([b"", b"[]"], "payload 1: not JSON: empty"),
+        ([b"[]", [3]], "payload 2: no survey found: at /0: a survey must be an object"),
         ([[3]], "payload 1: no survey found: at /0: a survey must be an object"),
     ],
 )
@@ -853,6 +910,21 @@ def test_what_is_no_payload(payloads: Any, why: str, mapping: PanelMapping) -> N
     with pytest.raises(InputError) as raised:
         load_surveys(payloads, mapping)
     assert str(raised.value) == why
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [b"[]", b' {"Surveys": []}\n', {"Surveys": []}, [[]], [[{"Surveys": []}], b"[]"], b"[]\n[]\n"],
+)
+def test_an_inventory_of_nothing(payloads: Any, tmp_path: Path, mapping: PanelMapping) -> None:
+    """Nothing on offer is an inventory, wherever it comes from; a survey beside it is read."""
+    empty = load_surveys(payloads, mapping)
+    assert (empty.surveys, empty.rejected, empty.diagnostics) == ((), (), ())
+    several = payloads if isinstance(payloads, list) else [payloads]
+    assert [each.id for each in load_surveys([*several, ADULT_MEN], mapping)] == ["1"]
+    put(tmp_path, "nothing.json", [])
+    put(tmp_path, "nothing.jsonl", '{"Surveys": []}\n\n')
+    assert load_surveys(tmp_path, mapping).surveys == ()
 
 
 def test_a_marketplace_or_a_mapping_that_is_none(mapping: PanelMapping) -> None:

@@ -50,6 +50,13 @@ NOTICE: dict[str, Json] = {
     "IsLive": False,
     "UpdateDateTimeUTC": "2018-10-22 19:58:42.99 +00:00",
 }
+CLOSED: dict[str, Json] = {
+    "SurveyID": 45367678,
+    "SurveyRef": "45367678-US",
+    "Status": "Closed",
+    "DateTime": "2018-10-22 19:58:42",
+    "WaveId": 7,
+}
 SEATS: dict[str, Json] = {
     "survey": "toluna:1/2",
     "quota_ids": ["3", 5],
@@ -57,7 +64,12 @@ SEATS: dict[str, Json] = {
     "status": "open",
     "at": "2026-11-21T10:00:00Z",
 }
-SAID: dict[str, dict[str, Json]] = {**PAYLOADS, "notice": NOTICE, "seats": SEATS}
+SAID: dict[str, dict[str, Json]] = {
+    **PAYLOADS,
+    "notice": NOTICE,
+    "closed": CLOSED,
+    "seats": SEATS,
+}
 AT = 1795255200.0
 
 
@@ -206,7 +218,8 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "id cells filters quotas Surveys SurveyID WaveID QuotaID IsLive pid response "
+                "id cells filters quotas Surveys SurveyID WaveID WaveId Status QuotaID IsLive pid "
+                "response "
                 "datapoints state survey remaining status quota_ids at".split()
             )
             | st.text(),
@@ -336,6 +349,61 @@ def test_a_malformed_notice_names_its_survey(mapping: PanelMapping) -> None:
         ("/0", "/UpdateDateTimeUTC", "must be a date and time (2026-11-21T10:00:00Z)"),
         ("/1", "/IsLive", "missing"),
     ]
+
+
+def test_a_survey_that_toluna_has_closed(mapping: PanelMapping) -> None:
+    """The documentation's keys, in the spelling of either notice; `DateTime` is in UTC."""
+    name, at = "toluna:45367678/7", 1540238322.0
+    assert update_of(mapping, CLOSED) == SeatUpdate(name, False, None, at)
+    assert update_of(mapping, CLOSED | {"Status": " closed "}).live is False
+    ids = {"SurveyID": " 45367678", "Status": "Closed"}
+    for spelling in ("WaveId", "WaveID"):
+        assert update_of(mapping, ids | {spelling: "7"}) == SeatUpdate(name, False, None, None)
+    notice = {key: NOTICE[key] for key in ("QuotaID", "SurveyID", "IsLive")}
+    assert update_of(mapping, notice | {"WaveId": 7}).survey_id == "45367678/7"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "pointer", "message", "named"),
+    [
+        (
+            {"Status": "Live"},
+            "unknown-status",
+            "/Status",
+            "the status `Live` is not known; the survey stays as it was",
+            True,
+        ),
+        ({"Status": None}, "invalid-payload", "/Status", "must be text", True),
+        (
+            {"DateTime": "yesterday"},
+            "invalid-payload",
+            "/DateTime",
+            "must be a date and time (2026-11-21T10:00:00Z)",
+            True,
+        ),
+        (
+            {"WaveId": None},
+            "invalid-payload",
+            "/WaveId",
+            "must be text or a whole number",
+            False,
+        ),
+    ],
+)
+def test_a_notice_of_a_survey_that_cannot_be_taken(
+    fault: Json, code: str, pointer: str, message: str, named: bool, mapping: PanelMapping
+) -> None:
+    changes = ChangeReader(mapping).read([CLOSED | fault])
+    assert changes.updates == ((Rejected("toluna:45367678/7"),) if named else ())
+    assert changes.unread == (not named)
+    (found,) = changes.diagnostics
+    assert (found.level, found.code, found.at, found.pointer, found.message) == (
+        Level.ERROR,
+        code,
+        "/0",
+        pointer,
+        message,
+    )
 
 
 @pytest.mark.parametrize(

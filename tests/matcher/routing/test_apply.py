@@ -152,6 +152,16 @@ def test_one_batch_is_one_atomic_change(mapping: PanelMapping, clock: Clock) -> 
             {"QuotaID": 9, "SurveyID": 2, "WaveID": 1, "IsLive": False}, id="unknown quota"
         ),
         pytest.param({"QuotaID": 1, "IsLive": True}, id="repeated notice"),
+        pytest.param({"SurveyID": 9, "WaveId": 1, "Status": "Closed"}, id="unknown survey"),
+        pytest.param(
+            {
+                "SurveyID": 2,
+                "WaveId": 1,
+                "Status": "Closed",
+                "DateTime": "1970-01-01 00:00:00",
+            },
+            id="closed before it was read",
+        ),
     ],
 )
 def test_what_is_old_changes_nothing(router: Router, change: Json) -> None:
@@ -225,6 +235,44 @@ def test_a_refresh_closes_what_it_does_not_name(router: Router) -> None:
     assert offered(router) == ["dynata:3"]
     router.apply(toluna(2))
     assert offered(router) == ["toluna:2/1", "dynata:3"]
+
+
+@pytest.mark.parametrize("nothing", [{"Surveys": []}, [], [{"Surveys": []}], b"[]"])
+def test_an_answer_with_nothing_on_offer_closes_all_of_its_marketplace(
+    nothing: Json, router: Router
+) -> None:
+    router.apply([toluna(2), toluna(3), dynata(1)])
+    assert router.apply(nothing).changed == ()
+    applied = router.apply(nothing, refresh="toluna")
+    assert (applied.changed, applied.diagnostics) == (("toluna:2/1", "toluna:3/1"), ())
+    assert offered(router) == ["dynata:1"]
+
+
+def test_the_details_of_one_quota_close_nothing(router: Router) -> None:
+    router.apply(toluna(2))
+    details = {"QuotaID": 1, "EstimatedCompletesRemaining": 5, "Layers": []}
+    applied = router.apply(details, refresh="toluna")
+    assert [each.code for each in applied.diagnostics] == ["quota-without-survey"]
+    assert offered(router) == ["toluna:2/1"]
+
+
+def test_of_notices_of_a_survey_the_newest_counts(router: Router) -> None:
+    """Toluna's Survey Closed, which comes twice and late; a survey read anew is open again."""
+    closed = {"SurveyID": 2, "SurveyRef": "2-US", "WaveId": 1, "Status": "Closed"}
+    router.apply(toluna(2), at=1_000.0)
+    assert offered(router) == ["toluna:2/1"]
+    late = closed | {"DateTime": "1970-01-01 00:16:39"}
+    assert router.apply(late, at=2_000.0).stale == 1
+    assert offered(router) == ["toluna:2/1"]
+    newer = closed | {"DateTime": "1970-01-01 00:20:00"}
+    assert router.apply(newer, at=2_000.0).changed == ("toluna:2/1",)
+    assert offered(router) == []
+    assert router.apply(newer, at=3_000.0).repeated == 1
+    assert router.apply(toluna(2), at=1_100.0).repeated == 1
+    assert offered(router) == []
+    assert router.apply(toluna(2), at=4_000.0).changed == ("toluna:2/1",)
+    assert offered(router) == ["toluna:2/1"]
+    assert router.apply(closed | {"WaveId": 3}).unknown == 1
 
 
 def test_a_notice_may_be_of_a_survey_of_the_same_batch(router: Router) -> None:

@@ -396,6 +396,8 @@ class Routing(RuleBasedStateMachine):
             self._update_seats(part, at, counts, read)
         elif "QuotaID" in part:
             self._update_notice(part, at, counts, read)
+        elif "Status" in part:
+            self._update_closed(part, at, counts, read)
         else:
             loaded = self._load(part)
             for survey in loaded.surveys:
@@ -442,6 +444,20 @@ class Routing(RuleBasedStateMachine):
             key = self.model.named(each, ids)
             assert key is not None
             self.model.update_part(each, key, {"live": part["IsLive"]}, when, counts)
+
+    def _update_closed(self, part: Json, at: float, counts: Counts, read: _Read) -> None:
+        name = f"toluna:{part['SurveyID']}/{part['WaveId']}"
+        if part["Status"] != "Closed":
+            counts.set_aside.add(name)
+            read.names.add(name)
+            return
+        when = at
+        if "DateTime" in part:
+            when = datetime.fromisoformat(part["DateTime"]).replace(tzinfo=UTC).timestamp()
+        if name in self.model.whole:
+            self.model.update_part(name, (), {"live": False}, when, counts)
+        else:
+            counts.unknown += 1
 
     # --- parts of a batch
 
@@ -497,6 +513,18 @@ class Routing(RuleBasedStateMachine):
             del part["SurveyID"], part["WaveID"]
         if data.draw(st.booleans()):
             part["UpdateDateTimeUTC"] = iso(self.now - data.draw(st.integers(-2, 20)))
+        return part
+
+    def closed(self, data: st.DataObject) -> Json:
+        """A Toluna notification that a survey is closed, which is known or not."""
+        part: dict[str, Json] = {
+            "SurveyID": data.draw(st.integers(1, 5)),
+            "WaveId": data.draw(st.sampled_from([1, "1", 1, 2])),
+            "Status": data.draw(st.sampled_from(["Closed", "Closed", "Closed", "Asleep"])),
+        }
+        if data.draw(st.booleans()):
+            when = datetime.fromtimestamp(self.now - data.draw(st.integers(-2, 20)), UTC)
+            part["DateTime"] = f"{when:%Y-%m-%d %H:%M:%S}"
         return part
 
     def seats(self, data: st.DataObject) -> Json:
@@ -685,6 +713,7 @@ _PARTS = [
     Routing.known_survey,
     Routing.known_survey,
     Routing.notice,
+    Routing.closed,
     Routing.seats,
     Routing.seats,
     Routing.malformed,
