@@ -29,10 +29,21 @@ from matcher.marketplaces.payload import (
     validate,
 )
 from matcher.marketplaces.price import pay_per_minute
-from matcher.rules import INFINITY, UNKNOWN, And, Not, Or, Rule, TookPart, one_of, took_part
+from matcher.rules import (
+    INFINITY,
+    UNKNOWN,
+    And,
+    Not,
+    Or,
+    Rule,
+    StartsWith,
+    TookPart,
+    one_of,
+    took_part,
+)
 from matcher.support.json_text import Json
 from matcher.surveys import Clause, Group, Quota, Reason, Regime, Survey
-from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code
+from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code, as_text
 
 IN_FIELD = 2
 _STARTED, _COMPLETED = 0, 1
@@ -43,7 +54,9 @@ _PROJECT_KEYS = frozenset(
     "name title surveyURL SurveyURL desiredCompletes collectsPII "
     "endOfFieldDate customerId customerMID surveyCategory notificationEmail".split()
 )
+_VALUE_KEYS = frozenset({"freelistFilename"})
 _NO_KEYS: frozenset[str] = frozenset()
+_ANY_REST = "*"
 
 
 class Value(Payload):
@@ -60,11 +73,15 @@ class Value(Payload):
 
 
 class Datapoint(Payload):
-    """An attribute by name and the values of which any will do; `askOnly` excludes nobody."""
+    """An attribute by name and the values of which any will do; `askOnly` excludes nobody.
+
+    `usesWildcards`: a `*` at the end of a listed text stands for any rest.
+    """
 
     name: str
     values: AnswersOrNone[Scalar | Value]
     askOnly: bool | None = None
+    usesWildcards: bool | None = None
 
 
 class RfgQuota(Payload):
@@ -120,13 +137,14 @@ def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> 
     if mapped.attribute.kind is Kind.CHILDREN:
         return _lower_children(datapoint.values, mapped, at, lowering)
     codes: list[tuple[int, Scalar]] = []
+    listed: list[tuple[int, Scalar]] = []
     bounds: list[tuple[float, float]] = []
     unknown = False
     for number, value in enumerate(datapoint.values):
         if not isinstance(value, Value):
             codes.append((number, value))
             continue
-        unknown_keys(value, _NO_KEYS, f"{at}/{number}", lowering.findings)
+        unknown_keys(value, _VALUE_KEYS, f"{at}/{number}", lowering.findings)
         if value.choice is not None:
             codes.append((number, value.choice))
         elif value.gender is not None:
@@ -138,7 +156,7 @@ def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> 
                 "declare the panel's attribute as `children`",
             )
         elif any(getattr(value, key) is not None for key in _LISTS):
-            codes += ((number, text) for text in _texts(value))
+            listed += ((number, text) for text in _texts(value))
         elif value.min is None and value.max is None:
             unknown = True
             lowering.findings.warning(
@@ -146,8 +164,15 @@ def _lower_datapoint(datapoint: Datapoint, pointer: str, lowering: Lowering) -> 
             )
         else:
             bounds.append(_bounds(value, f"{at}/{number}", lowering))
-    rules: list[Rule] = []
-    if codes or not bounds:
+    if mapped.attribute.kind is Kind.TEXT:
+        listed, codes = codes + listed, []
+    if not mapped.attribute.numeric:
+        places, answers = [place for place, _ in listed], [text for _, text in listed]
+        lowering.report_lost_zeros(answers, at, places)
+    patterns = [(place, str(text)) for place, text in listed if _ANY_REST in str(text)]
+    rules = _lower_patterns(patterns, bool(datapoint.usesWildcards), mapped, at, lowering)
+    codes += (each for each in listed if _ANY_REST not in str(each[1]))
+    if codes or not (bounds or rules):
         places, answers = [place for place, _ in codes], [answer for _, answer in codes]
         rules.append(lowering.any_of(mapped, answers, at, places))
     rules += [lowering.ranges(mapped, bounds)] if bounds else []
@@ -160,6 +185,44 @@ def _texts(value: Value) -> list[Scalar]:
     for written in (value.freelist, value.freeList):
         texts += [part.strip().strip("\"'") for part in (written or "").split(",") if part.strip()]
     return texts
+
+
+def _lower_patterns(
+    patterns: Sequence[tuple[int, str]],
+    wildcards: bool,
+    mapped: AttributeMapping,
+    pointer: str,
+    lowering: Lowering,
+) -> list[Rule]:
+    """What listed texts with a `*` ask for: a beginning, where it is at the end; else unknown."""
+    read = as_text if mapped.attribute.kind is Kind.TEXT else as_code
+    by_prefix = mapped.answers is None and not mapped.attribute.numeric
+    prefixes: set[str] = set()
+    unclear: list[tuple[int, str]] = []
+    for number, text in patterns:
+        prefix, _, rest = text.rstrip().partition(_ANY_REST)
+        if wildcards and by_prefix and not rest:
+            prefixes.add(mapped.attribute.fold(read(prefix)))
+        else:
+            unclear.append((number, text))
+    rules: list[Rule] = []
+    if prefixes:
+        rules.append(StartsWith(mapped.attribute.name, tuple(sorted(prefixes))))
+    if unclear:
+        number, text = unclear[0]
+        more = f" and {len(unclear) - 1} more" if len(unclear) > 1 else ""
+        why = "what a `*` means that is not at the end is not known"
+        if not wildcards:
+            why = "what a `*` means without `usesWildcards` is not known"
+        elif not by_prefix:
+            why = f"`{mapped.attribute.name}` is not compared by beginnings"
+        lowering.findings.warning(
+            "unknown-wildcard",
+            f"{pointer}/{number}",
+            f"`{text}`{more}: {why}; members without another value of the list are uncertain",
+        )
+        rules.append(UNKNOWN)
+    return rules
 
 
 def _bounds(value: Value, pointer: str, lowering: Lowering) -> tuple[float, float]:

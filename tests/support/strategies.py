@@ -518,7 +518,7 @@ def _value(draw: st.DrawFn, name: str) -> Json:
         ends = {"min": _ENDS, "max": _ENDS, "gender": st.sampled_from([0, 1, 2, 7])}
         return draw(_optional(ends | {"unit": st.sampled_from([0, 0, 1])}))
     answers = st.sampled_from(_POOLS[name])
-    texts = st.sampled_from(["10115, 'EC1A 1BB'", "9", ""])
+    texts = st.sampled_from(["10115, 'EC1A 1BB'", "9", "", "101*", "ec1 *,1011", "1*1,9", "b*,*"])
     return draw(
         st.one_of(
             answers,
@@ -537,7 +537,11 @@ def _datapoint(draw: st.DrawFn) -> dict[str, Json]:
     return {
         "name": draw(st.sampled_from([name] * 9 + ["Nothing We Know"])),
         "values": draw(st.lists(_value(name), max_size=3)),
-    } | draw(_optional({"askOnly": st.sampled_from([False, False, True])}))
+    } | draw(
+        _optional(
+            {"askOnly": st.sampled_from([False, False, True]), "usesWildcards": st.booleans()}
+        )
+    )
 
 
 @st.composite
