@@ -47,6 +47,7 @@ from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code
 
 IN_FIELD = 2
 _STARTED, _COMPLETED = 0, 1
+_STARTS, _COMPLETES = "starts", "completes"
 _OLDEST_CHILD = 120
 _MONTHS = 1
 _LISTS = ("ziplist", "freelist", "freeList")
@@ -87,7 +88,7 @@ class Datapoint(Payload):
 class RfgQuota(Payload):
     """Datapoints that must all match, with seats."""
 
-    id: str
+    id: str | None = None
     datapoints: ListOrNone[Datapoint]
     limit: Whole | None = None
     completesLeft: Whole | None = None
@@ -286,10 +287,14 @@ def _lower_datapoints(
             yield at, lowering.record_origin(_lower_datapoint(datapoint, at, lowering), at)
 
 
+def _limit_by(written: str | None) -> str:
+    return (written or "").strip().lower()
+
+
 def _seats(quota: RfgQuota, limit_by: str | None) -> int | None:
     """The seats left: by what they are used up by, else by the other count, else the limit."""
     left = [quota.completesLeft, quota.startsLeft]
-    if limit_by == "starts":
+    if limit_by == _STARTS:
         left.reverse()
     return next((seats for seats in (*left, quota.limit) if seats is not None), None)
 
@@ -298,13 +303,13 @@ def _lower_quota(
     quota: RfgQuota, pointer: str, project: Project, lowering: Lowering
 ) -> Quota | None:
     unknown_keys(quota, _NO_KEYS, pointer, lowering.findings)
-    seats = _seats(quota, project.quotaLimitBy)
+    seats = _seats(quota, _limit_by(project.quotaLimitBy))
     if seats is None:
         lowering.findings.error("invalid-payload", f"{pointer}/limit", "missing")
         return None
     rules = tuple(rule for _, rule in _lower_datapoints(quota.datapoints, pointer, lowering))
     rule = rules[0] if len(rules) == 1 else And(rules)
-    return Quota(as_code(quota.id), rule, True, max(seats, 0), pointer)
+    return Quota(as_code(quota.id or "") or pointer, rule, True, max(seats, 0), pointer)
 
 
 def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:
@@ -391,6 +396,13 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         for at, rule in _lower_datapoints(project.datapoints, "", lowering)
     ]
     gate += _lower_history(project, lowering)
+    if _limit_by(project.quotaLimitBy) not in ("", _STARTS, _COMPLETES):
+        lowering.findings.warning(
+            "unknown-mode",
+            "/quotaLimitBy",
+            f"what seats are used up by is not known of `{project.quotaLimitBy}`; it is taken for "
+            f"{_COMPLETES}",
+        )
     quotas = [
         _lower_quota(quota, f"/quotas/{number}", project, lowering)
         for number, quota in enumerate(project.quotas)

@@ -551,15 +551,21 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
     seats = _or_rarely(st.sampled_from([3, 8]), st.just(0))
     quota = st.builds(
         lambda first, more: first | more,
-        st.fixed_dictionaries(
-            {"id": st.sampled_from([1, 2, "3"]), "datapoints": points, "limit": seats}
+        st.one_of(
+            st.fixed_dictionaries(
+                {"id": st.sampled_from([1, 2, "3"]), "datapoints": points, "limit": seats}
+            ),
+            st.fixed_dictionaries({"datapoints": points, "completesLeft": seats}),
+            st.fixed_dictionaries({"id": st.none(), "datapoints": points, "startsLeft": seats}),
         ),
         _optional({"completesLeft": seats, "startsLeft": seats}),
     )
     support = _or_rarely(st.just(1), st.sampled_from([0, 2]))
     gates = {
         "country": _or_rarely(st.just("US"), st.just("gb")),
-        "quotaLimitBy": st.sampled_from(["completes", "starts"]),
+        "quotaLimitBy": st.sampled_from(
+            ["completes", "starts", "Completes", " STARTS", "clicks", None]
+        ),
         "excludeNonMatching": st.booleans(),
         "excludedNonMatching": st.booleans(),
         "phoneSupported": support,
