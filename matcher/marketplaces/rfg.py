@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil, floor
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from matcher.marketplaces.adapter import Marketplace
 from matcher.marketplaces.lowering import Lowering
@@ -93,6 +93,7 @@ class RfgQuota(Payload):
     limit: Whole | None = None
     completesLeft: Whole | None = None
     startsLeft: Whole | None = None
+    quotaThrottle: StrictBool | Whole | None = None
 
 
 class Project(Payload):
@@ -309,7 +310,15 @@ def _lower_quota(
         return None
     rules = tuple(rule for _, rule in _lower_datapoints(quota.datapoints, pointer, lowering))
     rule = rules[0] if len(rules) == 1 else And(rules)
-    return Quota(as_code(quota.id or "") or pointer, rule, True, max(seats, 0), pointer)
+    if quota.quotaThrottle:
+        lowering.findings.warning(
+            "throttled-quota",
+            f"{pointer}/quotaThrottle",
+            "Research for Good holds the quota back: it is not open for now",
+            "fetch the project again",
+        )
+    live = not quota.quotaThrottle
+    return Quota(as_code(quota.id or "") or pointer, rule, live, max(seats, 0), pointer)
 
 
 def _lower_devices(project: Project, lowering: Lowering) -> Iterator[Clause]:

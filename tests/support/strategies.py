@@ -558,7 +558,13 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
             st.fixed_dictionaries({"datapoints": points, "completesLeft": seats}),
             st.fixed_dictionaries({"id": st.none(), "datapoints": points, "startsLeft": seats}),
         ),
-        _optional({"completesLeft": seats, "startsLeft": seats}),
+        _optional(
+            {
+                "completesLeft": seats,
+                "startsLeft": seats,
+                "quotaThrottle": _or_rarely(st.just(0), st.sampled_from([1, True, None])),
+            }
+        ),
     )
     support = _or_rarely(st.just(1), st.sampled_from([0, 2]))
     gates = {
