@@ -242,6 +242,7 @@ def _lower_children(
 ) -> Rule:
     """One child must satisfy gender and age range together: codes `GENDER:AGE` of whole years."""
     codes: list[str] = []
+    possible: list[str] = []
     unknown = False
     if not values:
         lowering.findings.warning("empty-list", pointer, "an empty list of children")
@@ -257,26 +258,42 @@ def _lower_children(
                 else "a code, where a child is expected",
             )
             continue
-        genders = _genders(value, mapped, at, lowering)
-        unknown |= not genders
         low, high = _bounds(value, at, lowering)
         ages = range(ceil(max(low, 0)), floor(min(high, _OLDEST_CHILD)) + 1)
+        genders = [ANY_CHILD]
+        if value.gender:
+            genders = _genders(value.gender, mapped, f"{at}/gender", lowering)
+            if not genders or mapped.answers is None:
+                possible += [f"{ANY_CHILD}:{age}" for age in ages]
         codes += [f"{gender}:{age}" for gender in genders for age in ages]
-    rule = one_of(mapped.attribute.name, codes)
-    return Or((rule, UNKNOWN)) if unknown else rule
+    name = mapped.attribute.name
+    rule = one_of(name, codes)
+    if unknown:
+        return Or((rule, UNKNOWN))
+    return Or((rule, And((one_of(name, possible), UNKNOWN)))) if possible else rule
 
 
-def _genders(value: Value, mapped: AttributeMapping, pointer: str, lowering: Lowering) -> list[str]:
-    if not value.gender:
-        return [ANY_CHILD]
-    target = mapped.target(value.gender)
+def _genders(gender: int, mapped: AttributeMapping, pointer: str, lowering: Lowering) -> list[str]:
+    """What a child's gender is in the panel; reported where the mapping does not say."""
+    name = mapped.attribute.name
+    if mapped.answers is None:
+        lowering.findings.warning(
+            "unmapped-answer",
+            pointer,
+            f"the mapping of `{name}` has no answers, so that the panel's word for the gender "
+            f"`{gender}` is not known; members with another child of the age are uncertain",
+            'such as answers = { "1" = "M", "2" = "F" }',
+        )
+        return [str(gender)]
+    target = mapped.target(gender)
     if target is None:
         lowering.findings.warning(
             "unmapped-answer",
-            f"{pointer}/gender",
-            f"the mapping of `{mapped.attribute.name}` has no answer `{value.gender}`",
+            pointer,
+            f"the mapping of `{name}` has no answer `{gender}`; members with a child of the age "
+            "are uncertain",
         )
-    return [str(gender) for gender in target or ()]
+    return [str(each) for each in target or ()]
 
 
 def _lower_datapoints(

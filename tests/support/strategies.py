@@ -166,7 +166,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     ),
     "children": (
         (pa.list_(_TEXT), (None, [], ["M:3"], ["F:7", "M:9"], ["F:2020-02-29"], ["F:2027-01-01"])),
-        (_TEXT, (None, "", "[]", "M:3", "F:7|M:9", " F : 2020-02-29 |", "M:0|F:3")),
+        (_TEXT, (None, "", "[]", "M:3", "F:7|M:9", " F : 2020-02-29 |", "1:3|F:3")),
     ),
     "country": ((_TEXT, (None, "US", "us", " Us ", "GB", "")),),
     "language": ((_TEXT, (None, "en", "EN", "es")),),
@@ -295,7 +295,7 @@ class Variation:
                 "attributes": {IDS[name]: what for name, what in _WHAT.items()},
                 "cut_off": 4,
             },
-            "rfg": {"attributes": _WHAT},
+            "rfg": {"attributes": _WHAT | {"kids": {"attribute": "children"}}},
         }
         if self.own_dynata_ids:
             marketplaces["dynata"]["respondent_id"] = "dynata_id"
@@ -514,7 +514,7 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
 
 @st.composite
 def _value(draw: st.DrawFn, name: str) -> Json:
-    if name == "children":
+    if name in ("children", "kids"):
         ends = {"min": _ENDS, "max": _ENDS, "gender": st.sampled_from([0, 1, 2, 7])}
         return draw(_optional(ends | {"unit": st.sampled_from([0, 0, 1])}))
     answers = st.sampled_from(_POOLS[name])
@@ -533,7 +533,7 @@ def _value(draw: st.DrawFn, name: str) -> Json:
 
 @st.composite
 def _datapoint(draw: st.DrawFn) -> dict[str, Json]:
-    name = draw(st.sampled_from(list(IDS)))
+    name = draw(st.sampled_from([*IDS, "kids"]))
     return {
         "name": draw(st.sampled_from([name] * 9 + ["Nothing We Know"])),
         "values": draw(st.lists(_value(name), max_size=3)),
