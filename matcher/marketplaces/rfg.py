@@ -1,7 +1,9 @@
 """Research for Good: projects with datapoints and quotas.
 
-Source: the queryProject answer of the API documentation. All datapoints must match; quotas may
-overlap, and every quota that a member matches must be open.
+Source: the queryProject answer of the API documentation, and for suppliers that of
+livealert/targeting, which names a project by `rfg_id`. All datapoints must match; quotas may
+overlap, and every quota that a member matches must be open. What livealert/inventory answers does
+not say who may take a project, so it is set aside.
 """
 
 from __future__ import annotations
@@ -53,8 +55,10 @@ _MONTHS = 1
 _LISTS = ("ziplist", "freelist", "freeList")
 _PROJECT_KEYS = frozenset(
     "name title surveyURL SurveyURL desiredCompletes collectsPII "
-    "endOfFieldDate customerId customerMID surveyCategory notificationEmail".split()
+    "endOfFieldDate customerId customerMID surveyCategory notificationEmail "
+    "currentCompletes endOfField lastModified".split()
 )
+_FEED_COMMANDS = ("livealert/inventory/", "livealert/targeting/")
 _VALUE_KEYS = frozenset({"freelistFilename"})
 _NO_KEYS: frozenset[str] = frozenset()
 _ANY_REST = "*"
@@ -97,9 +101,13 @@ class RfgQuota(Payload):
 
 
 class Project(Payload):
-    """What queryProject gives, as far as it says who may take the survey."""
+    """What queryProject or livealert/targeting gives, as far as it says who may take the survey.
 
-    pid: Id
+    The one calls the project `pid`, the other `rfg_id`.
+    """
+
+    pid: Id = ""
+    rfg_id: Id = ""
     state: Whole
     country: str | None = None
     datapoints: ListOrNone[Datapoint]
@@ -114,6 +122,9 @@ class Project(Payload):
     cpi: Json = None
     ir: Json = None
     lengthOfInterview: Json = None
+    estimatedIR: Json = None
+    estimatedLOI: Json = None
+    isRecontact: bool | None = None
 
 
 class DeviceSupport(Options):
@@ -355,7 +366,8 @@ def _lower_history(project: Project, lowering: Lowering) -> list[Clause]:
     By its key alone are found participations whose `project_id` is the key; `_link` adds the
     projects that were loaded together.
     """
-    clauses = lowering.excluded(lowering.took_part("survey", [project.pid]), Reason.TAKEN, "/pid")
+    id_key, id_ = _id_of(project)
+    clauses = lowering.excluded(lowering.took_part("survey", [id_]), Reason.TAKEN, f"/{id_key}")
     written = project.duplicationKey
     keys = written if isinstance(written, list) else [written] if written is not None else []
     if not (keys := [key for key in map(as_code, keys) if key]):
@@ -408,9 +420,36 @@ def _link_keys(survey: Survey) -> frozenset[str]:
     return frozenset(key for rule in rules for key in rule.ids)
 
 
+def _id_of(project: Project) -> tuple[str, str]:
+    return ("pid", project.pid) if project.pid else ("rfg_id", project.rfg_id)
+
+
+def _lower_recontact(project: Project, lowering: Lowering) -> Iterator[Clause]:
+    """A recontact is for earlier participants alone, and the payload does not say for whom."""
+    if project.isRecontact:
+        lowering.findings.warning(
+            "unknown-recontact",
+            "/isRecontact",
+            "the project is for earlier participants, and does not say for which; everyone is "
+            "uncertain of it",
+        )
+        yield Clause(UNKNOWN, Reason.FILTER, "/isRecontact")
+
+
 def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
+    if _is_inventory(raw):
+        lowering.findings.error(
+            "no-targeting",
+            "",
+            f"what livealert/inventory answers ({_named_in(raw)}) says which projects there are, "
+            "not who may take them",
+            "livealert/targeting says so of each project",
+        )
+        return None
+    if not raw.keys() & {"pid", "rfg_id"}:
+        lowering.findings.error("invalid-payload", "/pid", "missing")
     project = validate(Project, raw, lowering.findings)
-    if project is None:
+    if project is None or lowering.findings.fatal:
         return None
     unknown_keys(project, _PROJECT_KEYS, "", lowering.findings)
     gate: list[Clause] = []
@@ -421,6 +460,7 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         Clause(rule, Reason.FILTER, at)
         for at, rule in _lower_datapoints(project.datapoints, "", lowering)
     ]
+    gate += _lower_recontact(project, lowering)
     gate += _lower_history(project, lowering)
     if _limit_by(project.quotaLimitBy) not in ("", _STARTS, _COMPLETES):
         lowering.findings.warning(
@@ -440,15 +480,15 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
         required=bool(project.excludeNonMatching or project.excludedNonMatching),
     )
     groups = (group,) if quotas else ()
-    pay = pay_per_minute(
-        (project.cpi, "/cpi"),
-        (project.ir, "/ir"),
-        (project.lengthOfInterview, "/lengthOfInterview"),
-        lowering.findings,
-    )
+    if _id_of(project)[0] == "pid":
+        incidence, length = (project.ir, "/ir"), (project.lengthOfInterview, "/lengthOfInterview")
+    else:
+        incidence = (project.estimatedIR, "/estimatedIR")
+        length = (project.estimatedLOI, "/estimatedLOI")
+    pay = pay_per_minute((project.cpi, "/cpi"), incidence, length, lowering.findings)
     return Survey(
         "rfg",
-        as_code(project.pid),
+        as_code(_id_of(project)[1]),
         project.state == IN_FIELD,
         tuple(gate),
         groups,
@@ -460,18 +500,55 @@ def _lower(raw: dict[str, Json], lowering: Lowering) -> Survey | None:
 def _recognises(document: dict[str, Json]) -> bool:
     inner = document.get("response")
     found = inner if isinstance(inner, dict) else document
-    return "pid" in found or ("datapoints" in found and "state" in found)
+    command = document.get("command")
+    return (
+        not found.keys().isdisjoint({"pid", "rfg_id"})
+        or ("datapoints" in found and "state" in found)
+        or _lists_projects(found)
+        or (isinstance(command, str) and command.startswith(_FEED_COMMANDS))
+    )
+
+
+def _lists_projects(found: dict[str, Json]) -> bool:
+    projects = found.get("projects")
+    first = projects[0] if isinstance(projects, list) and projects else None
+    return isinstance(first, dict) and "rfg_id" in first
+
+
+def _is_inventory(raw: dict[str, Json]) -> bool:
+    """Whether an object is the answer of livealert/inventory, or a project out of it.
+
+    There the datapoints of a project are names alone, and it has no quotas.
+    """
+    if isinstance(raw.get("projects"), list):
+        return True
+    if "rfg_id" not in raw or "pid" in raw or "quotas" in raw:
+        return False
+    datapoints = raw.get("datapoints") or []
+    return isinstance(datapoints, list) and all(isinstance(each, str) for each in datapoints)
+
+
+def _named_in(raw: dict[str, Json]) -> str:
+    """Which projects an inventory is about, in short."""
+    projects = raw.get("projects")
+    if isinstance(projects, list):
+        return "1 project" if len(projects) == 1 else f"{len(projects):,} projects"
+    return f"`{raw['rfg_id']}`" if isinstance(raw["rfg_id"], str | int) else "1 project"
 
 
 def _survey_objects(document: dict[str, Json]) -> Iterator[tuple[str, Json]]:
-    if isinstance(document.get("response"), dict):
-        yield "/response", document["response"]
-    else:
-        yield "", document
+    """A project, or an inventory as a whole; an empty one has nothing in it."""
+    inner = document.get("response")
+    at, found = ("/response", inner) if isinstance(inner, dict) else ("", document)
+    if found.get("projects") != []:
+        yield at, found
 
 
 def _name_of(survey: dict[str, Json]) -> str | None:
-    found = survey.get("pid")
+    """The project's name; of an inventory's none, so that it replaces no project."""
+    if _is_inventory(survey):
+        return None
+    found = survey.get("pid", survey.get("rfg_id"))
     return as_code(found) if isinstance(found, str | int) else None
 
 

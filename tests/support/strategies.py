@@ -591,11 +591,18 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
     )
 
 
+def _as_supplied(project: dict[str, Json]) -> dict[str, Json]:
+    """A project as suppliers are told of it."""
+    names = {"pid": "rfg_id", "ir": "estimatedIR", "lengthOfInterview": "estimatedLOI"}
+    return {names.get(key, key): value for key, value in project.items()}
+
+
 @st.composite
 def payload(draw: st.DrawFn) -> list[Json]:
     """Surveys of all marketplaces, each with an id of its own, as one JSON array."""
-    surveys = draw(st.lists(st.one_of(dynata(), toluna(), rfg()), min_size=2, max_size=4))
-    keys = ("id", "SurveyID", "pid")
+    projects = st.one_of(rfg(), rfg().map(_as_supplied))
+    surveys = draw(st.lists(st.one_of(dynata(), toluna(), projects), min_size=2, max_size=4))
+    keys = ("id", "SurveyID", "pid", "rfg_id")
     return [
         survey | {next(key for key in keys if key in survey): number}
         for number, survey in enumerate(surveys, start=1)
