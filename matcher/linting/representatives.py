@@ -51,8 +51,8 @@ def can_represent(
 ) -> bool:
     """Whether the representatives of an attribute tell apart all that a predicate does.
 
-    Prefixes of numbers and of children are not looked into, nor prefixes together with ranges; no
-    marketplace uses them.
+    Prefixes of numbers and of children are not looked into, nor prefixes together with ranges;
+    hardly any survey uses them.
     """
     if not isinstance(predicate, StartsWith):
         return True

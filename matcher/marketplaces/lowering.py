@@ -6,6 +6,7 @@ mapping does not name is unknown, never silently true or false.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from sys import intern
@@ -43,6 +44,8 @@ DEVICES = ("desktop", "mobile", "tablet")
 
 
 _HISTORY = "history"
+_FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
+_FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
 
 
 Places: TypeAlias = Sequence[int | None] | None
@@ -195,6 +198,24 @@ class Lowering:
         """Holds a text that begins with one of the values; blank values match nobody."""
         texts = {mapped.attribute.fold(as_text(raw)) for raw in raws} - {""}
         return StartsWith(mapped.attribute.name, tuple(sorted(texts)))
+
+    def report_lost_zeros(self, raws: Sequence[object], pointer: str, places: Places) -> None:
+        """Report postal codes of four digits among five-digit ones, which are matched as written.
+
+        They were probably written as numbers.
+        """
+        codes = [as_code(raw) for raw in raws]
+        short = [number for number, code in enumerate(codes) if _FOUR_DIGITS.match(code)]
+        if not short or not any(map(_FIVE_DIGITS.match, codes)):
+            return
+        first, place = codes[short[0]], short[0] if places is None else places[short[0]]
+        self.findings.warning(
+            "lost-leading-zero",
+            pointer if place is None else f"{pointer}/{place}",
+            f"{len(short)} of {len(codes)} postal codes have four digits among five-digit ones, "
+            f"such as `{first}`; they are matched as written",
+            f"probably `0{first}`, written as a number",
+        )
 
     def id_list(self, name: str, suffix: str, pointer: str) -> Rule:
         """Is on a list of ids; a finding where its file has not been downloaded."""

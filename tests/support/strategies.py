@@ -166,7 +166,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     ),
     "children": (
         (pa.list_(_TEXT), (None, [], ["M:3"], ["F:7", "M:9"], ["F:2020-02-29"], ["F:2027-01-01"])),
-        (_TEXT, (None, "", "[]", "M:3", "F:7|M:9", " F : 2020-02-29 |", "M:0|F:3")),
+        (_TEXT, (None, "", "[]", "M:3", "F:7|M:9", " F : 2020-02-29 |", "1:3|F:3")),
     ),
     "country": ((_TEXT, (None, "US", "us", " Us ", "GB", "")),),
     "language": ((_TEXT, (None, "en", "EN", "es")),),
@@ -295,7 +295,7 @@ class Variation:
                 "attributes": {IDS[name]: what for name, what in _WHAT.items()},
                 "cut_off": 4,
             },
-            "rfg": {"attributes": _WHAT},
+            "rfg": {"attributes": _WHAT | {"kids": {"attribute": "children"}}},
         }
         if self.own_dynata_ids:
             marketplaces["dynata"]["respondent_id"] = "dynata_id"
@@ -514,11 +514,11 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
 
 @st.composite
 def _value(draw: st.DrawFn, name: str) -> Json:
-    if name == "children":
+    if name in ("children", "kids"):
         ends = {"min": _ENDS, "max": _ENDS, "gender": st.sampled_from([0, 1, 2, 7])}
         return draw(_optional(ends | {"unit": st.sampled_from([0, 0, 1])}))
     answers = st.sampled_from(_POOLS[name])
-    texts = st.sampled_from(["10115, 'EC1A 1BB'", "9", ""])
+    texts = st.sampled_from(["10115, 'EC1A 1BB'", "9", "", "101*", "ec1 *,1011", "1*1,9", "b*,*"])
     return draw(
         st.one_of(
             answers,
@@ -533,11 +533,15 @@ def _value(draw: st.DrawFn, name: str) -> Json:
 
 @st.composite
 def _datapoint(draw: st.DrawFn) -> dict[str, Json]:
-    name = draw(st.sampled_from(list(IDS)))
+    name = draw(st.sampled_from([*IDS, "kids"]))
     return {
         "name": draw(st.sampled_from([name] * 9 + ["Nothing We Know"])),
         "values": draw(st.lists(_value(name), max_size=3)),
-    } | draw(_optional({"askOnly": st.sampled_from([False, False, True])}))
+    } | draw(
+        _optional(
+            {"askOnly": st.sampled_from([False, False, True]), "usesWildcards": st.booleans()}
+        )
+    )
 
 
 @st.composite
@@ -547,15 +551,27 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
     seats = _or_rarely(st.sampled_from([3, 8]), st.just(0))
     quota = st.builds(
         lambda first, more: first | more,
-        st.fixed_dictionaries(
-            {"id": st.sampled_from([1, 2, "3"]), "datapoints": points, "limit": seats}
+        st.one_of(
+            st.fixed_dictionaries(
+                {"id": st.sampled_from([1, 2, "3"]), "datapoints": points, "limit": seats}
+            ),
+            st.fixed_dictionaries({"datapoints": points, "completesLeft": seats}),
+            st.fixed_dictionaries({"id": st.none(), "datapoints": points, "startsLeft": seats}),
         ),
-        _optional({"completesLeft": seats, "startsLeft": seats}),
+        _optional(
+            {
+                "completesLeft": seats,
+                "startsLeft": seats,
+                "quotaThrottle": _or_rarely(st.just(0), st.sampled_from([1, True, None])),
+            }
+        ),
     )
     support = _or_rarely(st.just(1), st.sampled_from([0, 2]))
     gates = {
         "country": _or_rarely(st.just("US"), st.just("gb")),
-        "quotaLimitBy": st.sampled_from(["completes", "starts"]),
+        "quotaLimitBy": st.sampled_from(
+            ["completes", "starts", "Completes", " STARTS", "clicks", None]
+        ),
         "excludeNonMatching": st.booleans(),
         "excludedNonMatching": st.booleans(),
         "phoneSupported": support,
@@ -575,11 +591,18 @@ def rfg(draw: st.DrawFn) -> dict[str, Json]:
     )
 
 
+def _as_supplied(project: dict[str, Json]) -> dict[str, Json]:
+    """A project as suppliers are told of it."""
+    names = {"pid": "rfg_id", "ir": "estimatedIR", "lengthOfInterview": "estimatedLOI"}
+    return {names.get(key, key): value for key, value in project.items()}
+
+
 @st.composite
 def payload(draw: st.DrawFn) -> list[Json]:
     """Surveys of all marketplaces, each with an id of its own, as one JSON array."""
-    surveys = draw(st.lists(st.one_of(dynata(), toluna(), rfg()), min_size=2, max_size=4))
-    keys = ("id", "SurveyID", "pid")
+    projects = st.one_of(rfg(), rfg().map(_as_supplied))
+    surveys = draw(st.lists(st.one_of(dynata(), toluna(), projects), min_size=2, max_size=4))
+    keys = ("id", "SurveyID", "pid", "rfg_id")
     return [
         survey | {next(key for key in keys if key in survey): number}
         for number, survey in enumerate(surveys, start=1)

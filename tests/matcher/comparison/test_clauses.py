@@ -129,7 +129,7 @@ def at(raw: Json, place: Sequence[Any]) -> Json:
     return raw
 
 
-_NAMES = ("id", "SurveyID", "WaveID", "pid")
+_NAMES = ("id", "SurveyID", "WaveID", "pid", "rfg_id")
 
 
 def edited(draw: st.DrawFn, raw: Json, other: Json) -> Json:

@@ -409,6 +409,57 @@ def test_a_malformed_later_one_takes_the_earlier_away(
     assert surveys.rejected == ("dynata:1",)
 
 
+ENTRY = {"rfg_id": "1", "state": 2, "country": "US", "datapoints": ["Age", "Gender"]}
+INVENTORY = {"command": "livealert/inventory/1", "result": 0, "response": {"projects": [ENTRY]}}
+
+
+@pytest.mark.parametrize(
+    ("document", "at", "named_as"),
+    [
+        (INVENTORY, "/1/response", "(1 project)"),
+        (INVENTORY["response"], "/1", "(1 project)"),
+        (ENTRY, "/1", "(`1`)"),
+        ({**ENTRY, "datapoints": []}, "/1", "(`1`)"),
+        ({**ENTRY, "rfg_id": [], "datapoints": None}, "/1", "(1 project)"),
+    ],
+)
+def test_an_inventory_of_rfg_is_said_to_be_one_and_takes_no_project_away(
+    document: Json, at: str, named_as: str, tmp_path: Path, mapping: PanelMapping
+) -> None:
+    surveys = load(tmp_path, [named("rfg", 1), document], mapping)
+    assert [survey.name for survey in surveys.surveys] == ["rfg:1"]
+    assert not surveys.rejected
+    (error,) = [each for each in surveys.diagnostics if each.level is Level.ERROR]
+    assert (error.code, error.at, error.survey) == ("no-targeting", at, None)
+    assert named_as in error.message
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_what_a_supplier_is_told_of_a_project_is_the_project(
+    wrapped: bool, tmp_path: Path, mapping: PanelMapping
+) -> None:
+    told: Json = {("rfg_id" if key == "pid" else key): value for key, value in RFG.items()}
+    told |= {"cpi": "$2.00", "estimatedIR": 50, "estimatedLOI": 10}
+    document = {"command": "livealert/targeting/1", "response": told} if wrapped else told
+    (survey,) = load(tmp_path, document, mapping).surveys
+    asked = {**RFG, "cpi": "$2.00", "ir": 50, "lengthOfInterview": 10}
+    (same,) = load(tmp_path, asked, mapping).surveys
+    assert (survey.name, survey.gate[:-1], survey.groups) == (
+        same.name,
+        same.gate[:-1],
+        same.groups,
+    )
+    assert survey.pay == same.pay == 0.1
+
+
+def test_a_project_without_a_name_is_set_aside(tmp_path: Path, mapping: PanelMapping) -> None:
+    nameless = {"command": "livealert/targeting/1", "response": {"state": 2, "datapoints": []}}
+    surveys = load(tmp_path, [nameless, named("rfg", 9)], mapping)
+    (error,) = [each for each in surveys.diagnostics if each.level is Level.ERROR]
+    assert (error.at, error.pointer, error.message) == ("/0/response", "/pid", "missing")
+    assert [survey.name for survey in surveys.surveys] == ["rfg:9"]
+
+
 def test_lines_that_are_not_json_are_told_and_the_others_read(
     tmp_path: Path, mapping: PanelMapping
 ) -> None:
