@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TypeAlias
 
 from profiles.errors import InputError
@@ -29,3 +29,12 @@ def day_of(as_of: AsOf | None) -> date:
     if isinstance(as_of, date):
         return as_of
     raise InputError(f"as of `{as_of}`: must be a date, a datetime, or either as ISO text")
+
+
+def start_of(day: date) -> float:
+    """The first moment of a day, UTC, in seconds since 1970.
+
+    >>> start_of(date(1970, 1, 2))
+    86400.0
+    """
+    return datetime.combine(day, time(), UTC).timestamp()

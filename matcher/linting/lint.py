@@ -21,7 +21,7 @@ from profiles.finding import PanelFinding
 from profiles.panel import Panel
 from profiles.schema import PanelMapping
 
-_NEEDS_PANEL = frozenset({"collection-missing", "history-not-applied"})
+_NEEDS_PANEL = frozenset({"collection-missing", "collection-unreadable", "history-not-applied"})
 """Codes of loading that are about the panel's folder, and mean nothing without a panel."""
 
 

@@ -6,7 +6,6 @@ A package of your own adds one by an entry point in the group `matcher.marketpla
 
 from __future__ import annotations
 
-from datetime import date
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -73,7 +72,7 @@ def check_options(mapping: PanelMapping) -> None:
         options_of(mapping, name)
 
 
-def read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
+def read_id_list(collections: Collections, name: str) -> IdList | None:
     """A list of ids, as the marketplace writes it that the first part of its name names."""
     marketplace = marketplaces().get(name.partition("/")[0])
-    return None if marketplace is None else marketplace.read_id_list(collections, name, as_of)
+    return None if marketplace is None else marketplace.read_id_list(collections, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 
 from matcher.marketplaces.lowering import Lowering
@@ -49,8 +48,8 @@ class DispositionCode:
     meaning: Disposition
 
 
-def _no_lists(collections: Collections, name: str, as_of: date) -> IdList | None:
-    del collections, name, as_of
+def _no_lists(collections: Collections, name: str) -> IdList | None:
+    del collections, name
     return None
 
 

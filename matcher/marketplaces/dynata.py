@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import repeat
@@ -27,7 +26,7 @@ from matcher.marketplaces.adapter import (
     Marketplace,
     RejectionCode,
 )
-from matcher.marketplaces.downloads import downloaded
+from matcher.marketplaces.downloads import downloaded, json_list, lines_of, listed_codes
 from matcher.marketplaces.lowering import DEVICES, Lowering, Memo
 from matcher.marketplaces.payload import (
     AnswersOrNone,
@@ -52,7 +51,9 @@ from profiles.schema import (
     IdList,
     Kind,
     as_code,
+    as_expiration,
     as_moment,
+    is_missing,
     is_negative_code,
 )
 
@@ -71,6 +72,7 @@ _OPPORTUNITY_KEYS = frozenset(
     "evaluation days_in_field category_ids links created modified".split()
 )
 _NO_KEYS: frozenset[str] = frozenset()
+_ID = "respondent_id"
 _EXCLUDING = ("complete", "disqualified", "over_quota", "dropout")
 """Outcomes in an excluded project or category that keep a member out."""
 
@@ -363,13 +365,7 @@ def _lower_collection(
     name = f"dynata/collection/{cell.collection}"
     values = lowering.panel.collections.values(name, _read_values)
     if values is None:
-        lowering.findings.warning(
-            "collection-missing",
-            f"{pointer}/collection",
-            f"the collection `{cell.collection}` has not been downloaded; everyone is uncertain "
-            "of it",
-            "download it into the panel's collections folder",
-        )
+        lowering.report_missing(name, f"{pointer}/collection", f"collection `{cell.collection}`")
         return UNKNOWN
     all_ = _wants_all(cell, pointer, lowering)
     if all_ is None:
@@ -388,7 +384,9 @@ def _lower_invites(cell: Cell, pointer: str, lowering: Lowering) -> Rule:
         )
     rules = tuple(
         lowering.id_list(
-            f"dynata/invite/{as_code(name)}", ".csv", f"{pointer}/invite_collections/{number}"
+            f"dynata/invite/{as_code(name)}",
+            f"{pointer}/invite_collections/{number}",
+            _read_id_list,
         )
         for number, name in enumerate(lists)
     )
@@ -630,47 +628,79 @@ def _questions(survey: dict[str, Json]) -> Iterator[tuple[str, Kind | None]]:
 
 
 def _read_values(collections: Collections, name: str) -> tuple[str, ...] | None:
-    """A collection such as `dynata/collection/2169971`: one value a line."""
-    text = downloaded(collections, name, ".txt")
-    if text is None:
+    """A collection such as `dynata/collection/2169971`: one value a line, or a JSON list."""
+    found = downloaded(collections, name, ".txt")
+    if found is None:
         return None
-    lines = (line.strip() for line in text.splitlines())
-    return tuple(line for line in lines if line)
+    text, path = found
+    elements = json_list(text, path)
+    values = lines_of(text, path) if elements is None else listed_codes(elements, "value", path)
+    return tuple(value for value in values if value)
 
 
-def _read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
-    """An invite collection such as `dynata/invite/621079`: the ids that have not expired."""
-    text = downloaded(collections, name, ".csv")
-    if text is None:
+def _read_id_list(collections: Collections, name: str) -> IdList | None:
+    """An invite collection such as `dynata/invite/621079`: ids, and when each expires."""
+    found = downloaded(collections, name, ".csv")
+    if found is None:
         return None
-    path = collections.path(name, ".csv")
-    rows = csv.DictReader(io.StringIO(text))
-    if text.strip() and "respondent_id" not in (rows.fieldnames or ()):
-        raise InputError(f"{path}: no column `respondent_id`")
-    start_of_day = datetime.combine(as_of, time(), UTC)
+    text, path = found
+    elements = json_list(text, path)
+    if elements is None:
+        invites = _invites_of(io.StringIO(text), path)
+    elif elements and isinstance(elements[0], str) and _ID in elements[0]:
+        invites = _invites_of(listed_codes(elements, _ID, path), path)
+    else:
+        invites = _listed_invites(elements, path)
+    until: dict[str, float] = {}
+    for respondent_id, expiration in invites:
+        until[respondent_id] = max(until.get(respondent_id, -INFINITY), expiration)
+    expires = {each: moment for each, moment in until.items() if moment < INFINITY}
+    return IdList(frozenset(until), expires=expires)
+
+
+def _invites_of(lines: Iterable[str], path: Path) -> Iterator[tuple[str, float]]:
+    """Id and expiration in each row of a CSV."""
+    rows = csv.reader(lines)
     try:
-        return IdList(
-            frozenset(
-                row["respondent_id"].strip()
-                for row in rows
-                if row["respondent_id"] and not _has_expired(row, start_of_day, path)
-            )
-        )
+        header = [name.strip().lower() for name in next(filter(None, rows), [])]
+        if header and _ID not in header:
+            raise InputError(f"{path}: no column `{_ID}`")
+        places = header.index(_ID) if header else 0, _place(header, "expiration")
+        for row in rows:
+            if not any(map(str.strip, row)):
+                continue
+            if len(row) <= max(places):
+                raise InputError(f"{path}: line {rows.line_num} is cut off")
+            written = row[places[1]] if places[1] >= 0 else None
+            respondent_id = row[places[0]].strip()
+            if respondent_id:
+                yield respondent_id, _expiration(written, path)
     except csv.Error as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
 
 
-def _has_expired(row: dict[str, str], start_of_day: datetime, path: Path | None) -> bool:
-    written = (row.get("expiration") or "").strip()
-    if not written:
-        return False
-    try:
-        expiration = datetime.fromisoformat(written)
-    except ValueError:
-        raise InputError(f"{path}: expiration `{written}` is not a date and time") from None
-    if expiration.tzinfo is None:
-        expiration = expiration.replace(tzinfo=UTC)
-    return expiration < start_of_day
+def _place(header: list[str], name: str) -> int:
+    return header.index(name) if name in header else -1
+
+
+def _listed_invites(elements: list[Json], path: Path) -> Iterator[tuple[str, float]]:
+    """Id and expiration of each element of a JSON list: an object, or the id alone."""
+    for element, respondent_id in zip(elements, listed_codes(elements, _ID, path), strict=True):
+        if "," in respondent_id:
+            raise InputError(f"{path}: `{respondent_id}` is no id")
+        written = element.get("expiration") if isinstance(element, dict) else None
+        if respondent_id:
+            yield respondent_id, _expiration(written, path)
+
+
+def _expiration(written: Json, path: Path) -> float:
+    """The moment after which an invitation is out; where none is written it never is."""
+    if is_missing(written):
+        return INFINITY
+    moment = as_expiration(written)
+    if moment is None:
+        raise InputError(f"{path}: expiration `{written}` is not a date and time")
+    return moment
 
 
 _REJECTION_CODES = {

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from sys import intern
 from typing import TypeAlias, TypeVar
 
-from matcher.marketplaces.downloads import is_downloaded
 from matcher.marketplaces.options import AnyOptions, Options, read_options
 from matcher.rules import (
     UNKNOWN,
@@ -33,6 +32,7 @@ from profiles.errors import did_you_mean
 from profiles.schema import (
     OUTCOMES,
     AttributeMapping,
+    IdListReader,
     PanelMapping,
     Target,
     UnreadableError,
@@ -217,16 +217,36 @@ class Lowering:
             f"probably `0{first}`, written as a number",
         )
 
-    def id_list(self, name: str, suffix: str, pointer: str) -> Rule:
-        """Is on a list of ids; a finding where its file has not been downloaded."""
-        if not is_downloaded(self.panel.collections, name, suffix):
+    def id_list(self, name: str, pointer: str, read: IdListReader) -> Rule:
+        """Is on a list of ids; a finding where it has not been downloaded."""
+        if self.panel.collections.ids(name, read) is None:
+            self.report_missing(name, pointer, f"list of ids `{name}`")
+        return InIds(self.marketplace.name, name)
+
+    def report_missing(self, name: str, pointer: str, what: str) -> None:
+        """Report a collection that is not there, at its place.
+
+        Where its file holds something else that is a notice: once, however many ask for it.
+        """
+        fault = self.panel.collections.fault(name)
+        if fault is None:
             self.findings.warning(
                 "collection-missing",
                 pointer,
-                f"the list of ids `{name}` has not been downloaded; everyone is uncertain of it",
+                f"the {what} has not been downloaded; everyone is uncertain of it",
                 "download it into the panel's collections folder",
             )
-        return InIds(self.marketplace.name, name)
+            return
+        where = f"first asked for by {self.findings.survey} {pointer}"
+        self.notices.setdefault(
+            name,
+            Diagnostic(
+                Level.WARNING,
+                "collection-unreadable",
+                f"{fault}; it counts as not downloaded, so everyone is uncertain of it ({where})",
+                hint="download it again",
+            ),
+        )
 
     def gate(
         self, attribute: str, codes: Sequence[str], reason: Reason, pointer: str

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
 from sys import intern
 from typing import Annotated, TypeAlias
 
-import orjson
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from matcher.marketplaces.adapter import (
@@ -23,7 +21,7 @@ from matcher.marketplaces.adapter import (
     Marketplace,
     RejectionCode,
 )
-from matcher.marketplaces.downloads import downloaded
+from matcher.marketplaces.downloads import downloaded, listed_codes, read_json
 from matcher.marketplaces.lowering import Lowering
 from matcher.marketplaces.options import Options
 from matcher.marketplaces.payload import (
@@ -81,8 +79,6 @@ _WAVE_ID = AliasChoices("WaveID", "WaveId")
 
 _CLOSED = "closed"
 _DEVICES = {1: "desktop", 2: "tablet", 3: "mobile"}
-_FOUR_DIGITS = re.compile(r"\d{4}\Z", re.ASCII)
-_FIVE_DIGITS = re.compile(r"\d{5}\Z", re.ASCII)
 _SURVEY_KEYS = frozenset(
     "SurveyName SurveyTopic StudyTypeID ScheduledCompletionDate CompletesRequired "
     "IsTqsSurvey".split()
@@ -279,16 +275,7 @@ def _lower_postal(
     texts = [text for text, _ in values]
     if not texts:
         lowering.findings.warning("empty-list", pointer, "no postal code is filled in")
-    short = [(text, number) for text, number in values if _FOUR_DIGITS.match(text)]
-    if short and any(_FIVE_DIGITS.match(text) for text in texts):
-        first, number = short[0]
-        lowering.findings.warning(
-            "lost-leading-zero",
-            f"{pointer}/{number}",
-            f"{len(short)} of {len(texts)} postal codes have four digits among five-digit ones, "
-            f"such as `{first}`; they are matched as written",
-            f"probably `0{first}`, written as a number",
-        )
+    lowering.report_lost_zeros(texts, pointer, [number for _, number in values])
     rule = lowering.prefixes(mapped, texts)
     cut_off = lowering.options(TolunaOptions).cut_off
     if len(texts) < cut_off:
@@ -334,7 +321,7 @@ def _lower_quota(quota: TolunaQuota, pointer: str, lowering: Lowering, recontact
     rule: Rule = TRUE
     if recontact:
         name = f"toluna/recontact/{quota_id}"
-        rule = lowering.id_list(name, ".json", f"{pointer}/QuotaID")
+        rule = lowering.id_list(name, f"{pointer}/QuotaID", _read_id_list)
     remaining = max(quota.EstimatedCompletesRemaining, 0)
     return Quota(quota_id, rule, True, remaining, pointer, layers)
 
@@ -534,31 +521,30 @@ def _guess(question: Question) -> Kind | None:
     return Kind.NUMBER if ranges else Kind.MULTI
 
 
-def _read_id_list(collections: Collections, name: str, as_of: date) -> IdList | None:
-    """The answer of GetRecontactMembersForQuota, or a list of its pages; the same on any day.
+def _read_id_list(collections: Collections, name: str) -> IdList | None:
+    """The answer of GetRecontactMembersForQuota, a list of its pages, or of its member codes.
 
     Where members are left out after the last page, it is not known of others whether they are on
     the list.
     """
-    del as_of
-    text = downloaded(collections, name, ".json")
-    if text is None:
+    found = downloaded(collections, name, ".json")
+    if found is None:
         return None
-    path = collections.path(name, ".json")
-    try:
-        pages = orjson.loads(text) if text else []
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    text, path = found
+    pages = read_json(text, path) if text.strip() else []
+    if not isinstance(pages, list):
+        pages = [pages]
+    if not any(isinstance(page, dict) and "MemberCodes" in page for page in pages):
+        if pages and isinstance(pages[0], dict) and "MemberCode" not in pages[0]:
+            raise InputError(f"{path}: no list `MemberCodes`")
+        return IdList(frozenset(listed_codes(pages, "MemberCode", path)))
     members: set[str] = set()
     more = False
-    for page in pages if isinstance(pages, list) else [pages]:
+    for page in pages:
         codes = page.get("MemberCodes") if isinstance(page, dict) else None
         if not isinstance(codes, list):
             raise InputError(f"{path}: no list `MemberCodes`")
-        try:
-            members.update(as_code(code) for code in codes)
-        except UnreadableError:
-            raise InputError(f"{path}: `MemberCodes` must hold texts or numbers") from None
+        members.update(listed_codes(codes, "MemberCode", path))
         more = page.get("HasAdditionalMembers") is True
     return IdList(frozenset(members), complete=not more)
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from profiles.as_of import start_of
 from profiles.encoding import (
     BitRow,
     Column,
@@ -75,11 +76,11 @@ class Shard:
         None: not downloaded. Ids compare as codes do, after trimming.
         """
         if name not in self._places:
-            listed = self.collections.ids(name, self.as_of, read)
+            listed = self.collections.ids(name, read)
             if listed is None:
                 self._places[name] = None
             else:
-                ids = pa.array(sorted(listed.ids - {""}), pa.string())
+                ids = pa.array(sorted(listed.at(start_of(self.as_of)) - {""}), pa.string())
                 found = pc.is_in(self._respondents(marketplace), value_set=ids)
                 self._places[name] = BitMap(_true_places(found)), listed.complete
         return self._places[name]

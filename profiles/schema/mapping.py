@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from profiles.as_of import start_of
 from profiles.schema.id_collections import Collections, IdListReader
 from profiles.schema.schema import Attribute, Schema
 from profiles.schema.values import (
@@ -162,12 +163,12 @@ class PanelMapping:
         None: the list has not been downloaded, ends before the member was found, or the
         marketplace's id of the member is not known.
         """
-        listed = self.collections.ids(name, as_of, read)
+        listed = self.collections.ids(name, read)
         column = self.marketplace(marketplace).respondent_id
         known = row.get(column) if column else member_id
         if listed is None or is_missing(known):
             return None
-        found = as_code(known) in listed.ids
+        found = listed.holds(as_code(known), start_of(as_of))
         return found if found or listed.complete else None
 
 

@@ -22,6 +22,10 @@ Answers: TypeAlias = tuple[str, ...] | tuple[float, ...]
 ANY_CHILD = "*"
 _DECIMAL = re.compile(r"[+-]?\d{1,300}(\.\d+)?\Z", re.ASCII)
 _AGE = re.compile(r"\d{1,9}\Z", re.ASCII)
+_DAY = re.compile(r"\d{8}\Z", re.ASCII)
+_MILLISECONDS = 1e11
+"""Seconds since 1970 are fewer for three thousand years, milliseconds have been more since 1973."""
+
 _NEGATIVE = re.compile(r"-\d", re.ASCII)
 
 
@@ -98,6 +102,24 @@ def as_moment(raw: object) -> float | None:
     if moment is None:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def as_expiration(raw: object) -> float | None:
+    """Seconds since 1970 of a date and time, or of a number of seconds or milliseconds since.
+
+    None: it is none. Eight digits are a date; no date is meant by a number of more.
+
+    >>> as_expiration("1861920000"), as_expiration(1861920000000), as_expiration("20290101")
+    (1861920000.0, 1861920000.0, 1861920000.0)
+    """
+    text = raw.strip() if isinstance(raw, str) else ""
+    if text and (not _DECIMAL.match(text) or _DAY.match(text)):
+        return as_moment(text)
+    try:
+        number = as_number(raw)
+    except UnreadableError:
+        return None
+    return number / 1000 if abs(number) >= _MILLISECONDS else number
 
 
 def age_on(birth: date, as_of: date) -> int:

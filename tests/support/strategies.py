@@ -67,9 +67,14 @@ COLLECTIONS = {
     "dynata/invite/2.csv": "respondent_id,expiration\nm0,2026-02-27T23:59:59Z\nm3,\nx1,\n4,\n",
     "dynata/invite/3.csv": "PROCESSING",
     "dynata/invite/5.csv": "EMPTY_PAYLOAD",
+    "dynata/collection/6.txt": '["1", {"value": "10115"}, 18]',
+    "dynata/collection/7.txt": '{"error": "no such collection"}',
+    "dynata/invite/6.csv": '[{"respondent_id": "m0", "expiration": 1772236799}, "x1"]',
+    "dynata/invite/7.csv": "<html>502</html>",
     "toluna/recontact/1.json": '{"HasAdditionalMembers": false, "MemberCodes": ["m0", 3, "x1"]}',
     "toluna/recontact/2.json": '[{"HasAdditionalMembers": true, "MemberCodes": ["m0", "é2"]}]',
     "toluna/recontact/3.json": "EMPTY_PAYLOAD",
+    "toluna/recontact/5.json": '{"Message": "quota not found"}',
 }
 
 
@@ -383,10 +388,10 @@ def _cell(draw: st.DrawFn, tag: str) -> dict[str, Json]:
     elif kind == "LIST":
         cell |= {"list": draw(_answers(name)), "operator": draw(_operators)}
     elif kind == "COLLECTION":
-        collection = draw(st.sampled_from(["1", "1", "2", "3", "4", "5"]))
+        collection = draw(st.sampled_from(["1", "1", "2", "3", "4", "5", "6", "7"]))
         cell |= {"collection": collection, "operator": draw(_operators)}
     elif kind in _INVITES:
-        lists = st.lists(st.sampled_from(["1", 2, "3", "4", "5"]), max_size=3)
+        lists = st.lists(st.sampled_from(["1", 2, "3", "4", "5", "6", 7]), max_size=3)
         cell |= {"invite_collections": draw(lists), "operator": draw(_operators)}
     return cell
 
@@ -478,7 +483,7 @@ def toluna(draw: st.DrawFn) -> dict[str, Json]:
     layer = st.fixed_dictionaries({"SubQuotas": _some(subquota, 3)})
     quota = st.fixed_dictionaries(
         {
-            "QuotaID": st.sampled_from([2, 1, "3", 4]),
+            "QuotaID": st.sampled_from([2, 1, "3", 4, 5]),
             "EstimatedCompletesRemaining": _or_rarely(st.sampled_from([5, 1]), st.just(0)),
             "Layers": st.lists(layer, min_size=1, max_size=3) | st.just([]),
         }

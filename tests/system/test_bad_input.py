@@ -13,6 +13,8 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 
+import matcher
+import profiles
 from tests.support.commandline import (
     ADULT_MEN,
     AS_OF,
@@ -710,32 +712,137 @@ def test_a_panel_without_members(ending: str, here: Path) -> None:
     assert eligible(here) == []
 
 
-COLLECTIONS: dict[str, tuple[str | bytes, str]] = {
-    "dynata/collection/7.txt": (b"10001\n\xff\n", "not UTF-8 text at byte 7"),
-    "dynata/invite/7.csv": ("id,expiration\nm1,\n", "no column `respondent_id`"),
-    "toluna/recontact/7.json": (
-        '{"MemberCodes": [null]}',
-        "`MemberCodes` must hold texts or numbers",
-    ),
+HTML = "<!DOCTYPE html>\n<html><body>502 Bad Gateway</body></html>"
+ERROR = '{"error": {"code": 404, "message": "no such collection"}}'
+NO_LIST = "holds a JSON object, as errors are answered, and no list"
+COLLECTIONS: dict[str, dict[str | bytes, str]] = {
+    "dynata/collection/7.txt": {
+        b"10001\n\xff\n": "not UTF-8 text at byte 7",
+        HTML: "holds HTML or XML",
+        f"10001\n{HTML}": "holds HTML or XML",
+        ' <?xml version="1.0"?><error/>': "holds HTML or XML",
+        ERROR: NO_LIST,
+        f"10001\n{ERROR}": "holds JSON after the first line",
+        '["10001", "200': "JSON that cannot be read: unexpected end of data",
+        '[{"error": "no"}]': "element 0 is neither a text or number nor an object with `value`",
+        '["10001", null]': "element 1 is neither a text or number nor an object with `value`",
+        "[true]": "element 0 is neither a text or number nor an object with `value`",
+        "404 Not Found\n": "holds `404 Not Found`",
+        "null": "holds `null`",
+        "\0\0": "not text",
+    },
+    "dynata/invite/7.csv": {
+        "id,expiration\nm1,\n": "no column `respondent_id`",
+        "m1\nm2\n": "no column `respondent_id`",
+        HTML: "holds HTML or XML",
+        f"respondent_id,expiration\nm1,\n{HTML}": "holds HTML or XML",
+        ERROR: NO_LIST,
+        '[{"respondent_id": "m1", "expi': "JSON that cannot be read: unexpected end of data",
+        '[{"message": "no"}]': "element 0 is neither a text or number nor an object with",
+        '["m1,2026-12-01"]': "`m1,2026-12-01` is no id",
+        '[{"respondent_id": "m1", "expiration": "soon"}]': "expiration `soon` is not a date and",
+        "respondent_id,expiration\nm1,soon\n": "expiration `soon` is not a date and time",
+        "respondent_id,expiration\nm1,\nm2": "line 3 is cut off",
+        "Unauthorized": "holds `Unauthorized`",
+    },
+    "toluna/recontact/7.json": {
+        '{"MemberCodes": [null]}': "element 0 is neither a text or number nor an object with",
+        '{"MemberCodes": "m1"}': "no list `MemberCodes`",
+        ERROR: "no list `MemberCodes`",
+        '[{"MemberCodes": ["m1"]}, {"Message": "no"}]': "no list `MemberCodes`",
+        '{"MemberCodes": ["m1", "': "JSON that cannot be read: unexpected end of data",
+        HTML: "holds HTML or XML",
+        "m1": "JSON that cannot be read: unexpected character",
+    },
+}
+ASKING: dict[str, dict[str, Any]] = {
+    "dynata/collection": {"kind": "COLLECTION", "attribute_id": "8", "collection": "7"},
+    "dynata/invite": {"kind": "INVITE_COLLECTIONS", "invite_collections": ["7"]},
 }
 
 
-def test_collections_at_fault(here: Path) -> None:
+def put_asking(here: Path, name: str, content: str | bytes) -> None:
+    """Two surveys that ask for a collection in a filter, plain and, of Dynata, negated."""
     put_panel(here, PANEL + '[collections]\nfolder = "lists"')
-    cells = [
-        {"tag": "c", "kind": "COLLECTION", "attribute_id": "8", "collection": "7"},
-        {"tag": "i", "kind": "INVITE_COLLECTIONS", "invite_collections": ["7"]},
+    (here / "lists").mkdir(exist_ok=True)
+    put(here / "lists", name, content)
+    if name.startswith("toluna"):
+        quota = {"QuotaID": 7, "EstimatedCompletesRemaining": 1, "Layers": []}
+        wave = {"WaveID": 2, "IsSurveyRecontact": True, "Quotas": [quota]}
+        put(here, "payload.json", {"Surveys": [{"SurveyID": n, **wave} for n in (1, 2)]})
+        return
+    asking = ASKING[name.rpartition("/")[0]]
+    surveys: list[dict[str, Any]] = [
+        {**ADULT_MEN, "id": number, "filters": [[{"cells": ["c"]}]], "quotas": []}
+        | {"cells": [{"tag": "c", "negate": bool(number), **asking}]}
+        for number in (0, 1)
     ]
-    filters = [[{"cells": ["c"]}], [{"cells": ["i"]}]]
-    put(here, "dynata.json", {**ADULT_MEN, "cells": cells, "filters": filters, "quotas": []})
-    quota = {"QuotaID": 7, "EstimatedCompletesRemaining": 1, "Layers": []}
-    put(
-        here,
-        "toluna.json",
-        {"SurveyID": 1, "WaveID": 2, "IsSurveyRecontact": True, "Quotas": [quota]},
-    )
-    for name, (content, why) in COLLECTIONS.items():
-        (here / "lists").mkdir(exist_ok=True)
-        path = put(here / "lists", name, content)
-        assert_refused(f"lists/{name}: {why}", here, f"{name.partition('/')[0]}.json")
-        path.unlink()
+    put(here, "payload.json", surveys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [(name, each, why) for name, all_ in COLLECTIONS.items() for each, why in all_.items()],
+)
+def test_what_is_no_collection_counts_as_not_downloaded(
+    name: str, content: str | bytes, why: str, here: Path
+) -> None:
+    """It is reported once, the work goes on, and nobody is admitted or kept out by it."""
+    put_asking(here, name, content)
+    said = f"lists/{name}: {why}"
+    result = command("count", "payload.json", "--panel", "panel.toml", "--as-of", AS_OF, "--json")
+    found = json.loads(result.out)
+    assert result.status == 0
+    everyone = found["members"]
+    assert [(each["eligible"], each["uncertain"]) for each in found["surveys"]] == [
+        (0, everyone)
+    ] * 2
+    reported = [each for each in found["diagnostics"] if each["code"] == "collection-unreadable"]
+    assert [each["message"].startswith(said) for each in reported] == [True]
+    assert reported[0]["hint"] == "download it again"
+    assert "collection-missing" not in {each["code"] for each in found["diagnostics"]}
+    survey = found["surveys"][0]["survey"]
+    for rest in (["match", "--output", "out.parquet"], ["lint"], ["explain", "--member", "m1"]):
+        options = ["--survey", survey] if rest[0] == "explain" else []
+        given = [rest[0], "payload.json", "--panel", "panel.toml", *rest[1:], *options]
+        result = command(*given)
+        assert result.status == 0
+        assert (result.out + result.err).count(said) == 1
+    panel = profiles.open_panel("panel.toml", as_of=AS_OF)
+    plan = matcher.compile(matcher.load_surveys("payload.json", panel.mapping))
+    answer = matcher.Router(plan).match({"member_id": "m1"})
+    assert (len(answer.eligible), len(answer.uncertain_surveys(9))) == (0, 2)
+
+
+COLLECTIONS_IN_JSON: dict[str, list[str]] = {
+    "dynata/collection/7.txt": [
+        '["00031", 10115]',
+        '[{"value": "00031"}, {"value": 10115, "id": 1}]',
+        " [31, 10115]".replace("31", '"00031"'),
+        "00031\r\n10115",
+    ],
+    "dynata/invite/7.csv": [
+        "respondent_id,expiration\nm1,1861920000\nm2,1577836800\n",
+        "respondent_id,expiration\nm1,1861920000000\nm2,1577836800000.0\n",
+        " Expiration , Respondent_ID \n2029-01-01,m1\n20200101,m2\n\n",
+        '[{"respondent_id": "m1", "expiration": 1861920000000}]',
+        '[{"respondent_id": "m1", "expiration": null}, {"respondent_id": "m2", "expiration": 1}]',
+        '["m1"]',
+        '["id,respondent_id,expiration", "1,m1,2029-01-01T00:00:00Z", "2,m2,1577836800", ""]',
+    ],
+    "toluna/recontact/7.json": ['["m1"]', '[{"MemberCode": "m1"}]', '{"MemberCodes": ["m1"]}'],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [(name, each) for name, all_ in COLLECTIONS_IN_JSON.items() for each in all_],
+)
+def test_collections_in_other_forms(name: str, content: str, here: Path) -> None:
+    put_asking(here, name, content)
+    result = match("payload.json")
+    assert (result.status, result.out) == (0, "")
+    assert "collection-" not in result.err
+    table = pq.read_table(here / "out.parquet").to_pylist()
+    first = min(row["survey_id"] for row in table)
+    assert [row["member_id"] for row in table if row["survey_id"] == first] == ["m1"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,7 @@ class OtherOptions(Options):
     depth: int = 3
 
 
-def read_lines(collections: Collections, name: str, as_of: date) -> IdList | None:
-    del as_of
+def read_lines(collections: Collections, name: str) -> IdList | None:
     text = collections.text(name, ".ids")
     return None if text is None else IdList(frozenset(text.split()))
 
@@ -86,9 +84,9 @@ def test_its_lists_are_read(tmp_path: Path) -> None:
     (tmp_path / "other" / "list").mkdir(parents=True)
     (tmp_path / "other" / "list" / "7.ids").write_text("m1 m2\n")
     collections = Collections(tmp_path)
-    found = collections.ids("other/list/7", date.min, read_id_list)
+    found = collections.ids("other/list/7", read_id_list)
     assert found == IdList(frozenset({"m1", "m2"}))
     (tmp_path / "other" / "list" / "7.ids").unlink()
-    assert collections.ids("other/list/7", date.min, read_id_list) is found
+    assert collections.ids("other/list/7", read_id_list) is found
     for name in ("other/list/8", "rfg/list/7", "nobody/list/7", "other/list/../7"):
-        assert collections.ids(name, date.min, read_id_list) is None
+        assert collections.ids(name, read_id_list) is None

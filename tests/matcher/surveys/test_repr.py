@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 
 import pytest
 
@@ -35,7 +34,7 @@ def everything(file: PanelFile, surveys: Surveys) -> Iterator[object]:
         yield from (marketplace, *marketplace.attributes.values(), marketplaces()[name])
         yield Lowering(name, file.mapping)
     for path in (DEMO / "collections" / "dynata" / "invite").iterdir():
-        yield read_id_list(file.mapping.collections, f"dynata/invite/{path.stem}", date.min)
+        yield read_id_list(file.mapping.collections, f"dynata/invite/{path.stem}")
     yield from surveys.diagnostics
     for survey in surveys:
         yield from (survey, *survey.gate, *survey.groups, *all_quotas(survey.groups))
