@@ -60,11 +60,9 @@ def admits(group: Group, member: MemberView) -> Truth:
         case Regime.ANY_OPEN:
             return max((takes(quota, member) for quota in group.quotas), default=Truth.FALSE)
         case Regime.ALL_OPEN:
-            matched = [matches(quota, member) for quota in group.quotas]
-            of_closed = [
-                truth for truth, quota in zip(matched, group.quotas, strict=True) if not quota.open
-            ]
-            clear = min((Truth(Truth.TRUE - truth) for truth in of_closed), default=Truth.TRUE)
+            closed = [matches(quota, member) for quota in group.quotas if not quota.open]
+            clear = Truth(Truth.TRUE - max(closed, default=Truth.FALSE))
+            matched = [matches(quota, member) for quota in group.quotas if quota.open]
             return min(clear, max(matched, default=Truth.FALSE)) if group.required else clear
         case _:
             assert_never(group.regime)

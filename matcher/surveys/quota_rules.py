@@ -36,4 +36,4 @@ def admits_rule(group: Group) -> Rule:
     clear = tuple(Not(matches_rule(quota)) for quota in group.quotas if not quota.open)
     if not group.required:
         return And(clear)
-    return And((*clear, Or(tuple(matches_rule(quota) for quota in group.quotas))))
+    return And((*clear, Or(tuple(matches_rule(quota) for quota in group.quotas if quota.open))))

@@ -26,7 +26,7 @@ class Regime(StrEnum):
     """Admits who matches at least one open quota; a matching one that is closed is passed over."""
 
     ALL_OPEN = "all-open"
-    """Admits who matches no closed quota; and, where `required`, matches at least one."""
+    """Admits who matches no closed quota; and, where `required`, matches at least one open one."""
 
 
 class Reason(StrEnum):

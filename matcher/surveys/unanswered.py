@@ -39,7 +39,8 @@ def _of_group(group: Group, respondent: MemberView) -> Iterator[Rule]:
     if admits(group, respondent) is not Truth.UNKNOWN:
         return
     matched = [matches(quota, respondent) for quota in group.quotas]
-    needs_one = group.required and Truth.TRUE not in matched
+    opened = [truth for truth, quota in zip(matched, group.quotas, strict=True) if quota.open]
+    needs_one = group.required and Truth.TRUE not in opened
     for quota, truth in zip(group.quotas, matched, strict=True):
         if group.regime is Regime.ANY_OPEN:
             if takes(quota, respondent) is Truth.UNKNOWN:

@@ -124,7 +124,7 @@ class TestNoOpenQuota:
         assert pointers(several, "no-open-quota") == ["/L"]
 
     def test_of_quotas_that_only_exclude_somebody_may_be_left(self) -> None:
-        """ALL_OPEN: no quota that a member matches is closed; where `required`, they match one."""
+        """ALL_OPEN: no quota that a member matches is closed; where `required`, an open one is."""
         closed = group(quota(M, seats=0), regime=Regime.ALL_OPEN)
         assert not lint(survey(closed))
         assert pointers(lint(survey(replace(closed, required=True))), "no-open-quota")
