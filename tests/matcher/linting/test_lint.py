@@ -327,7 +327,7 @@ def nest(parts: Sequence[Any], pointer: str, depth: int) -> Group:
         at = f"{pointer}/{place}"
         within = [nest(nested, f"{at}/L", depth + 1)] if nested and not depth else []
         quotas_.append(Quota(at, rule, open_, int(open_), at, tuple(within)))
-    return Group(tuple(quotas_), pointer, Regime.ANY_OPEN if depth else regime, required)
+    return Group(tuple(quotas_), pointer, regime, required)
 
 
 def group_parts(nested: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
