@@ -202,7 +202,7 @@ def _judged(group: Group) -> str:
     if group.regime is Regime.ANY_OPEN:
         return "one open quota must be matched"
     if group.required:
-        return "no closed quota may be matched, and one quota must be"
+        return "no closed quota may be matched, and an open one must be"
     return "no closed quota may be matched"
 
 

@@ -103,6 +103,11 @@ class ExplainedGroup:
     truth: Truth
     quotas: tuple[ExplainedQuota, ...]
 
+    @property
+    def needs_match(self) -> bool:
+        """Whether it admits only who matches one of its quotas."""
+        return self.regime is Regime.ANY_OPEN or self.required
+
     def __repr__(self) -> str:
         count = len(self.quotas)
         return f"ExplainedGroup({self.pointer}, {count} quotas: {self.truth.name.lower()})"

@@ -62,7 +62,8 @@ class _Needs:
     """What the parts of one survey need, in changes that are numbered as they come up.
 
     A guard is a number that costs nothing: the mark of a closed quota that must open wherever the
-    changes chosen let the member match it, or possibly match it.
+    changes chosen let the member match it, or possibly match it. So is the mark of a quota that no
+    changes chosen may let the member match, because groups nested in it need not admit them.
     """
 
     def __init__(self, survey: Survey) -> None:
@@ -78,6 +79,7 @@ class _Needs:
         self._numbers: dict[object, int] = {}
         self._changes: list[AnswerChange] = []
         self._guards: dict[int, ExplainedQuota] = {}
+        self._avoided: dict[int, ExplainedQuota] = {}
         self._free = 0
         self._false = 0
         self._guarded = 0
@@ -99,7 +101,7 @@ class _Needs:
         """What makes a group admit."""
         if group.regime is Regime.ANY_OPEN:
             return _Any([self._takes(quota) for quota in group.quotas])
-        parts: list[_Need] = [self._guard(quota) for quota in group.quotas if not quota.open]
+        parts = [self._clear(quota) for quota in group.quotas if quota.groups or not quota.open]
         if group.required:
             parts.append(_Any([self._matches(quota) for quota in group.quotas]))
         return _All(parts)
@@ -108,7 +110,7 @@ class _Needs:
         """The fewest changes that do."""
         often = _most_often(need)
         shared = sum(bit for bit, times in often.items() if times > 1)
-        found = [self._closed(each) for each in self._sets(need, shared)]
+        found = [self._closed(each) for each in self._sets(need, shared) if self._avoids(each)]
         if not found:
             return None
         best = min(found, key=self._order) & ~self._free
@@ -119,7 +121,11 @@ class _Needs:
         return _All(parts if quota.open else [self.opens(Opening(quota.pointer, quota.id)), *parts])
 
     def _matches(self, quota: ExplainedQuota) -> _Need:
-        nested = [_Any([self._matches(inner) for inner in group.quotas]) for group in quota.groups]
+        nested = [
+            _Any([self._matches(inner) for inner in group.quotas])
+            for group in quota.groups
+            if group.needs_match
+        ]
         return _All([self.part(quota.part), *nested])
 
     def _becomes_true(self, condition: Condition) -> int:
@@ -141,9 +147,19 @@ class _Needs:
             pointer = self._same[pointer]
         return pointer
 
-    def _guard(self, quota: ExplainedQuota) -> int:
-        bit = self._bit(("guard", quota.pointer), Opening(quota.pointer, quota.id))
-        self._guards[bit] = quota
+    def _clear(self, quota: ExplainedQuota) -> _Need:
+        """What keeps a quota from being closed for a member who matches it."""
+        if not quota.groups:
+            return self._mark(self._guards, quota)
+        opens = [] if quota.open else [self.opens(Opening(quota.pointer, quota.id))]
+        admits = _All([*opens, *map(self.group, quota.groups)])
+        if self._may_match(quota, 0):
+            return admits
+        return _Any([self._mark(self._avoided, quota), admits])
+
+    def _mark(self, marks: dict[int, ExplainedQuota], quota: ExplainedQuota) -> int:
+        bit = self._bit(("mark", quota.pointer), Opening(quota.pointer, quota.id))
+        marks[bit] = quota
         self._free |= bit
         self._guarded |= sum(_most_often(self._matches(quota)))
         return bit
@@ -170,12 +186,18 @@ class _Needs:
         return found
 
     def _best(self, sets: Iterable[int], shared: int) -> list[int]:
+        """Those that no other is as good as; one that has nothing to avoid is always among them."""
         kept: list[int] = []
+        sure = False
+        avoided = sum(self._avoided)
         for each in sorted(set(sets), key=self._order):
+            if len(kept) >= KEPT and sure:
+                break
+            if len(kept) >= KEPT and each & avoided:
+                continue
             if not any(self._does_as_well(other, each, shared) for other in kept):
                 kept.append(each)
-                if len(kept) == KEPT:
-                    break
+                sure = sure or not each & avoided
         return kept
 
     def _does_as_well(self, one: int, other: int, shared: int) -> bool:
@@ -198,9 +220,18 @@ class _Needs:
                 opened |= self.opens(Opening(quota.pointer, quota.id))
         return opened
 
+    def _avoids(self, changes: int) -> bool:
+        """Whether the changes let the member match no quota that they are to avoid."""
+        return not any(
+            changes & bit and self._may_match(quota, changes)
+            for bit, quota in self._avoided.items()
+        )
+
     def _may_match(self, quota: ExplainedQuota, changes: int) -> bool:
         return self._may_hold(quota.part, changes) and all(
-            any(self._may_match(inner, changes) for inner in group.quotas) for group in quota.groups
+            any(self._may_match(inner, changes) for inner in group.quotas)
+            for group in quota.groups
+            if group.needs_match
         )
 
     def _may_hold(self, part: ExplainedPart, changes: int) -> bool:

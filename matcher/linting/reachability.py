@@ -55,8 +55,8 @@ class _Part:
 
 def _group_part(group: Group) -> _Part:
     """A group as a part; an empty one is reported as such, and never as a cause."""
-    required = group.regime is Regime.ANY_OPEN or group.required
-    ever = Or(tuple(map(matches_rule, group.quotas))) if required and group.quotas else TRUE
+    needed = group.needs_match and group.quotas
+    ever = Or(tuple(map(matches_rule, group.quotas))) if needed else TRUE
     return _Part(ever, admits_rule(group), group.pointer)
 
 
@@ -304,7 +304,7 @@ def _id_lists(quota: Quota) -> frozenset[str]:
 
 def _has_seats(group: Group) -> bool:
     """Whether a group could admit anyone, as far as seats go."""
-    if group.regime is Regime.ALL_OPEN and not group.required:
+    if not group.needs_match:
         return True
     return any(quota.open and all(map(_has_seats, quota.groups)) for quota in group.quotas)
 

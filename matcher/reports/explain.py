@@ -148,7 +148,7 @@ class Tree:
     def _group(self, group: ExplainedGroup, depth: int) -> None:
         asks = "a matching quota that is open" if depth == 0 else "a matching subquota that is open"
         if group.regime is Regime.ALL_OPEN:
-            also = "; one must match" if group.required else ""
+            also = "; an open one must match" if group.required else ""
             asks = f"no closed quota may match{also}"
         self._line(group.truth, group.pointer, depth, asks)
         left_out = FEW_QUOTAS - sum(quota.matches is Truth.FALSE for quota in group.quotas)

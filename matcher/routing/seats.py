@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from matcher.routing.brief import brief, brief_ids
-from matcher.surveys import Group, Quota, Regime, Survey
+from matcher.surveys import Group, Quota, Survey
 
 Seat: TypeAlias = tuple[tuple[str, int], ...]
 """A quota of a survey: its id, and how many of that id come before it, after those of the quotas
@@ -251,7 +251,7 @@ def _paths(
                     inner = _paths(quota.groups, ids, at + 1, seat, closed=closed)
                     for end, nested in inner.items():
                         longer.setdefault(end, (*seats, seat, *nested))
-        if group.regime is Regime.ALL_OPEN and not group.required:
+        if not group.needs_match:
             for at, seats in paths.items():
                 longer.setdefault(at, seats)
         paths = longer

@@ -2,7 +2,7 @@
 
 from matcher.surveys.choice import Balanced, Choice, ChoiceStrategy, First, QuotaKey, make_choice
 from matcher.surveys.diagnostic import Diagnostic, Findings
-from matcher.surveys.judge import Judgement, Verdict, admits, judge, matches, takes
+from matcher.surveys.judge import Judgement, Verdict, admits, judge, matches, refuses, takes
 from matcher.surveys.quota_rules import admits_rule, matches_rule, takes_rule
 from matcher.surveys.serialize import is_plan, read_plan, write_plan
 from matcher.surveys.survey import (
@@ -53,6 +53,7 @@ __all__ = [
     "matches",
     "matches_rule",
     "read_plan",
+    "refuses",
     "takes",
     "takes_rule",
     "unanswered",

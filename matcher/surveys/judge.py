@@ -40,10 +40,15 @@ class Judgement:
 
 
 def matches(quota: Quota, member: MemberView) -> Truth:
-    """Whether a member matches a quota, open or not: its rule, and a quota of each nested group."""
+    """Whether a member matches a quota, open or not: its rule, and what is nested in it.
+
+    That is one quota of each nested group that needs one: all do but those of which members need
+    only match no closed quota.
+    """
     nested = (
         max((matches(inner, member) for inner in group.quotas), default=Truth.FALSE)
         for group in quota.groups
+        if group.needs_match
     )
     return min((member.truth(quota.rule), *nested))
 
@@ -60,14 +65,20 @@ def admits(group: Group, member: MemberView) -> Truth:
         case Regime.ANY_OPEN:
             return max((takes(quota, member) for quota in group.quotas), default=Truth.FALSE)
         case Regime.ALL_OPEN:
-            matched = [matches(quota, member) for quota in group.quotas]
-            of_closed = [
-                truth for truth, quota in zip(matched, group.quotas, strict=True) if not quota.open
-            ]
-            clear = min((Truth(Truth.TRUE - truth) for truth in of_closed), default=Truth.TRUE)
-            return min(clear, max(matched, default=Truth.FALSE)) if group.required else clear
+            refused = max((refuses(quota, member) for quota in group.quotas), default=Truth.FALSE)
+            clear = Truth(Truth.TRUE - refused)
+            if not group.required:
+                return clear
+            return min(clear, max((takes(q, member) for q in group.quotas), default=Truth.FALSE))
         case _:
             assert_never(group.regime)
+
+
+def refuses(quota: Quota, member: MemberView) -> Truth:
+    """Whether a member matches a quota that is closed for them: it, or what is nested in it."""
+    nested = (admits(group, member) for group in quota.groups)
+    admitted = min((truth_of(quota.open), *nested))
+    return min(matches(quota, member), Truth(Truth.TRUE - admitted))
 
 
 def judge(

@@ -1,6 +1,6 @@
-"""Who matches a quota, for whom it has a seat, whom a group admits: as rules.
+"""Who matches a quota, for whom it has a seat, whom it refuses, whom a group admits: as rules.
 
-The same three as in `matcher.surveys.judge`, to be simplified, compiled, or compared.
+The same four as in `matcher.surveys.judge`, to be simplified, compiled, or compared.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from matcher.surveys.survey import (
 
 
 def matches_rule(quota: Quota) -> Rule:
-    """Who matches a quota, open or not: its rule, and a quota of each nested group."""
+    """Who matches a quota, open or not: its rule, and one of each nested group that needs one."""
     nested = tuple(
-        Or(tuple(matches_rule(inner) for inner in group.quotas)) for group in quota.groups
+        Or(tuple(matches_rule(inner) for inner in group.quotas))
+        for group in quota.groups
+        if group.needs_match
     )
     return And((quota.rule, *nested)) if nested else quota.rule
 
@@ -33,7 +35,16 @@ def admits_rule(group: Group) -> Rule:
     """Whom a group of quotas admits, under its regime."""
     if group.regime is Regime.ANY_OPEN:
         return Or(tuple(takes_rule(quota) for quota in group.quotas))
-    clear = tuple(Not(matches_rule(quota)) for quota in group.quotas if not quota.open)
+    clear = tuple(Not(_refuses_rule(quota)) for quota in group.quotas)
     if not group.required:
         return And(clear)
-    return And((*clear, Or(tuple(matches_rule(quota) for quota in group.quotas))))
+    return And((*clear, Or(tuple(takes_rule(quota) for quota in group.quotas))))
+
+
+def _refuses_rule(quota: Quota) -> Rule:
+    """Who matches a quota that is closed for them: it, or what is nested in it."""
+    if not quota.open:
+        return matches_rule(quota)
+    if not quota.groups:
+        return FALSE
+    return And((matches_rule(quota), Not(And(tuple(map(admits_rule, quota.groups))))))

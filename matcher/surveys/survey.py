@@ -26,7 +26,10 @@ class Regime(StrEnum):
     """Admits who matches at least one open quota; a matching one that is closed is passed over."""
 
     ALL_OPEN = "all-open"
-    """Admits who matches no closed quota; and, where `required`, matches at least one."""
+    """Admits who matches no closed quota; and, where `required`, matches at least one open one.
+
+    A quota is closed for whoever matches it and is not admitted by a group nested in it.
+    """
 
 
 class Reason(StrEnum):
@@ -86,6 +89,11 @@ class Group:
     pointer: str
     regime: Regime = Regime.ANY_OPEN
     required: bool = False
+
+    @property
+    def needs_match(self) -> bool:
+        """Whether it admits only who matches one of its quotas."""
+        return self.regime is Regime.ANY_OPEN or self.required
 
     def __repr__(self) -> str:
         return f"Group({self.pointer}, {self.regime}, {_counted(len(self.quotas), 'quota')})"

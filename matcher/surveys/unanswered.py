@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from matcher.rules import And, Const, InIds, MemberView, Not, Or, Predicate, Rule, TookPart, Truth
-from matcher.surveys.judge import admits, matches, takes
+from matcher.surveys.judge import admits, matches, refuses, takes
 from matcher.surveys.survey import (
     Group,
     Quota,
@@ -31,30 +31,38 @@ def unanswered(survey: Survey, respondent: MemberView) -> tuple[str, ...]:
 def _in_doubt(survey: Survey, respondent: MemberView) -> Iterator[Rule]:
     """The rules on which it depends whether the survey admits."""
     yield from (clause.rule for clause in survey.gate)
-    for group in survey.groups:
+    yield from _of_groups(survey.groups, respondent)
+
+
+def _of_groups(groups: Iterable[Group], respondent: MemberView) -> Iterator[Rule]:
+    for group in groups:
         yield from _of_group(group, respondent)
 
 
 def _of_group(group: Group, respondent: MemberView) -> Iterator[Rule]:
     if admits(group, respondent) is not Truth.UNKNOWN:
         return
-    matched = [matches(quota, respondent) for quota in group.quotas]
-    needs_one = group.required and Truth.TRUE not in matched
-    for quota, truth in zip(group.quotas, matched, strict=True):
-        if group.regime is Regime.ANY_OPEN:
-            if takes(quota, respondent) is Truth.UNKNOWN:
-                yield quota.rule
-                for nested in quota.groups:
-                    yield from _of_group(nested, respondent)
-        elif truth is Truth.UNKNOWN and (needs_one or not quota.open):
+    taken = [takes(quota, respondent) for quota in group.quotas]
+    needs_one = group.needs_match and Truth.TRUE not in taken
+    for quota, truth in zip(group.quotas, taken, strict=True):
+        if needs_one and truth is Truth.UNKNOWN:
+            yield quota.rule
+            yield from _of_groups(quota.groups, respondent)
+        if group.regime is Regime.ALL_OPEN and refuses(quota, respondent) is Truth.UNKNOWN:
             yield from _of_match(quota, respondent)
+            admitted = [admits(nested, respondent) for nested in quota.groups]
+            if quota.open and Truth.FALSE not in admitted:
+                yield from _of_groups(quota.groups, respondent)
 
 
 def _of_match(quota: Quota, respondent: MemberView) -> Iterator[Rule]:
+    """The rules on which it depends whether a member matches a quota."""
+    if matches(quota, respondent) is not Truth.UNKNOWN:
+        return
     yield quota.rule
     for group in quota.groups:
-        for inner in group.quotas:
-            if matches(inner, respondent) is Truth.UNKNOWN:
+        if group.needs_match:
+            for inner in group.quotas:
                 yield from _of_match(inner, respondent)
 
 

@@ -405,7 +405,7 @@ def test_how_quotas_are_judged(mapping: PanelMapping) -> None:
         (
             "group",
             "/quotas no closed quota may be matched",
-            "/quotas no closed quota may be matched, and one quota must be",
+            "/quotas no closed quota may be matched, and an open one must be",
         )
     ]
 

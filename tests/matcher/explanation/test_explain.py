@@ -216,6 +216,23 @@ def test_a_group_without_quotas_admits_nobody_whatever_changes() -> None:
     assert explain(survey, Member("m", {})).nearest_miss is None
 
 
+def test_what_would_fall_into_a_full_child_is_avoided_or_the_child_opens() -> None:
+    """`men` is closed for men who are young: they can do nothing; others must not become both."""
+    men, young = one_of("gender", ["M"]), one_of("age", ["young"])
+    child = Quota("y", young, True, 0, "/quotas/0/0/0")
+    parent = Quota("m", men, True, 5, "/quotas/0", (Group((child,), "/quotas/0/0"),))
+    free = Quota("f", Not(men), True, 5, "/quotas/1")
+    group = Group((parent, free), "/quotas", Regime.ALL_OPEN)
+    survey = Survey("any", "1", True, (Clause(young, Reason.FILTER, "/filters/0"),), (group,))
+    found = explain(survey, Member("m", {"gender": ("M",), "age": ("young",)}))
+    assert found.reason is Reason.QUOTA_FULL
+    assert found.nearest_miss == (Opening("/quotas/0/0/0", "y"),)
+    old = explain(survey, Member("m", {"gender": ("M",), "age": ("old",)})).nearest_miss or ()
+    assert [type(change) for change in old] == [Condition, Opening]
+    woman = explain(survey, Member("m", {"gender": ("F",), "age": ("old",)})).nearest_miss or ()
+    assert [type(change) for change in woman] == [Condition]
+
+
 def test_a_full_quota_that_a_member_matches_is_nearer_than_another_answer() -> None:
     men, women = one_of("gender", ["M"]), one_of("gender", ["F"])
     group = Group(

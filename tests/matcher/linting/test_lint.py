@@ -124,7 +124,7 @@ class TestNoOpenQuota:
         assert pointers(several, "no-open-quota") == ["/L"]
 
     def test_of_quotas_that_only_exclude_somebody_may_be_left(self) -> None:
-        """ALL_OPEN: no quota that a member matches is closed; where `required`, they match one."""
+        """ALL_OPEN: no quota that a member matches is closed; where `required`, an open one is."""
         closed = group(quota(M, seats=0), regime=Regime.ALL_OPEN)
         assert not lint(survey(closed))
         assert pointers(lint(survey(replace(closed, required=True))), "no-open-quota")
@@ -327,7 +327,7 @@ def nest(parts: Sequence[Any], pointer: str, depth: int) -> Group:
         at = f"{pointer}/{place}"
         within = [nest(nested, f"{at}/L", depth + 1)] if nested and not depth else []
         quotas_.append(Quota(at, rule, open_, int(open_), at, tuple(within)))
-    return Group(tuple(quotas_), pointer, Regime.ANY_OPEN if depth else regime, required)
+    return Group(tuple(quotas_), pointer, regime, required)
 
 
 def group_parts(nested: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
