@@ -30,13 +30,17 @@ class UnreadableError(ValueError):
 
 
 def as_code(raw: object) -> str:
-    """The text form in which codes compare: 1, "1", " 1 " and 1.0 are the same code."""
+    """The text form in which codes compare: 1, "1", " 1 " and the number 1.0 are the same code."""
     if isinstance(raw, str):
         return raw.strip()
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer():
         return str(int(raw))
+    if isinstance(raw, Decimal) and raw.is_finite():
+        whole, _, part = format(raw, "f").partition(".")
+        part = part.rstrip("0")
+        return f"{whole}.{part}" if part else str(int(whole))
     if isinstance(raw, int | float | Decimal):
         return str(raw)
     raise UnreadableError(f"`{raw}` is not a code")
@@ -134,7 +138,7 @@ def is_missing(raw: object) -> bool:
     """Whether a raw value is no answer: null, NaN or blank text."""
     return (
         raw is None
-        or (isinstance(raw, float) and math.isnan(raw))
+        or (isinstance(raw, float | Decimal) and math.isnan(raw))
         or (isinstance(raw, str) and not raw.strip())
     )
 

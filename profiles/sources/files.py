@@ -17,6 +17,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from profiles.errors import InputError, system_reason
+from profiles.sources.plain import plain, plain_schema
 from profiles.sources.source import BATCH_ROWS, Batch, check_columns
 
 SUFFIXES = {
@@ -53,7 +54,7 @@ class FileSource:
 
     def schema(self) -> pa.Schema:
         """The columns and types of the first file (CSV: every column is text)."""
-        return _schema(self.files[0])
+        return plain_schema(_schema(self.files[0]))
 
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
@@ -65,7 +66,9 @@ class FileSource:
             row = 0
             try:
                 for data in _READERS[layout[0]](file, columns, distinct):
-                    yield Batch(data.select(columns), str(file), row, layout)
+                    arrays = [plain(data.column(name)) for name in columns]
+                    read = pa.RecordBatch.from_arrays(arrays, columns)
+                    yield Batch(read, str(file), row, layout)
                     row += data.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise InputError(f"{file}: {_broken_off(error, row)}") from None
@@ -181,10 +184,15 @@ def _read_arrow(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[p
     with _open_arrow(file) as reader:
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
             for number in range(reader.num_record_batches):
-                yield reader.get_batch(number).select(columns)
+                yield from _sliced(reader.get_batch(number).select(columns))
         else:
             for batch in reader:
-                yield batch.select(columns)
+                yield from _sliced(batch.select(columns))
+
+
+def _sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    for first in range(0, batch.num_rows, BATCH_ROWS):
+        yield batch.slice(first, BATCH_ROWS)
 
 
 _READERS = {"parquet": _read_parquet, "csv": _read_csv, "arrow": _read_arrow}

@@ -105,7 +105,7 @@ READ: list[tuple[Kind, Any, Answers]] = [
     (Kind.SINGLE, " M ", ("M",)),
     (Kind.SINGLE, 1.0, ("1",)),
     (Kind.SINGLE, True, ("true",)),
-    (Kind.SINGLE, Decimal("1.50"), ("1.50",)),
+    (Kind.SINGLE, Decimal("1.50"), ("1.5",)),
     (Kind.SINGLE, "[]", ("[]",)),
     (Kind.TEXT, "ec1a 1bb", ("EC1A1BB",)),
     (Kind.TEXT, 10115, ("10115",)),
