@@ -29,6 +29,9 @@ SUFFIXES = {
 }
 
 
+_BROKEN = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
+"""What reading a damaged file may end in."""
+
 _RAGGED = re.compile(r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got (?P<values>\d+)")
 
 
@@ -66,18 +69,53 @@ class FileSource:
             row = 0
             try:
                 for data in _READERS[layout[0]](file, columns, distinct):
-                    arrays = [plain(data.column(name)) for name in columns]
+                    arrays = [_sound(file, name, data.column(name)) for name in columns]
                     read = pa.RecordBatch.from_arrays(arrays, columns)
                     yield Batch(read, str(file), row, layout)
                     row += data.num_rows
-            except (pa.ArrowException, OSError) as error:
-                raise InputError(f"{file}: {_broken_off(error, row)}") from None
+            except _BROKEN as error:
+                column = _broken_column(file, layout[0], columns)
+                raise InputError(f"{file}: {column}{_broken_off(error, row)}") from None
 
     def count_rows(self) -> int | None:
         """The number of rows of Parquet files, which say it."""
         if any(_format(file) != "parquet" for file in self.files):
             return None
-        return int(sum(pq.read_metadata(file).num_rows for file in self.files))
+        return sum(map(_rows_of, self.files))
+
+
+def _rows_of(file: Path) -> int:
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except _BROKEN as error:
+        raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
+
+
+def _sound(file: Path, column: str, array: pa.Array) -> pa.Array:
+    """An array as it is read on; raises InputError where what is in it was damaged.
+
+    A damaged file may be read without a fault: texts are then no UTF-8, numbers of a dictionary
+    outside it, ends of lists before their beginnings.
+    """
+    try:
+        array.validate(full=True)
+        return plain(array)
+    except _BROKEN as error:
+        why = _one_line(error)
+        raise InputError(f"{file}: column `{column}`: the file is damaged: {why}") from None
+
+
+def _broken_column(file: Path, kind: str, columns: list[str]) -> str:
+    """The first column that cannot be read by itself, for a message; nothing where all can."""
+    if kind != "parquet":
+        return ""
+    for column in columns:
+        try:
+            for _ in _read_parquet(file, [column], frozenset()):
+                pass
+        except _BROKEN:
+            return f"column `{column}`: "
+    return ""
 
 
 def _format(file: Path) -> str:
@@ -88,7 +126,8 @@ def _one_line(error: Exception) -> str:
     """What Arrow says, in one line."""
     if isinstance(error, OSError) and error.errno:
         return system_reason(error)
-    text = " ".join(str(error).split()).removesuffix(".")
+    text = "".join(char for char in " ".join(str(error).split()) if char.isprintable())
+    text = text.strip(" :").removesuffix(".")
     return text[:1].lower() + text[1:]
 
 
@@ -116,7 +155,15 @@ def _schema(file: Path) -> pa.Schema:
             case _:
                 with _open_arrow(file) as reader:
                     return reader.schema
-    except (pa.ArrowException, OSError, csv.Error) as error:
+    except csv.Error as error:
+        why = _one_line(error)
+        if "field limit" in why:
+            why = (
+                f"a column name of more than {csv.field_size_limit():,} characters; "
+                "is a quotation mark never closed?"
+            )
+        raise InputError(f"{file}: cannot be read: {why}") from None
+    except _BROKEN as error:
         raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
 
 
