@@ -683,6 +683,39 @@ class TestPanel:
             ("single-with-separator", Level.WARNING, "sex"),
         ]
 
+    def test_text_that_is_no_answer(self, tmp_path: Path) -> None:
+        rows = ["1,nan,NULL|7,7.0,US,None", "2,M,7,8.0,NA,None", "3,N/A,{7},9,DE,7"]
+        header = "member_id,sex,cars,size,country_of,plan\n"
+        (tmp_path / "members.csv").write_text(header + "\n".join(rows) + "\n")
+        kinds = {"sex": "single", "cars": "multi", "size": "single", "plan": "single"}
+        answers = {"1": "None", "2": "7"}
+        mapped = {"dynata": {"1": {"attribute": "plan", "answers": answers}}}
+        found = check_panel(opened(tmp_path, "members.csv", kinds, mapped))
+        assert [
+            (each.code, each.place.split("`")[1], each.message, each.hint)
+            for each in found
+            if each.level is Level.WARNING
+        ] == [
+            (
+                "null-word",
+                "sex",
+                "2 values are the text `N/A`, `nan`, which counts as an answer",
+                'if it is none: null_values = ["N/A", "nan"] in [panel]',
+            ),
+            (
+                "null-word",
+                "cars",
+                "1 values are the text `NULL`, which counts as an answer",
+                'if it is none: null_values = ["NULL"] in [panel]',
+            ),
+            (
+                "code-with-fraction",
+                "size",
+                "2 codes are written as `7.0`, which is another code than `7`",
+                "write the column as integers, or map the codes as they are written",
+            ),
+        ]
+
     def test_members_twice_and_without_id(self, tmp_path: Path) -> None:
         (tmp_path / "members.csv").write_text("member_id,sex\n2,M\n1,F\n2,F\n")
         found = check_panel(opened(tmp_path, "members.csv", {"sex": "single"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from adbc_driver_postgresql import dbapi
 
-from profiles.encoding import decode_column
+from profiles.encoding import decode_column, encode_column
 from profiles.errors import InputError
-from profiles.schema import Collections, Location, PanelMapping, Schema
+from profiles.panel import open_members
+from profiles.schema import Collections, Location, PanelMapping, Schema, read_answers
+from profiles.schema.panel_file import parse_panel
 from profiles.schema.schema import Attribute, Kind
 from profiles.sources import ShardReader, Source, open_location
 from tests.support.stores import put_duckdb, put_postgres
@@ -293,3 +296,57 @@ def test_member_ids_of_every_type(tmp_path: Path, ids: pa.Array, expected: objec
         return
     (shard,) = reader.read([])
     assert shard.ids["member_id"].to_pylist() == expected
+
+
+NULL_VALUES = frozenset({"-99", "NULL", "01"})
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pa.array([5, -99, None, 6], pa.int8()),
+        pa.array([5, -99, None, 6_000_000], pa.int64()),
+        pa.array([5.0, -99.0, float("nan"), 6.5]),
+        pa.array([5, 1, None, 99], pa.uint8()),
+        pa.array(["5", "-99", "NULL", "6"]),
+        pa.array([Decimal(5), Decimal(-99), None, Decimal(6)], pa.decimal128(6, 2)),
+    ],
+)
+@pytest.mark.parametrize("dense_above", [0, 100])
+def test_null_values_of_numbers_are_the_same_however_they_are_encoded(
+    numbers: pa.Array, dense_above: int
+) -> None:
+    attribute = Attribute("v", Kind.NUMBER, "v", null_values=NULL_VALUES)
+    column = encode_column(attribute, pa.chunked_array([numbers]), dense_above)
+    expected = [read_answers(attribute, raw, date(2026, 1, 1)) for raw in numbers.to_pylist()]
+    assert decode_column(attribute, column, len(numbers)).to_pylist() == [
+        answers and answers[0] for answers in expected
+    ]
+
+
+@pytest.mark.parametrize("source", ["wide.csv", "long.csv", "wide.parquet"])
+def test_null_values_and_written_lists_in_every_source(tmp_path: Path, source: str) -> None:
+    texts = ["7", "NULL", "{7,9}", '["9",7]']
+    if source == "long.csv":
+        rows = pa.table(
+            {"member_id": ["a", "a", "b", "c", "d"], "attribute": ["v"] * 5,
+             "value": ["NULL", *texts]}
+        )  # fmt: skip
+    else:
+        rows = pa.table({"member_id": ["a", "b", "c", "d"], "v": texts})
+    path = tmp_path / source
+    (pq.write_table if path.suffix == ".parquet" else pa.csv.write_csv)(rows, path)
+    tables = {
+        "panel": {
+            "source": source,
+            "layout": "long" if source == "long.csv" else "wide",
+            "null_values": ["NULL", -99],
+        },
+        "attributes": {"v": {"type": "multi"}},
+    }
+    file = parse_panel(tables, tmp_path / "panel.toml")
+    (shard,) = ShardReader(file.mapping, open_members(file)).read(["v"])
+    read = decode_column(file.schema.attributes["v"], shard.columns["v"], shard.size).to_pylist()
+    assert [answers and sorted(answers) for answers in read] == [
+        ["7"], None, ["7", "9"], ["7", "9"]
+    ]  # fmt: skip
