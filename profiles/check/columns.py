@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from profiles.check.moments import day_in, timed_birth, zone_of_midnights
 from profiles.encoding import distinct_values, is_list
 from profiles.finding import Level, PanelFinding
 from profiles.schema import (
@@ -28,6 +30,7 @@ from profiles.sources import Batch
 
 _REMEMBERED = 1 << 16
 _EXAMPLES = 3
+_MOMENTS = 1000
 _SEPARATORS = (",", ";", "|", "/")
 _NULL_WORDS = frozenset(
     {"nan", "none", "<na>", "null", "\\n", "n/a", "#n/a", "na", "nat", "undefined"}
@@ -48,6 +51,8 @@ class _Seen:
     fractions: int = 0
     first: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
+    timed: int = 0
+    moments: set[datetime] = field(default_factory=set)
     null_words: Counter[str] = field(default_factory=Counter)
     floats: Counter[str] = field(default_factory=Counter)
     digits: Counter[int] = field(default_factory=Counter)
@@ -91,6 +96,7 @@ class ColumnCheck:
         if not self._accept(array.type, batch.origin):
             return
         if pa.types.is_timestamp(array.type) or pa.types.is_date64(array.type):
+            self._see_times(array)
             array = array.cast(pa.date32(), safe=False)
         rows = np.arange(len(array))
         in_list = is_list(array.type)
@@ -145,6 +151,8 @@ class ColumnCheck:
             return ""
         seen.answered += count
         match self.attribute.kind:
+            case Kind.BIRTH_DATE:
+                self._count_time(raw, count)
             case Kind.TEXT:
                 text = str(answers[0])
                 if _DIGITS.match(text):
@@ -157,6 +165,25 @@ class ColumnCheck:
             case Kind.SINGLE if isinstance(raw, float):
                 seen.fractions += 0 if raw.is_integer() else count
         return ""
+
+    def _see_times(self, times: pa.Array) -> None:
+        """Count the times of a column that are not midnights."""
+        if self.attribute.kind is not Kind.BIRTH_DATE or not pa.types.is_timestamp(times.type):
+            return
+        odd = times.filter(pc.not_equal(pc.floor_temporal(times, unit="day"), times))
+        if pa.types.is_timestamp(odd.type) and odd.type.tz is None:
+            odd = odd.cast(pa.timestamp("us"), safe=False)
+        else:
+            odd = odd.cast(pa.timestamp("us", "UTC"), safe=False)
+        self._seen.timed += len(odd)
+        self._seen.moments.update(odd.slice(0, _MOMENTS - len(self._seen.moments)).to_pylist())
+
+    def _count_time(self, raw: object, count: int) -> None:
+        moment = timed_birth(raw)
+        if moment is not None:
+            self._seen.timed += count
+            if len(self._seen.moments) < _MOMENTS:
+                self._seen.moments.add(moment)
 
     def _count_words(self, raw: str, count: int, *, in_list: bool) -> None:
         """Count words that say that there is no answer, and codes that were numbers once."""
@@ -208,6 +235,7 @@ class ColumnCheck:
             message = f"{seen.blank:,} blank values count as no answer"
             yield PanelFinding("blank-answers", Level.INFO, seen.first["blank"], message)
         yield from self._words()
+        yield from self._times()
         if seen.answered:
             yield from self._zeros()
             yield from self._types_read()
@@ -233,6 +261,21 @@ class ColumnCheck:
                 f"`{example.partition('.')[0]}`",
                 "write the column as integers, or map the codes as they are written",
             )
+
+    def _times(self) -> Iterator[PanelFinding]:
+        """Birth dates with a time: often midnights of another zone, and so a day too early."""
+        seen = self._seen
+        if not seen.timed:
+            return
+        moments = sorted(seen.moments, key=datetime.timestamp)
+        zone = zone_of_midnights(moments)
+        message = f"{seen.timed:,} birth dates have a time, which is cut off"
+        hint = "write dates without a time"
+        if zone is not None:
+            day = day_in(moments[0], zone)
+            message += f"; they are midnights in `{zone}`, where the first of them is {day}"
+            hint = f"write the dates that they are in `{zone}`, without a time"
+        yield self._finding("birth-date-with-time", Level.WARNING, message, hint)
 
     def _zeros(self) -> Iterator[PanelFinding]:
         """ZIP codes that were numbers once: many of four digits, and hardly one with a zero."""
