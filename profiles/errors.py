@@ -22,5 +22,6 @@ def system_reason(error: OSError | ValueError) -> str:
 
 def did_you_mean(wrong: str, known: list[str] | tuple[str, ...]) -> str:
     """A hint for a misspelt name, or the empty text when nothing known is close."""
-    close = get_close_matches(wrong, known, n=1, cutoff=0.6)
+    close = [name for name in known if name.casefold() == wrong.casefold()]
+    close = close or get_close_matches(wrong, known, n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else ""

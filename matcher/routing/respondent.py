@@ -159,8 +159,8 @@ class RespondentReader:
             items.clear()
         for item in raw:
             if isinstance(item, str) and not is_missing(item):
-                [code] = read_answers(attribute, [item], self.as_of) or ()
-                items[item] = str(code)
+                for code in read_answers(attribute, [item], self.as_of) or ():
+                    items[item] = str(code)
 
 
 _SCALARS = frozenset({int, float, bool, date})

@@ -38,7 +38,12 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
     """Everything found in the panel; raises InputError where its source cannot be read."""
     schema = panel.schema
     checks = [
-        ColumnCheck(attribute, panel.as_of, all_text=panel.source.all_text)
+        ColumnCheck(
+            attribute,
+            panel.as_of,
+            all_text=panel.source.all_text,
+            meant=_mapped_codes(panel, attribute.name),
+        )
         for attribute in schema.attributes.values()
     ]
     answers = {name: list(found) for name, found in _answer_checks(panel).items()}
@@ -73,6 +78,19 @@ def check_panel(panel: Panel) -> list[PanelFinding]:
             for finding in answer_check.findings()
         ),
     ]
+
+
+def _mapped_codes(panel: Panel, name: str) -> frozenset[str]:
+    """The codes that a mapping names for an attribute."""
+    return frozenset(
+        part
+        for marketplace in panel.mapping.marketplaces.values()
+        for mapped in marketplace.attributes.values()
+        if mapped.attribute.name == name
+        for target in (mapped.answers or {}).values()
+        for part in target
+        if isinstance(part, str)
+    )
 
 
 def number_lists(panel: Panel) -> frozenset[str]:

@@ -6,19 +6,36 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from profiles.check.moments import day_in, timed_birth, zone_of_midnights
 from profiles.encoding import distinct_values, is_list
 from profiles.finding import Level, PanelFinding
-from profiles.schema import Answers, Attribute, Kind, UnreadableError, is_missing, read_answers
+from profiles.schema import (
+    Answers,
+    Attribute,
+    Kind,
+    UnreadableError,
+    is_no_answer,
+    is_written_list,
+    read_answers,
+    split_list,
+)
 from profiles.sources import Batch
 
 _REMEMBERED = 1 << 16
+_EXAMPLES = 3
+_MOMENTS = 1000
 _SEPARATORS = (",", ";", "|", "/")
+_NULL_WORDS = frozenset(
+    {"nan", "none", "<na>", "null", "\\n", "n/a", "#n/a", "na", "nat", "undefined"}
+)
+_FLOAT_CODE = re.compile(r"-?\d+\.0+\Z", re.ASCII)
 _DIGITS = re.compile(r"\d{4,5}\Z", re.ASCII)
 Read: TypeAlias = Answers | UnreadableError | None
 
@@ -34,6 +51,10 @@ class _Seen:
     fractions: int = 0
     first: dict[str, str] = field(default_factory=dict)
     others: Counter[str] = field(default_factory=Counter)
+    timed: int = 0
+    moments: set[datetime] = field(default_factory=set)
+    null_words: Counter[str] = field(default_factory=Counter)
+    floats: Counter[str] = field(default_factory=Counter)
     digits: Counter[int] = field(default_factory=Counter)
     zeros: int = 0
 
@@ -42,11 +63,19 @@ class ColumnCheck:
     """Sees the batches of one attribute's column as they pass; reports at the end what it found.
 
     `usable` turns false where the column cannot hold the attribute's answers at all. `all_text`:
-    the source, CSV say, has nothing but text.
+    the source, CSV say, has nothing but text. `meant`: the codes that a mapping names.
     """
 
-    def __init__(self, attribute: Attribute, as_of: date, *, all_text: bool) -> None:
+    def __init__(
+        self,
+        attribute: Attribute,
+        as_of: date,
+        *,
+        all_text: bool,
+        meant: frozenset[str] = frozenset(),
+    ) -> None:
         self.attribute = attribute
+        self._meant = meant
         self._all_text = all_text
         self.usable = True
         self._as_of = as_of
@@ -67,6 +96,7 @@ class ColumnCheck:
         if not self._accept(array.type, batch.origin):
             return
         if pa.types.is_timestamp(array.type) or pa.types.is_date64(array.type):
+            self._see_times(array)
             array = array.cast(pa.date32(), safe=False)
         rows = np.arange(len(array))
         in_list = is_list(array.type)
@@ -108,28 +138,73 @@ class ColumnCheck:
     def _count(self, raw: object, answers: Read, count: int, *, in_list: bool) -> str:
         """Count one distinct value; gives the name of what its first place is wanted for."""
         seen = self._seen
+        if isinstance(raw, str) and not is_no_answer(self.attribute, raw):
+            self._count_words(raw, count, in_list=in_list)
         if isinstance(answers, UnreadableError):
             seen.unreadable += count
             return "unreadable"
         if answers is None:
-            seen.blank += count if is_missing(raw) else 0
-            return "blank" if is_missing(raw) else ""
+            missing = is_no_answer(self.attribute, raw)
+            seen.blank += count if missing else 0
+            return "blank" if missing else ""
         if in_list:
             return ""
         seen.answered += count
         match self.attribute.kind:
+            case Kind.BIRTH_DATE:
+                self._count_time(raw, count)
             case Kind.TEXT:
                 text = str(answers[0])
                 if _DIGITS.match(text):
                     seen.digits[len(text)] += count
                     seen.zeros += count if text.startswith("0") else 0
-            case Kind.SINGLE | Kind.MULTI if isinstance(raw, str):
+            case Kind.SINGLE | Kind.MULTI if isinstance(raw, str) and not is_written_list(raw):
                 seen.with_separator += count if self.attribute.separator in raw else 0
                 for separator in _SEPARATORS:
                     seen.others[separator] += count if separator in raw else 0
             case Kind.SINGLE if isinstance(raw, float):
                 seen.fractions += 0 if raw.is_integer() else count
         return ""
+
+    def _see_times(self, times: pa.Array) -> None:
+        """Count the times of a column that are not midnights."""
+        if self.attribute.kind is not Kind.BIRTH_DATE or not pa.types.is_timestamp(times.type):
+            return
+        odd = times.filter(pc.not_equal(pc.floor_temporal(times, unit="day"), times))
+        if pa.types.is_timestamp(odd.type) and odd.type.tz is None:
+            odd = odd.cast(pa.timestamp("us"), safe=False)
+        else:
+            odd = odd.cast(pa.timestamp("us", "UTC"), safe=False)
+        self._seen.timed += len(odd)
+        self._seen.moments.update(odd.slice(0, _MOMENTS - len(self._seen.moments)).to_pylist())
+
+    def _count_time(self, raw: object, count: int) -> None:
+        moment = timed_birth(raw)
+        if moment is not None:
+            self._seen.timed += count
+            if len(self._seen.moments) < _MOMENTS:
+                self._seen.moments.add(moment)
+
+    def _count_words(self, raw: str, count: int, *, in_list: bool) -> None:
+        """Count words that say that there is no answer, and codes that were numbers once."""
+        kind = self.attribute.kind
+        items: list[object] = [raw]
+        if kind in (Kind.MULTI, Kind.CHILDREN) and not in_list:
+            try:
+                items = split_list(raw, self.attribute.separator)
+            except UnreadableError:
+                return
+        for item in items:
+            text = item.strip() if isinstance(item, str) else ""
+            if text in self._meant or (text == "NA" and self.attribute.name == "country"):
+                continue
+            if text.casefold() in _NULL_WORDS:
+                self._seen.null_words[text] += count
+            elif kind in (Kind.SINGLE, Kind.MULTI) and _FLOAT_CODE.match(text):
+                if text in self._seen.floats or len(self._seen.floats) < _EXAMPLES:
+                    self._seen.floats[text] += count
+                else:
+                    self._seen.floats[""] += count
 
     def _accept(self, kind: pa.DataType, origin: str) -> bool:
         """Whether a column of this type can hold answers at all; once, a finding if not."""
@@ -159,10 +234,48 @@ class ColumnCheck:
         if seen.blank:
             message = f"{seen.blank:,} blank values count as no answer"
             yield PanelFinding("blank-answers", Level.INFO, seen.first["blank"], message)
+        yield from self._words()
+        yield from self._times()
         if seen.answered:
             yield from self._zeros()
             yield from self._types_read()
             yield from self._separators()
+
+    def _words(self) -> Iterator[PanelFinding]:
+        """Text that is no answer, or another code than the number that it was."""
+        if words := self._seen.null_words:
+            listed = ", ".join(f'"{word}"' for word in sorted(words)).replace("\\", "\\\\")
+            shown = ", ".join(f"`{word}`" for word in sorted(words))
+            yield self._finding(
+                "null-word",
+                Level.WARNING,
+                f"{words.total():,} values are the text {shown}, which counts as an answer",
+                f"if it is none: null_values = [{listed}] in [panel]",
+            )
+        if floats := self._seen.floats:
+            example = next(iter(floats))
+            yield self._finding(
+                "code-with-fraction",
+                Level.WARNING,
+                f"{floats.total():,} codes are written as `{example}`, which is another code than "
+                f"`{example.partition('.')[0]}`",
+                "write the column as integers, or map the codes as they are written",
+            )
+
+    def _times(self) -> Iterator[PanelFinding]:
+        """Birth dates with a time: often midnights of another zone, and so a day too early."""
+        seen = self._seen
+        if not seen.timed:
+            return
+        moments = sorted(seen.moments, key=datetime.timestamp)
+        zone = zone_of_midnights(moments)
+        message = f"{seen.timed:,} birth dates have a time, which is cut off"
+        hint = "write dates without a time"
+        if zone is not None:
+            day = day_in(moments[0], zone)
+            message += f"; they are midnights in `{zone}`, where the first of them is {day}"
+            hint = f"write the dates that they are in `{zone}`, without a time"
+        yield self._finding("birth-date-with-time", Level.WARNING, message, hint)
 
     def _zeros(self) -> Iterator[PanelFinding]:
         """ZIP codes that were numbers once: many of four digits, and hardly one with a zero."""

@@ -27,17 +27,16 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_id(kind: pa.DataType) -> bool:
-    """Whether a column can hold ids: text or integers; or nothing but nulls."""
-    return bool(is_text(kind) or pa.types.is_integer(_value_type(kind)) or pa.types.is_null(kind))
+    """Whether a column can hold ids: text, integers or decimals; or nothing but nulls."""
+    plain = _value_type(kind)
+    numeric = pa.types.is_integer(plain) or pa.types.is_decimal(plain)
+    return bool(is_text(kind) or numeric or pa.types.is_null(kind))
 
 
 def is_code(kind: pa.DataType) -> bool:
     """Whether a column can hold codes: ids, other numbers, truth values."""
     kind = _value_type(kind)
-    return is_id(kind) or any(
-        is_kind(kind)
-        for is_kind in (pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
-    )
+    return is_id(kind) or bool(pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def is_code_list(kind: pa.DataType) -> bool:
@@ -50,7 +49,9 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
 
 
 def trimmed(texts: pa.Array) -> pa.Array:
-    """Texts or integers as text, without the white space around them."""
+    """Texts or numbers as text, without the white space around them."""
+    if pa.types.is_decimal(texts.type):
+        texts = pa.array([None if raw is None else as_code(raw) for raw in texts.to_pylist()])
     return pc.utf8_trim_whitespace(texts.cast(pa.string()))
 
 
@@ -92,7 +93,7 @@ def _codes(values: pa.Array) -> pa.Array:
     if is_text(values.type):
         texts = trimmed(values)
         return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-    if is_id(values.type):
+    if is_id(values.type) and not pa.types.is_decimal(values.type):
         return values.cast(pa.string())
     raws = values.to_pylist()
     return pa.array([None if is_missing(raw) else as_code(raw) for raw in raws], pa.string())

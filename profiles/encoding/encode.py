@@ -30,7 +30,16 @@ from profiles.encoding.columns import (
     narrow,
 )
 from profiles.encoding.compiled import load_kernels
-from profiles.schema import Answers, Attribute, Kind, UnreadableError, on_day, read_lasting
+from profiles.schema import (
+    Answers,
+    Attribute,
+    Kind,
+    UnreadableError,
+    as_code,
+    number_in,
+    on_day,
+    read_lasting,
+)
 
 DENSE_ABOVE = 1 << 12
 """A sample with more distinct numbers than this is stored without a vocabulary."""
@@ -74,6 +83,7 @@ def encode_column(
         return _encode_lists(attribute, column)
     column = as_days(column)
     if attribute.kind is Kind.NUMBER and _is_numeric(column.type):
+        column = _without(column, attribute.null_values)
         small = _small_integers(column)
         if small is not None:
             return small
@@ -131,6 +141,16 @@ def _check_years(column: pa.ChunkedArray) -> None:
 
 def _is_numeric(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _without(column: pa.ChunkedArray, null_values: frozenset[str]) -> pa.ChunkedArray:
+    """Numbers without those that are no answer."""
+    wanted = {number_in(code) for code in null_values if as_code(number_in(code) or 0.0) == code}
+    found = pa.array([number for number in wanted if number is not None], pa.float64())
+    if not len(found):
+        return column
+    missing = pc.is_in(column.cast(pa.float64(), safe=False), value_set=found)
+    return pc.if_else(missing, pa.scalar(None, column.type), column)
 
 
 def _small_integers(column: pa.ChunkedArray) -> SingleColumn | None:

@@ -17,14 +17,20 @@ def id_type(written: pa.DataType) -> pa.DataType:
     """The type in which ids written in one type are held: 64-bit integers, or the text itself."""
     if pa.types.is_dictionary(written):
         written = written.value_type
-    return pa.int64() if pa.types.is_integer(written) else written
+    return pa.int64() if _is_number(written) else written
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
     """Ids as text or 64-bit integers, as they are; raises BadValueError where one is missing."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_integer(column.type):
+    if pa.types.is_decimal(column.type):
+        column = _whole_numbers(column)
+    elif pa.types.is_integer(column.type):
         try:
             column = column.cast(pa.int64())
         except pa.ArrowInvalid:
@@ -39,6 +45,19 @@ def id_array(column: pa.ChunkedArray, *, optional: bool = False) -> pa.Array:
             raise BadValueError(blank, "no member id")
     whole = column.combine_chunks()
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Decimals as integers; raises BadValueError where one is no integer of 64 bits."""
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        for row, raw in enumerate(column.to_pylist()):
+            if raw is not None and raw != raw.to_integral_value():
+                raise BadValueError(row, f"`{raw}` is not a whole number") from None
+            if raw is not None and not -_LARGEST - 1 <= raw <= _LARGEST:
+                raise BadValueError(row, "an id that does not fit in 64 bits") from None
+        raise
 
 
 def _first_blank(column: pa.ChunkedArray) -> int | None:

@@ -234,7 +234,13 @@ def _id_type(name: str) -> pa.DataType:
 def encoding(file: PanelFile) -> str:
     """A checksum of all in a panel file that the encoded columns depend on."""
     attributes = [
-        [attribute.name, attribute.kind, attribute.column, attribute.separator]
+        [
+            attribute.name,
+            attribute.kind,
+            attribute.column,
+            attribute.separator,
+            *sorted(attribute.null_values),
+        ]
         for attribute in file.schema.attributes.values()
     ]
     return digest([sorted(attributes), id_columns(file.mapping), file.layout, file.updated_at])

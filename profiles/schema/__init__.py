@@ -39,11 +39,14 @@ from profiles.schema.values import (
     as_text,
     is_missing,
     is_negative_code,
+    is_no_answer,
+    is_written_list,
     number_in,
     on_day,
     read_answers,
     read_lasting,
     read_row,
+    split_list,
 )
 
 __all__ = [
@@ -78,6 +81,8 @@ __all__ = [
     "in_words",
     "is_missing",
     "is_negative_code",
+    "is_no_answer",
+    "is_written_list",
     "number_in",
     "on_day",
     "parse_range",
@@ -86,6 +91,7 @@ __all__ = [
     "read_mapping",
     "read_outcome",
     "read_row",
+    "split_list",
     "took_part_in",
     "wanted",
     "write_mapping",

@@ -33,8 +33,7 @@ def write_mapping(mapping: PanelMapping) -> dict[str, Any]:
     return {
         "member_id": schema.member_id,
         "attributes": {
-            name: [attribute.kind, attribute.column, attribute.separator]
-            for name, attribute in schema.attributes.items()
+            name: _write_attribute(attribute) for name, attribute in schema.attributes.items()
         },
         "constants": dict(schema.constants),
         "marketplaces": {
@@ -51,6 +50,12 @@ def write_mapping(mapping: PanelMapping) -> dict[str, Any]:
         "collections": _write_folder(mapping.collections.folder),
         "history": mapping.history,
     }
+
+
+def _write_attribute(attribute: Attribute) -> list[Any]:
+    """Its kind, column and separator, and what is no answer where anything is declared."""
+    line: list[Any] = [attribute.kind, attribute.column, attribute.separator]
+    return [*line, sorted(attribute.null_values)] if attribute.null_values else line
 
 
 def _write_answers(answers: Mapping[str, Target] | None) -> dict[str, list[Any]] | None:
@@ -105,8 +110,16 @@ def read_mapping(document: Any) -> PanelMapping:
     )
 
 
-def _read_attribute(name: str, kind: Any, column: Any, separator: Any) -> Attribute:
-    return Attribute(name, Kind(kind), _typed(str, column), _typed(str, separator))
+def _read_attribute(
+    name: str, kind: Any, column: Any, separator: Any, null_values: Any = ()
+) -> Attribute:
+    return Attribute(
+        name,
+        Kind(kind),
+        _typed(str, column),
+        _typed(str, separator),
+        frozenset(_typed(str, value) for value in null_values),
+    )
 
 
 def _read_marketplace(name: str, body: Any, schema: Schema) -> MarketplaceMapping:

@@ -61,6 +61,7 @@ class _PanelTable(_SourceTable):
     member_id: Name = "member_id"
     layout: Literal["wide", "long"] = "wide"
     updated_at: Name | None = None
+    null_values: list[Scalar] = []
 
 
 class _HistoryTable(_SourceTable):
@@ -150,9 +151,10 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     for name, value in file.constants.items():
         if not as_code(value) or value != value:
             raise InputError(f"{path}: constants.{name}: must not be empty")
+    null_values = frozenset(map(as_code, file.panel.null_values))
     schema = Schema(
         {
-            name: Attribute(name, table.type, table.column or name, table.separator)
+            name: Attribute(name, table.type, table.column or name, table.separator, null_values)
             for name, table in file.attributes.items()
         },
         {name: as_code(value) for name, value in file.constants.items()},

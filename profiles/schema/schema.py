@@ -29,13 +29,14 @@ class Attribute:
     """One thing that the panel asks its members.
 
     `separator` separates the answers of a `multi` or `children` attribute where its column is plain
-    text, as in CSV.
+    text, as in CSV. `null_values` are the codes that are no answer.
     """
 
     name: str
     kind: Kind
     column: str
     separator: str = "|"
+    null_values: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"Attribute({self.name}, {self.kind}, column {self.column})"

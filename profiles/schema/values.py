@@ -8,6 +8,7 @@ mind the gender can ask for it.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -29,18 +30,32 @@ _MILLISECONDS = 1e11
 _NEGATIVE = re.compile(r"-\d", re.ASCII)
 
 
+_ITEM = re.compile(
+    r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'"""
+    r"""|(?P<plain>[^\s"'\[\]{},]+))\s*(?P<comma>,|\Z)""",
+    re.DOTALL,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NULLS = ("NULL", "None", "null")
+_SHOWN = 60
+
+
 class UnreadableError(ValueError):
     """A raw value that an attribute of this type cannot hold; the message says why."""
 
 
 def as_code(raw: object) -> str:
-    """The text form in which codes compare: 1, "1", " 1 " and 1.0 are the same code."""
+    """The text form in which codes compare: 1, "1", " 1 " and the number 1.0 are the same code."""
     if isinstance(raw, str):
         return raw.strip()
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, float) and raw.is_integer():
         return str(int(raw))
+    if isinstance(raw, Decimal) and raw.is_finite():
+        whole, _, part = format(raw, "f").partition(".")
+        part = part.rstrip("0")
+        return f"{whole}.{part}" if part else str(int(whole))
     if isinstance(raw, int | float | Decimal):
         return str(raw)
     raise UnreadableError(f"`{raw}` is not a code")
@@ -145,24 +160,74 @@ def read_child(raw: str, as_of: date) -> tuple[str, ...]:
     return (f"{gender}:{age}", f"{ANY_CHILD}:{age}") if age >= 0 else ()
 
 
-def split_list(raw: str, separator: str) -> list[str]:
-    """The answers in one text cell: split at the separator; `[]` is the empty list."""
-    if raw.strip() == "[]":
-        return []
-    return [part for part in raw.split(separator) if part.strip()]
+def split_list(raw: str, separator: str) -> list[object]:
+    """The answers in one text cell: split at the separator, or of a list that is written out.
+
+    A list is JSON (`["7", 9]`), as Python or DuckDB write it (`['7', 9]`, `[a, b]`), or as
+    PostgreSQL does (`{7,"a b"}`). Raises UnreadableError for what only looks like one.
+    """
+    text = raw.strip()
+    if not is_written_list(text):
+        return [part for part in raw.split(separator) if part.strip()]
+    try:
+        items = json.loads(text) if text[0] == "[" else _quoted_items(text)
+    except (ValueError, RecursionError):
+        items = _quoted_items(text)
+    if any(isinstance(item, list | dict) for item in items):
+        raise UnreadableError(f"`{_short(text)}` is a list in a list")
+    return items
+
+
+def is_written_list(raw: str) -> bool:
+    """Whether a text has the brackets of a list around it."""
+    text = raw.strip()
+    return text[:1] + text[-1:] in ("[]", "{}") and len(text) > 1
+
+
+def _quoted_items(text: str) -> list[object]:
+    """The items between brackets, parted by commas, in quotation marks or plain."""
+    items: list[object] = []
+    at, inside = 0, text[1:-1].strip()
+    while at < len(inside):
+        found = _ITEM.match(inside, at)
+        if found is None or (found["comma"] and found.end() == len(inside)):
+            raise UnreadableError(
+                f"`{_short(text)}` is not a list that can be read (`[7, 9]`, `{{7,9}}`)"
+            )
+        quoted = found["double"] if found["double"] is not None else found["single"]
+        plain = found["plain"]
+        if quoted is not None:
+            items.append(_ESCAPED.sub(r"\1", quoted))
+        else:
+            items.append(None if plain in _NULLS else plain)
+        at = found.end()
+    return items
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def is_missing(raw: object) -> bool:
     """Whether a raw value is no answer: null, NaN or blank text."""
     return (
         raw is None
-        or (isinstance(raw, float) and math.isnan(raw))
+        or (isinstance(raw, float | Decimal) and math.isnan(raw))
         or (isinstance(raw, str) and not raw.strip())
     )
 
 
+def is_no_answer(attribute: Attribute, raw: object) -> bool:
+    """Whether a raw value is missing, or one that the panel file declares to be no answer."""
+    if is_missing(raw):
+        return True
+    if not attribute.null_values or not isinstance(raw, str | int | float | Decimal):
+        return False
+    return as_code(raw) in attribute.null_values
+
+
 def _read_items(attribute: Attribute, items: Iterable[object]) -> Answers:
-    present = [item for item in items if not is_missing(item)]
+    present = [item for item in items if not is_no_answer(attribute, item)]
     if attribute.kind is Kind.CHILDREN:
         return tuple(":".join(map(str, _child(as_code(item)))) for item in present)
     if attribute.kind is Kind.NUMBER:
@@ -176,7 +241,7 @@ def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
     They hold on any day: a birth date is its proleptic ordinal, a child the text that it reads as.
     Raises UnreadableError where the value does not fit the attribute's type.
     """
-    if is_missing(raw):
+    if is_no_answer(attribute, raw):
         return None
     if isinstance(raw, list | tuple):
         if not attribute.listed:

@@ -21,6 +21,7 @@ import pyarrow as pa
 from profiles.encoding import hash_ids, id_type
 from profiles.errors import InputError, did_you_mean
 from profiles.schema import Location
+from profiles.sources.plain import plain, plain_schema
 from profiles.sources.source import Batch, check_columns
 
 _MODULES = {
@@ -37,17 +38,23 @@ Instant: TypeAlias = date | float | str
 
 @dataclass(frozen=True, slots=True)
 class ReadColumn:
-    """A column as it is read; `cast` is the SQL type that it is brought to first, if any."""
+    """A column as it is read; `cast` is the SQL type that it is brought to first, if any.
+
+    `template`: the SQL in which `{}` is the column, where a cast of it alone is not what is meant.
+    """
 
     name: str
     type: pa.DataType
     cast: str | None = None
+    template: str = "{}"
 
     @property
     def expression(self) -> str:
         """What is selected."""
         name = quote(self.name)
-        return f"{name}::{self.cast} AS {name}" if self.cast else name
+        if not self.cast:
+            return name
+        return f"{self.template.replace('{}', name)}::{self.cast} AS {name}"
 
     @property
     def is_list(self) -> bool:
@@ -142,7 +149,7 @@ class DatabaseSource:
 
     def schema(self) -> pa.Schema:
         """The columns as they are read: what Arrow has no plain type for is text."""
-        return pa.schema([(column.name, column.type) for column in self._described()])
+        return plain_schema(pa.schema([(column.name, column.type) for column in self._described()]))
 
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
@@ -158,9 +165,11 @@ class DatabaseSource:
         row = 0
         for data in self._read(self._select(selected)):
             data = self._without_nested(data, selected, row)
+            arrays = [plain(array) for array in data.columns]
+            data = pa.RecordBatch.from_arrays(arrays, data.schema.names)
             members = data.column(self.member_id) if with_id else None
             if members is not None and _can_be_id(members.type):
-                order.update(hash_ids(members.cast(id_type(members.type))).tobytes())
+                order.update(hash_ids(members.cast(pa.string())).tobytes())
             yield Batch(data.select(columns), self.name, row, None, members)
             row += data.num_rows
         if self._order is None:

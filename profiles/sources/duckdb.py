@@ -31,7 +31,7 @@ from profiles.sources.source import BATCH_ROWS
 _PLAIN = {
     "varchar", "enum", "boolean", "float", "double", "date", "timestamp", "timestamp_s",
     "timestamp_ms", "timestamp_ns", "timestamp with time zone", "tinyint", "smallint", "integer",
-    "bigint", "utinyint", "usmallint", "uinteger", "ubigint",
+    "bigint", "utinyint", "usmallint", "uinteger", "ubigint", "decimal",
 }  # fmt: skip
 _NO_ANSWERS = {"list", "array", "struct", "map", "union", "blob"}
 _SETTINGS = {

@@ -17,6 +17,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from profiles.errors import InputError, system_reason
+from profiles.sources.plain import plain, plain_schema
 from profiles.sources.source import BATCH_ROWS, Batch, check_columns
 
 SUFFIXES = {
@@ -27,6 +28,9 @@ SUFFIXES = {
     ".ipc": "arrow",
 }
 
+
+_BROKEN = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
+"""What reading a damaged file may end in."""
 
 _RAGGED = re.compile(r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got (?P<values>\d+)")
 
@@ -53,7 +57,7 @@ class FileSource:
 
     def schema(self) -> pa.Schema:
         """The columns and types of the first file (CSV: every column is text)."""
-        return _schema(self.files[0])
+        return plain_schema(_schema(self.files[0]))
 
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
@@ -65,16 +69,53 @@ class FileSource:
             row = 0
             try:
                 for data in _READERS[layout[0]](file, columns, distinct):
-                    yield Batch(data.select(columns), str(file), row, layout)
+                    arrays = [_sound(file, name, data.column(name)) for name in columns]
+                    read = pa.RecordBatch.from_arrays(arrays, columns)
+                    yield Batch(read, str(file), row, layout)
                     row += data.num_rows
-            except (pa.ArrowException, OSError) as error:
-                raise InputError(f"{file}: {_broken_off(error, row)}") from None
+            except _BROKEN as error:
+                column = _broken_column(file, layout[0], columns)
+                raise InputError(f"{file}: {column}{_broken_off(error, row)}") from None
 
     def count_rows(self) -> int | None:
         """The number of rows of Parquet files, which say it."""
         if any(_format(file) != "parquet" for file in self.files):
             return None
-        return int(sum(pq.read_metadata(file).num_rows for file in self.files))
+        return sum(map(_rows_of, self.files))
+
+
+def _rows_of(file: Path) -> int:
+    try:
+        return int(pq.read_metadata(file).num_rows)
+    except _BROKEN as error:
+        raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
+
+
+def _sound(file: Path, column: str, array: pa.Array) -> pa.Array:
+    """An array as it is read on; raises InputError where what is in it was damaged.
+
+    A damaged file may be read without a fault: texts are then no UTF-8, numbers of a dictionary
+    outside it, ends of lists before their beginnings.
+    """
+    try:
+        array.validate(full=True)
+        return plain(array)
+    except _BROKEN as error:
+        why = _one_line(error)
+        raise InputError(f"{file}: column `{column}`: the file is damaged: {why}") from None
+
+
+def _broken_column(file: Path, kind: str, columns: list[str]) -> str:
+    """The first column that cannot be read by itself, for a message; nothing where all can."""
+    if kind != "parquet":
+        return ""
+    for column in columns:
+        try:
+            for _ in _read_parquet(file, [column], frozenset()):
+                pass
+        except _BROKEN:
+            return f"column `{column}`: "
+    return ""
 
 
 def _format(file: Path) -> str:
@@ -85,7 +126,8 @@ def _one_line(error: Exception) -> str:
     """What Arrow says, in one line."""
     if isinstance(error, OSError) and error.errno:
         return system_reason(error)
-    text = " ".join(str(error).split()).removesuffix(".")
+    text = "".join(char for char in " ".join(str(error).split()) if char.isprintable())
+    text = text.strip(" :").removesuffix(".")
     return text[:1].lower() + text[1:]
 
 
@@ -113,7 +155,15 @@ def _schema(file: Path) -> pa.Schema:
             case _:
                 with _open_arrow(file) as reader:
                     return reader.schema
-    except (pa.ArrowException, OSError, csv.Error) as error:
+    except csv.Error as error:
+        why = _one_line(error)
+        if "field limit" in why:
+            why = (
+                f"a column name of more than {csv.field_size_limit():,} characters; "
+                "is a quotation mark never closed?"
+            )
+        raise InputError(f"{file}: cannot be read: {why}") from None
+    except _BROKEN as error:
         raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
 
 
@@ -181,10 +231,15 @@ def _read_arrow(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[p
     with _open_arrow(file) as reader:
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
             for number in range(reader.num_record_batches):
-                yield reader.get_batch(number).select(columns)
+                yield from _sliced(reader.get_batch(number).select(columns))
         else:
             for batch in reader:
-                yield batch.select(columns)
+                yield from _sliced(batch.select(columns))
+
+
+def _sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    for first in range(0, batch.num_rows, BATCH_ROWS):
+        yield batch.slice(first, BATCH_ROWS)
 
 
 _READERS = {"parquet": _read_parquet, "csv": _read_csv, "arrow": _read_arrow}

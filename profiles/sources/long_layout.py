@@ -15,9 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from profiles.encoding import id_type
+from profiles.encoding import BadValueError, id_type
 from profiles.errors import InputError
-from profiles.schema import Attribute, Kind, PanelMapping, as_code, is_missing
+from profiles.schema import (
+    Attribute,
+    Kind,
+    PanelMapping,
+    UnreadableError,
+    as_code,
+    is_missing,
+    split_list,
+)
 from profiles.sources.database import DatabaseSource
 from profiles.sources.source import Batch, Source, check_columns, ids_in
 
@@ -148,10 +156,19 @@ class LongSource:
                 arrays.append(ids)
                 continue
             at = np.flatnonzero(numbers == place)
-            values, members = answers.values.take(pa.array(at)), member_of[at]
             attribute = self.columns[column]
+            if attribute is not None and attribute.null_values:
+                said = pc.utf8_trim_whitespace(answers.values.take(pa.array(at)))
+                none = pc.is_in(said, value_set=pa.array(sorted(attribute.null_values)))
+                at = at[~none.to_numpy(zero_copy_only=False)]
+            values, members = answers.values.take(pa.array(at)), member_of[at]
             if attribute is not None and attribute.listed:
-                arrays.append(_lists(attribute, values, members, len(starts)))
+                try:
+                    arrays.append(_lists(attribute, values, members, len(starts)))
+                except BadValueError as error:
+                    whose = ids[members[error.row]].as_py()
+                    at_fault = f"{origin}: member `{whose}`, column `{column}`"
+                    raise InputError(f"{at_fault}: {error.why}") from None
                 continue
             different = _first_difference(values, members)
             if different is not None:
@@ -208,13 +225,32 @@ def _lists(
         pc.not_equal(pc.utf8_trim_whitespace(values), "[]").to_numpy(zero_copy_only=False)
     )
     values, members = values.take(pa.array(filled)), members[filled]
-    if attribute.kind in _SPLIT:
+    written = pc.match_substring_regex(values, r"^\s*[\[{]")
+    if attribute.kind in _SPLIT and pc.any(written).as_py():
+        parts = _written_lists(attribute, values, filled)
+        members = np.repeat(members, [len(items) for items in parts])
+        values = pa.array([item for items in parts for item in items], pa.string())
+    elif attribute.kind in _SPLIT:
         parts = pc.split_pattern(values, attribute.separator)
         members = np.repeat(members, parts.value_lengths().to_numpy(zero_copy_only=False))
         values = parts.flatten()
     counts = np.bincount(members, minlength=size)
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~given))
+
+
+def _written_lists(
+    attribute: Attribute, values: pa.Array, rows: NDArray[np.int64]
+) -> list[list[str | None]]:
+    """The answers in texts, of which some are lists that are written out."""
+    found: list[list[str | None]] = []
+    for row, text in zip(rows.tolist(), values.to_pylist(), strict=True):
+        try:
+            items = split_list(text, attribute.separator)
+        except UnreadableError as error:
+            raise BadValueError(row, str(error)) from None
+        found.append([None if is_missing(item) else as_code(item) for item in items])
+    return found
 
 
 def _first_difference(values: pa.Array, members: NDArray[np.int64]) -> int | None:

@@ -36,6 +36,12 @@ _PLAIN = {
     "bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "date", "timestamp",
     "timestamptz", "bytea",
 }  # fmt: skip
+_WHOLE = "NULLIF(trim_scale({}), 'NaN')"
+_WHOLE_ITEMS = (
+    "CASE WHEN {} IS NOT NULL THEN ARRAY("
+    "SELECT NULLIF(trim_scale(item), 'NaN') FROM unnest({}) WITH ORDINALITY AS items (item, place) "
+    "ORDER BY place) END"
+)
 _SETTINGS = {
     "client_encoding": "UTF8",
     # The same statement gives its rows in the same order.
@@ -276,6 +282,8 @@ def _column(field: pa.Field) -> ReadColumn:
     written = field.metadata[b"POSTGRESQL:type"].decode()
     if written.removeprefix("_") in _PLAIN:
         return ReadColumn(field.name, field.type)
+    numeric = written.removeprefix("_") == "numeric"
     if written.startswith("_"):
-        return ReadColumn(field.name, pa.list_(pa.string()), "TEXT[]")
-    return ReadColumn(field.name, pa.string(), "TEXT")
+        template = f"({_WHOLE_ITEMS})" if numeric else "{}"
+        return ReadColumn(field.name, pa.list_(pa.string()), "TEXT[]", template)
+    return ReadColumn(field.name, pa.string(), "TEXT", _WHOLE if numeric else "{}")

@@ -160,6 +160,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
             (None, [], ["a"], ["b", " c"], ["A", ""], ["none"], ["none", "a"], [None]),
         ),
         (_TEXT, (None, "", "[]", "a", "a|b", " c | none ", "none", "|", "A|b")),
+        (_TEXT, (None, "[ ]", "{}", '["a", null, "b"]', "['none','c']", "{a,-}", '{"c","A"}', "-")),
         (pa.large_list(pa.dictionary(pa.int8(), _TEXT)), (None, [], ["c"], ["b", "none"])),
     ),
     "cars": (
@@ -172,6 +173,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "children": (
         (pa.list_(_TEXT), (None, [], ["M:3"], ["F:7", "M:9"], ["F:2020-02-29"], ["F:2027-01-01"])),
         (_TEXT, (None, "", "[]", "M:3", "F:7|M:9", " F : 2020-02-29 |", "1:3|F:3")),
+        (_TEXT, (None, "{}", '["M:3"]', "{F:7,M:9}")),
     ),
     "country": ((_TEXT, (None, "US", "us", " Us ", "GB", "")),),
     "language": ((_TEXT, (None, "en", "EN", "es")),),
@@ -308,7 +310,7 @@ class Variation:
             marketplaces["rfg"]["device_support"] = {"unknown": 2, "yes": 1, "no": 0}
         history = {"history": {"source": "history.parquet"}} if self.history else {}
         return history | {
-            "panel": {"source": "members.parquet"},
+            "panel": {"source": "members.parquet", "null_values": ["-", 40]},
             "collections": {"folder": "collections"},
             "attributes": attributes,
             "constants": {n: CONSTANTS[n] for n, how in how_of.items() if how == "constant"},

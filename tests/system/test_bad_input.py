@@ -618,7 +618,7 @@ def test_files_that_are_damaged(here: Path) -> None:
     put(here, "members.parquet", bytes(middle))
     result = match("payload.json")
     assert result.status == 2
-    assert result.err.startswith("matcher: members.parquet: row 1 or after: ")
+    assert result.err.startswith("matcher: members.parquet: column `dob`: row 1 or after: ")
     assert result.err.count("\n") == 1
     assert "out.parquet" not in listing(here)
 

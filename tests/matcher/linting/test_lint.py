@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -682,6 +682,64 @@ class TestPanel:
             ("column-type", Level.INFO, "pets"),
             ("single-with-separator", Level.WARNING, "sex"),
         ]
+
+    def test_text_that_is_no_answer(self, tmp_path: Path) -> None:
+        rows = ["1,nan,NULL|7,7.0,US,None", "2,M,7,8.0,NA,None", "3,N/A,{7},9,DE,7"]
+        header = "member_id,sex,cars,size,country_of,plan\n"
+        (tmp_path / "members.csv").write_text(header + "\n".join(rows) + "\n")
+        kinds = {"sex": "single", "cars": "multi", "size": "single", "plan": "single"}
+        answers = {"1": "None", "2": "7"}
+        mapped = {"dynata": {"1": {"attribute": "plan", "answers": answers}}}
+        found = check_panel(opened(tmp_path, "members.csv", kinds, mapped))
+        assert [
+            (each.code, each.place.split("`")[1], each.message, each.hint)
+            for each in found
+            if each.level is Level.WARNING
+        ] == [
+            (
+                "null-word",
+                "sex",
+                "2 values are the text `N/A`, `nan`, which counts as an answer",
+                'if it is none: null_values = ["N/A", "nan"] in [panel]',
+            ),
+            (
+                "null-word",
+                "cars",
+                "1 values are the text `NULL`, which counts as an answer",
+                'if it is none: null_values = ["NULL"] in [panel]',
+            ),
+            (
+                "code-with-fraction",
+                "size",
+                "2 codes are written as `7.0`, which is another code than `7`",
+                "write the column as integers, or map the codes as they are written",
+            ),
+        ]
+
+    @pytest.mark.parametrize(
+        ("born", "times", "zone"),
+        [
+            (["2008-11-24T23:00:00.000Z", "1990-07-01T22:00:00Z", None], 2, "Europe/Berlin"),
+            (["1990-01-02 05:00:00", "1990-07-02T04:00:00"], 2, "America/New_York"),
+            (["1990-01-02T18:30:00+00:00", None], 1, "Asia/Kolkata"),
+            ([datetime(1990, 1, 1, 23), datetime(1990, 7, 1, 22), None], 2, "Europe/Berlin"),
+            ([datetime(1990, 1, 1, 23, tzinfo=UTC), datetime(1990, 7, 1, 22, tzinfo=UTC)], 2,
+             "Europe/Berlin"),
+            (["1990-01-02T11:17:03Z", "1990-01-02T09:01:00Z"], 2, ""),
+            (["1990-01-02T00:00:00Z", "1990-01-02T00:00:00+02:00", "1990-01-02"], 0, ""),
+            ([datetime(1990, 1, 1), None], 0, ""),
+        ],
+    )  # fmt: skip
+    def test_birth_dates_with_a_time(
+        self, tmp_path: Path, born: list[object], times: int, zone: str
+    ) -> None:
+        found = check_panel(a_panel(tmp_path, {"dob": born}, dob="birth_date"))
+        timed = [each for each in found if each.code != "column-type"]
+        assert len(timed) == bool(times)
+        for finding in timed:
+            assert (finding.code, finding.level) == ("birth-date-with-time", Level.WARNING)
+            assert finding.message.startswith(f"{times} birth dates have a time, which is cut off")
+            assert (f"midnights in `{zone}`" in finding.message) == bool(zone)
 
     def test_members_twice_and_without_id(self, tmp_path: Path) -> None:
         (tmp_path / "members.csv").write_text("member_id,sex\n2,M\n1,F\n2,F\n")

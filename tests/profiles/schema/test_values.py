@@ -105,11 +105,20 @@ READ: list[tuple[Kind, Any, Answers]] = [
     (Kind.SINGLE, " M ", ("M",)),
     (Kind.SINGLE, 1.0, ("1",)),
     (Kind.SINGLE, True, ("true",)),
-    (Kind.SINGLE, Decimal("1.50"), ("1.50",)),
+    (Kind.SINGLE, Decimal("1.50"), ("1.5",)),
     (Kind.SINGLE, "[]", ("[]",)),
     (Kind.TEXT, "ec1a 1bb", ("EC1A1BB",)),
     (Kind.TEXT, 10115, ("10115",)),
     (Kind.MULTI, "1| 2 ||3", ("1", "2", "3")),
+    (Kind.MULTI, '["7", 9, 8.0, null]', ("7", "9", "8")),
+    (Kind.MULTI, "['7', 'it\\'s', None]", ("7", "it's")),
+    (Kind.MULTI, "[a, b]", ("a", "b")),
+    (Kind.MULTI, ' {7,NULL,"a, \\"b\\""} ', ("7", 'a, "b"')),
+    (Kind.MULTI, "{}", ()),
+    (Kind.MULTI, "[ ]", ()),
+    (Kind.MULTI, "{7|9", ("{7", "9")),
+    (Kind.CHILDREN, '["M:3"]', ("M:3", "*:3")),
+    (Kind.CHILDREN, "{M:3,F:2020-02-28}", ("M:3", "*:3", "F:6", "*:6")),
     (Kind.MULTI, ["1", None, " 2 ", ""], ("1", "2")),
     (Kind.MULTI, 7, ("7",)),
     (Kind.NUMBER, " 24.5 ", (24.5,)),
@@ -137,6 +146,13 @@ UNREADABLE: list[tuple[Kind, Any]] = [
     (Kind.BIRTH_DATE, 36),
     (Kind.BIRTH_DATE, ["2000-01-01"]),
     (Kind.CHILDREN, "3"),
+    (Kind.MULTI, "[7 9]"),
+    (Kind.MULTI, "[[7], [9]]"),
+    (Kind.MULTI, "{{7,9},{8,9}}"),
+    (Kind.MULTI, '{"7": 1}'),
+    (Kind.MULTI, "{7,}"),
+    (Kind.MULTI, "[7]|[9]"),
+    (Kind.MULTI, "[" * 100_000 + "]"),
     (Kind.CHILDREN, "M:soon"),
 ]
 
@@ -344,3 +360,31 @@ def test_ids_that_are_all_different_pass(ordered: bool, tmp_path: Path) -> None:
     if not ordered:
         Random(1).shuffle(members)
     unique_ids(tmp_path, [members[:1000], members[1000:]], 256).check()
+
+
+# --- what the panel file declares to be no answer
+
+WORDS = frozenset({"NULL", "-99"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "answers"),
+    [
+        (Kind.SINGLE, " NULL ", None),
+        (Kind.SINGLE, "null", ("null",)),
+        (Kind.SINGLE, -99, None),
+        (Kind.SINGLE, -99.0, None),
+        (Kind.TEXT, "NULL", None),
+        (Kind.NUMBER, "NULL", None),
+        (Kind.NUMBER, -99, None),
+        (Kind.NUMBER, [5, -99], (5.0,)),
+        (Kind.BIRTH_DATE, "NULL", None),
+        (Kind.MULTI, "NULL", None),
+        (Kind.MULTI, "a|NULL", ("a",)),
+        (Kind.MULTI, ["NULL"], ()),
+        (Kind.CHILDREN, "NULL", None),
+    ],
+)
+def test_null_values_are_no_answer(kind: Kind, raw: object, answers: Answers | None) -> None:
+    declared = Attribute("a", kind, "a", null_values=WORDS)
+    assert read_answers(declared, raw, AS_OF) == answers

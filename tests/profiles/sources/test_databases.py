@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ SQL_TYPES: Mapping[str, tuple[str, Any]] = {
     "double": ("1.5::DOUBLE PRECISION", 1.5),
     "boolean": ("true", True),
     "text": ("'x'::TEXT", "x"),
-    "numeric": ("5.00::NUMERIC(6,2)", "5.00"),
+    "numeric": ("5.00::NUMERIC(6,2)", "5"),
     "date": ("DATE '2001-02-03'", date(2001, 2, 3)),
     "timestamp": ("TIMESTAMP '2001-02-03 04:05:06'", datetime(2001, 2, 3, 4, 5, 6)),
     "uuid": ("'b5c5d1a4-0000-4000-8000-000000000001'::UUID",) * 2,
@@ -138,6 +139,7 @@ def test_what_arrow_has_no_plain_type_for_is_text(database: Database, whole: boo
     expected["uuids"] = ["b5c5d1a4-0000-4000-8000-000000000001"]
     if database.kind == "duckdb":
         expected["hugeint"] = "170141183460469231731687303715884105727"
+        expected |= {"numeric": Decimal("5.00"), "numerics": [Decimal("1.5")]}
     assert row == expected
     assert source.schema().names == ["member_id", *types]
     assert batch.data.schema.types == [source.schema().field(name).type for name in types]
