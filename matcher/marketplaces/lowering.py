@@ -275,7 +275,8 @@ class Lowering:
         """The device gate; None stands for a device that the engine does not know."""
         clauses = self.gate("device", [name for name in names if name], Reason.DEVICE, pointer)
         if not names:
-            self.findings.warning("empty-list", pointer, "no device is allowed: matches nobody")
+            means = "matches nobody" if clauses else "not applied, as the panel has no `device`"
+            self.findings.warning("empty-list", pointer, f"no device is allowed: {means}")
         if not all(names):
             self.findings.warning(
                 "unknown-device", pointer, f"a device other than {', '.join(DEVICES)}"

@@ -21,6 +21,7 @@ from matcher.support.json_text import NotJsonError, faults, parse_json
 from matcher.surveys import Diagnostic, Level, Surveys
 from profiles import InputError, PanelMapping
 from profiles.panel import Panel, open_panel
+from profiles.schema.panel_file import parse_panel
 from tests.support.commandline import (
     ADULT_MEN,
     PANEL,
@@ -723,6 +724,24 @@ def test_negative_seats_are_none(tmp_path: Path, mapping: PanelMapping) -> None:
     (survey,) = load(tmp_path, document, mapping).surveys
     quota = survey.groups[0].quotas[0]
     assert (quota.open, quota.remaining) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    ("constants", "message"),
+    [
+        ({"device": "mobile"}, "no device is allowed: matches nobody"),
+        ({}, "no device is allowed: not applied, as the panel has no `device`"),
+    ],
+)
+@pytest.mark.parametrize("survey", [{**ADULT_MEN, "devices": []}, {**TOLUNA, "DeviceTypeIDs": []}])
+def test_no_device_means_nobody_where_the_panel_knows_devices(
+    survey: dict[str, Json], constants: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    tables = {"panel": {"source": "m.csv"}, "attributes": {}, "constants": constants}
+    mapping = parse_panel(tables, tmp_path / "panel.toml").mapping
+    found = load_surveys(survey, mapping).diagnostics
+    devices = [each.message for each in found if each.pointer in ("/devices", "/DeviceTypeIDs")]
+    assert devices == [message]
 
 
 def test_a_routable_question_without_an_attribute_is_told_once(mapping: PanelMapping) -> None:
