@@ -12,7 +12,14 @@ from dataclasses import dataclass, field, replace
 import orjson
 from pydantic_core import PydanticSerializationError, to_json
 
-from matcher.marketplaces import DEFAULT_SIZES, Lowering, LoweringSizes, Marketplace, marketplaces
+from matcher.marketplaces import (
+    DEFAULT_SIZES,
+    Lowering,
+    LoweringSizes,
+    Marketplace,
+    marketplace_faults,
+    marketplaces,
+)
 from matcher.support.json_text import Json, RepeatedKeys, escape, faults, without_surrogates
 from matcher.surveys import Diagnostic, Findings, Level, Survey
 from profiles.errors import InputError, did_you_mean
@@ -112,7 +119,7 @@ class PayloadReader:
                 key = notice.code + notice.message.partition(" (")[0]
                 if key not in unique or notice.level > unique[key].level:
                     unique[key] = notice
-        return list(unique.values())
+        return [*unique.values(), *marketplace_faults()]
 
     def _lower(
         self, marketplace: Marketplace, raw: Json, document: Document, pointer: str

@@ -16,10 +16,12 @@ from matcher.marketplaces.adapter import (
     RejectionCode,
 )
 from matcher.marketplaces.dynata import DYNATA
+from matcher.marketplaces.guarding import load_guarded
 from matcher.marketplaces.lowering import DEFAULT_SIZES, Lowering, LoweringSizes, Memo
 from matcher.marketplaces.options import Options, place_of, read_options
 from matcher.marketplaces.rfg import RFG
 from matcher.marketplaces.toluna import TOLUNA
+from matcher.surveys import Diagnostic, Level
 from profiles.errors import InputError, did_you_mean
 from profiles.schema import Collections, IdList, PanelMapping
 
@@ -34,22 +36,40 @@ __all__ = [
     "Options",
     "RejectionCode",
     "check_options",
+    "marketplace_faults",
     "marketplaces",
     "options_of",
     "read_id_list",
 ]
 
 _OWN = (DYNATA, TOLUNA, RFG)
+_faults: dict[str, str] = {}
 
 
 @cache
 def marketplaces() -> dict[str, Marketplace]:
     """Every known marketplace by name, in the order in which a payload's shape is tried."""
     found = {marketplace.name: marketplace for marketplace in _OWN}
+    _faults.clear()
     for entry in entry_points(group="matcher.marketplaces"):
-        marketplace = entry.load()
-        found.setdefault(marketplace.name, marketplace)
+        marketplace = load_guarded(entry, _faults)
+        if marketplace is not None:
+            found.setdefault(marketplace.name, marketplace)
     return found
+
+
+def marketplace_faults() -> list[Diagnostic]:
+    """What has failed in marketplaces of other packages, so far."""
+    return [
+        Diagnostic(
+            Level.WARNING,
+            "marketplace-fault",
+            f"the marketplace `{name}` of another package is set aside: {why}"
+            if name not in marketplaces()
+            else f"the marketplace `{name}` of another package is faulty: {why}",
+        )
+        for name, why in _faults.items()
+    ]
 
 
 def options_of(mapping: PanelMapping, name: str) -> Options:
@@ -68,8 +88,10 @@ def options_of(mapping: PanelMapping, name: str) -> Options:
 
 def check_options(mapping: PanelMapping) -> None:
     """Raise InputError where the panel file says of marketplaces what none of them knows."""
+    marketplaces()
     for name in mapping.marketplaces:
-        options_of(mapping, name)
+        if name not in _faults or name in marketplaces():
+            options_of(mapping, name)
 
 
 def read_id_list(collections: Collections, name: str) -> IdList | None:
