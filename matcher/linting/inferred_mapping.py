@@ -18,6 +18,8 @@ from profiles.schema import (
 )
 
 _GATES = ("country", "language", "device")
+_GENDERS = {"1": ("1",), "2": ("2",)}
+"""Without a panel, children's genders are as marketplaces write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def open_mapping(paths: Iterable[str | Path], marketplace: str | None = None) ->
             kinds.setdefault(attribute_id, set()).add(kind)
     mapped = {
         name: {
-            attribute_id: AttributeMapping(_guess(f"{name} {attribute_id}", found))
+            attribute_id: _mapped(_guess(f"{name} {attribute_id}", found))
             for attribute_id, found in kinds.items()
         }
         for name, kinds in questions.items()
@@ -50,6 +52,10 @@ def open_mapping(paths: Iterable[str | Path], marketplace: str | None = None) ->
         {name: MarketplaceMapping(name, table) for name, table in mapped.items()},
         Collections(),
     )
+
+
+def _mapped(attribute: Attribute) -> AttributeMapping:
+    return AttributeMapping(attribute, _GENDERS if attribute.kind is Kind.CHILDREN else None)
 
 
 def _guess(name: str, shown: set[Kind | None]) -> Attribute:
