@@ -246,9 +246,6 @@ class Panel:
         for name, marketplace in self.mapping.marketplaces.items():
             if marketplace.respondent_id:
                 needs[f"marketplaces.{name}.respondent_id"] = marketplace.respondent_id
-        if len(has) == 1 and (marks := [mark for mark in ";\t|" if mark in has[0]]):
-            mark = "tabs" if marks[0] == "\t" else f"`{marks[0]}`"
-            raise InputError(f"{source}: columns are separated by {mark}, not by commas")
         missing = [
             f"`{column}` ({'; '.join(filter(None, (key, did_you_mean(column, has))))})"
             for key, column in sorted(needs.items())
