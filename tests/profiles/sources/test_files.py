@@ -13,6 +13,7 @@ import pytest
 from profiles.encoding import decode_column
 from profiles.errors import InputError
 from profiles.panel import open_members
+from profiles.schema import Location
 from profiles.schema.panel_file import PanelFile, parse_panel
 from profiles.sources import ShardReader
 
@@ -137,3 +138,10 @@ def test_folders_that_are_not_alike(places: list[str], why: str, tmp_path: Path)
         put(tmp_path / "members", place, member_id=["a"])
     with pytest.raises(InputError, match=why):
         open_members(panel(tmp_path, "members"))
+
+
+def test_changes_are_written_as_the_panel_is(tmp_path: Path) -> None:
+    (tmp_path / "changes.csv").write_text(parted(";"))
+    file = panel(tmp_path, "m.csv", {"separator": ";"}, code="single")
+    source = open_members(file, Location(str(tmp_path / "changes.csv")))
+    assert source.schema().names == ["member_id", "code", "size"]
