@@ -240,6 +240,7 @@ def encoding(file: PanelFile) -> str:
             attribute.column,
             attribute.separator,
             *sorted(attribute.null_values),
+            *([] if attribute.decimal == "." else [["decimal", attribute.decimal]]),
         ]
         for attribute in file.schema.attributes.values()
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -246,9 +247,6 @@ class Panel:
         for name, marketplace in self.mapping.marketplaces.items():
             if marketplace.respondent_id:
                 needs[f"marketplaces.{name}.respondent_id"] = marketplace.respondent_id
-        if len(has) == 1 and (marks := [mark for mark in ";\t|" if mark in has[0]]):
-            mark = "tabs" if marks[0] == "\t" else f"`{marks[0]}`"
-            raise InputError(f"{source}: columns are separated by {mark}, not by commas")
         missing = [
             f"`{column}` ({'; '.join(filter(None, (key, did_you_mean(column, has))))})"
             for key, column in sorted(needs.items())
@@ -289,10 +287,10 @@ def open_panel(
 def open_members(file: PanelFile, other: Location | None = None) -> Source:
     """The source that a panel file names, with a row for every member.
 
-    `other`: where other members of the same columns and layout are, relative to the current
-    folder.
+    `other`: where other members of the same columns, layout and form of CSV are, relative to the
+    current folder.
     """
     member_id = file.schema.member_id
     location, base = (other, Path()) if other else (file.location, file.path.parent)
-    source = open_location(location, base, member_id)
+    source = open_location(replace(location, csv=file.location.csv), base, member_id)
     return open_long(source, member_id, file.mapping) if file.layout == "long" else source

@@ -6,7 +6,7 @@ one heavy module, and is imported by its own name.
 
 from profiles.schema.fault_words import in_words, wanted
 from profiles.schema.id_collections import Collections, IdList, IdListReader, ValuesReader
-from profiles.schema.location import Location
+from profiles.schema.location import PLAIN_CSV, CsvFormat, Location
 from profiles.schema.mapping import (
     INFINITY,
     AttributeMapping,
@@ -53,6 +53,7 @@ __all__ = [
     "ANY_CHILD",
     "INFINITY",
     "OUTCOMES",
+    "PLAIN_CSV",
     "SCOPES",
     "SEPARATOR",
     "Answers",
@@ -60,6 +61,7 @@ __all__ = [
     "Attribute",
     "AttributeMapping",
     "Collections",
+    "CsvFormat",
     "IdList",
     "IdListReader",
     "Kind",

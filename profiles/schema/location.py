@@ -9,12 +9,24 @@ _SCHEME = re.compile(r"(?P<scheme>[a-z]\w*)://", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """How CSV files are written; None: as the files show, a comma and UTF-8 where they do not."""
+
+    separator: str | None = None
+    encoding: str | None = None
+
+
+PLAIN_CSV = CsvFormat()
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where rows are: a file or folder of files, or a database's URL with a table or a query."""
 
     source: str
     table: str | None = None
     query: str | None = None
+    csv: CsvFormat = PLAIN_CSV
 
     def __repr__(self) -> str:
         """Without the rest of a URL, which may hold a password."""

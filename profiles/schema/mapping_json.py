@@ -53,9 +53,11 @@ def write_mapping(mapping: PanelMapping) -> dict[str, Any]:
 
 
 def _write_attribute(attribute: Attribute) -> list[Any]:
-    """Its kind, column and separator, and what is no answer where anything is declared."""
+    """Its kind, column and separator, and the rest where anything is declared."""
     line: list[Any] = [attribute.kind, attribute.column, attribute.separator]
-    return [*line, sorted(attribute.null_values)] if attribute.null_values else line
+    if attribute.null_values or attribute.decimal != ".":
+        line += [sorted(attribute.null_values), attribute.decimal]
+    return line
 
 
 def _write_answers(answers: Mapping[str, Target] | None) -> dict[str, list[Any]] | None:
@@ -111,7 +113,7 @@ def read_mapping(document: Any) -> PanelMapping:
 
 
 def _read_attribute(
-    name: str, kind: Any, column: Any, separator: Any, null_values: Any = ()
+    name: str, kind: Any, column: Any, separator: Any, null_values: Any = (), decimal: Any = "."
 ) -> Attribute:
     return Attribute(
         name,
@@ -119,6 +121,7 @@ def _read_attribute(
         _typed(str, column),
         _typed(str, separator),
         frozenset(_typed(str, value) for value in null_values),
+        _typed(str, decimal),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from profiles.errors import InputError, did_you_mean, system_reason
 from profiles.schema.fault_words import in_words
 from profiles.schema.id_collections import Collections
-from profiles.schema.location import Location
+from profiles.schema.location import CsvFormat, Location
 from profiles.schema.mapping import (
     AttributeMapping,
     MarketplaceMapping,
@@ -40,14 +41,22 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class _CsvTable(_Table):
+    separator: Name | None = None
+    encoding: Name | None = None
+    decimal: Literal[".", ","] = "."
+
+
 class _SourceTable(_Table):
     source: Name
     table: Name | None = None
     query: Name | None = None
+    csv: _CsvTable = _CsvTable()
 
     def location(self, place: str) -> Location:
         """Where the rows are; raises InputError where the keys do not go together."""
-        location = Location(self.source, self.table, self.query)
+        csv = self._csv_format(f"{place}.csv")
+        location = Location(self.source, self.table, self.query, csv)
         given = [key for key in ("table", "query") if getattr(self, key) is not None]
         if location.scheme is None and given:
             raise InputError(f"{place}.{given[0]}: only databases have one")
@@ -55,6 +64,17 @@ class _SourceTable(_Table):
             why = "give one of them, not both" if given else "a database needs one of them"
             raise InputError(f"{place}.table, {place.rpartition(' ')[2]}.query: {why}")
         return location
+
+    def _csv_format(self, place: str) -> CsvFormat:
+        """How CSV files are written; raises InputError for what cannot be read."""
+        separator, encoding = self.csv.separator, self.csv.encoding
+        if separator is not None and (len(separator.encode()) != 1 or separator in '"\r\n'):
+            raise InputError(f"{place}.separator: must be one ASCII character")
+        try:
+            encoding = None if encoding is None else codecs.lookup(encoding).name
+        except (LookupError, ValueError):
+            raise InputError(f"{place}.encoding: no such encoding `{encoding}`") from None
+        return CsvFormat(separator, encoding)
 
 
 class _PanelTable(_SourceTable):
@@ -154,7 +174,14 @@ def parse_panel(tables: Mapping[str, Any], path: Path) -> PanelFile:
     null_values = frozenset(map(as_code, file.panel.null_values))
     schema = Schema(
         {
-            name: Attribute(name, table.type, table.column or name, table.separator, null_values)
+            name: Attribute(
+                name,
+                table.type,
+                table.column or name,
+                table.separator,
+                null_values,
+                file.panel.csv.decimal,
+            )
             for name, table in file.attributes.items()
         },
         {name: as_code(value) for name, value in file.constants.items()},
@@ -271,7 +298,7 @@ def _known_keys(location: tuple[int | str, ...]) -> set[str]:
     if len(location) == 2:
         tables[2] = _SECTIONS.get(str(location[0]), _CollectionsTable)
     if len(location) == 3:
-        tables[3] = _AttributeTable
+        tables[3] = _CsvTable if location[0] in _SECTIONS else _AttributeTable
     if len(location) == 5:
         tables[5] = _AnswersTable
     table = tables.get(len(location))

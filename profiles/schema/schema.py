@@ -30,6 +30,7 @@ class Attribute:
 
     `separator` separates the answers of a `multi` or `children` attribute where its column is plain
     text, as in CSV. `null_values` are the codes that are no answer.
+    `decimal`: what stands before the fraction of a number in text.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Attribute:
     column: str
     separator: str = "|"
     null_values: frozenset[str] = frozenset()
+    decimal: str = "."
 
     def __repr__(self) -> str:
         return f"Attribute({self.name}, {self.kind}, column {self.column})"

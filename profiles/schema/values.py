@@ -231,8 +231,19 @@ def _read_items(attribute: Attribute, items: Iterable[object]) -> Answers:
     if attribute.kind is Kind.CHILDREN:
         return tuple(":".join(map(str, _child(as_code(item)))) for item in present)
     if attribute.kind is Kind.NUMBER:
-        return tuple(as_number(item) for item in present)
+        return tuple(_number_of(attribute, item) for item in present)
     return tuple(attribute.fold(as_code(item)) for item in present)
+
+
+def _number_of(attribute: Attribute, raw: object) -> float:
+    if attribute.decimal == "." or not isinstance(raw, str):
+        return as_number(raw)
+    if "." in raw:
+        raise UnreadableError(f"`{raw}` is not a number with a decimal `{attribute.decimal}`")
+    try:
+        return as_number(raw.replace(attribute.decimal, "."))
+    except UnreadableError:
+        raise UnreadableError(f"`{raw}` is not a number") from None
 
 
 def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
@@ -257,7 +268,7 @@ def read_lasting(attribute: Attribute, raw: object) -> Answers | None:
         case Kind.TEXT:
             return (attribute.fold(as_text(raw)),)
         case Kind.NUMBER:
-            return (as_number(raw),)
+            return (_number_of(attribute, raw),)
         case Kind.BIRTH_DATE:
             return (float(as_date(raw).toordinal()),)
 

@@ -5,11 +5,16 @@ CSV columns are all read as text: "00031" stays "00031".
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
+import io
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.csv
@@ -17,19 +22,23 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from profiles.errors import InputError, system_reason
+from profiles.schema import PLAIN_CSV, CsvFormat
 from profiles.sources.plain import plain, plain_schema
 from profiles.sources.source import BATCH_ROWS, Batch, check_columns
 
 SUFFIXES = {
     ".parquet": "parquet",
     ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
 }
 
 
-_BROKEN = (pa.ArrowException, OSError, ValueError, LookupError, OverflowError)
+_BROKEN = (pa.ArrowException, OSError, EOFError, zlib.error, ValueError, LookupError, OverflowError)
 """What reading a damaged file may end in."""
 
 _RAGGED = re.compile(r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got (?P<values>\d+)")
@@ -37,9 +46,15 @@ _RAGGED = re.compile(r"Row #(?P<row>\d+): Expected (?P<columns>\d+) columns, got
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """The files of a panel, in reading order, all with the columns of the first."""
+    """The files of a panel, in reading order, all with the columns of the first.
+
+    `partitions`: of each file the columns that the names of its folders are, where they are any; a
+    column of the file comes before one of its folders.
+    """
 
     files: tuple[Path, ...]
+    csv: CsvFormat = PLAIN_CSV
+    partitions: tuple[Mapping[str, str | None], ...] = ()
 
     def __repr__(self) -> str:
         more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
@@ -57,25 +72,49 @@ class FileSource:
 
     def schema(self) -> pa.Schema:
         """The columns and types of the first file (CSV: every column is text)."""
-        return plain_schema(_schema(self.files[0]))
+        schema = plain_schema(_schema(self.files[0], self.csv))
+        for name in self.partitions[0] if self.partitions else ():
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.string()))
+        return schema
 
     def batches(
         self, columns: list[str], distinct: frozenset[str] = frozenset()
     ) -> Iterator[Batch]:
         """Stream the named columns, file after file."""
-        for file in self.files:
-            layout = _format(file), _schema(file)
-            check_columns(str(file), columns, layout[1].names)
+        for number, file in enumerate(self.files):
+            layout = _format(file), _schema(file, self.csv)
+            names = layout[1].names
+            partition = self.partitions[number] if self.partitions else {}
+            check_columns(str(file), columns, [*names, *(partition.keys() - set(names))])
+            # Without a column of its own a file is read for its number of rows.
+            own = [name for name in columns if name in names] or names[:1]
             row = 0
             try:
-                for data in _READERS[layout[0]](file, columns, distinct):
-                    arrays = [_sound(file, name, data.column(name)) for name in columns]
+                for data in self._read(file, layout[0], own, distinct):
+                    arrays = [
+                        _sound(file, name, data.column(name))
+                        if name in names
+                        else pa.repeat(pa.scalar(partition[name], pa.string()), data.num_rows)
+                        for name in columns
+                    ]
                     read = pa.RecordBatch.from_arrays(arrays, columns)
                     yield Batch(read, str(file), row, layout)
                     row += data.num_rows
             except _BROKEN as error:
-                column = _broken_column(file, layout[0], columns)
+                column = _broken_column(file, layout[0], own)
                 raise InputError(f"{file}: {column}{_broken_off(error, row)}") from None
+
+    def _read(
+        self, file: Path, kind: str, columns: list[str], distinct: frozenset[str]
+    ) -> Iterator[pa.RecordBatch]:
+        match kind:
+            case "parquet":
+                return _read_parquet(file, columns, distinct)
+            case "csv":
+                return _read_csv(file, columns, self.csv)
+            case _:
+                return _read_arrow(file, columns)
 
     def count_rows(self) -> int | None:
         """The number of rows of Parquet files, which say it."""
@@ -118,8 +157,16 @@ def _broken_column(file: Path, kind: str, columns: list[str]) -> str:
     return ""
 
 
+def format_of(file: Path) -> str | None:
+    """The format of a file by the end of its name; None: none that is read."""
+    ends = file.suffixes[-2:]
+    return SUFFIXES.get("".join(ends).lower()) or SUFFIXES.get(file.suffix.lower())
+
+
 def _format(file: Path) -> str:
-    return SUFFIXES[file.suffix.lower()]
+    kind = format_of(file)
+    assert kind is not None, "no other file is opened"
+    return kind
 
 
 def _one_line(error: Exception) -> str:
@@ -145,13 +192,13 @@ def _broken_off(error: Exception, row: int) -> str:
     return after + _one_line(error)
 
 
-def _schema(file: Path) -> pa.Schema:
+def _schema(file: Path, csv_format: CsvFormat) -> pa.Schema:
     try:
         match _format(file):
             case "parquet":
                 return pq.read_schema(file)
             case "csv":
-                return pa.schema([(name, pa.string()) for name in _read_header(file)])
+                return pa.schema([(name, pa.string()) for name in _read_header(file, csv_format)])
             case _:
                 with _open_arrow(file) as reader:
                     return reader.schema
@@ -167,15 +214,57 @@ def _schema(file: Path) -> pa.Schema:
         raise InputError(f"{file}: cannot be read: {_one_line(error)}") from None
 
 
-def _read_header(file: Path) -> list[str]:
+def _read_header(file: Path, csv_format: CsvFormat) -> list[str]:
     """The column names in the first line of a CSV file that is not blank."""
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        names = next((line for line in csv.reader(lines) if line), [])
+    encoding = _encoding(file, csv_format)
+    separator = _separator(file, csv_format)
+    with (
+        _opened(file) as data,
+        io.TextIOWrapper(data, encoding, errors="surrogateescape", newline="") as lines,
+    ):
+        names = next((line for line in csv.reader(lines, delimiter=separator) if line), [])
     if not names:
         raise InputError(f"{file}: no line of column names")
     if any(char == "\0" or "\ud800" <= char <= "\udfff" for name in names for char in name):
-        raise InputError(f"{file}: not UTF-8 text")
+        raise InputError(f"{file}: not {_encoding_name(encoding)} text")
+    others = [other for other in ";\t|" if other in names[0] and other != separator]
+    if len(names) == 1 and others and csv_format.separator is None:
+        written = "\\t" if others[0] == "\t" else others[0]
+        mark = "tabs" if others[0] == "\t" else f"`{others[0]}`"
+        raise InputError(
+            f"{file}: columns are separated by {mark}, not by commas; "
+            f'if so, say separator = "{written}" in [panel.csv]'
+        )
     return names
+
+
+def _opened(file: Path) -> BinaryIO:
+    if _is_gzip(file):
+        return cast("BinaryIO", gzip.open(file))
+    return file.open("rb")
+
+
+def _is_gzip(file: Path) -> bool:
+    return file.suffix.lower() == ".gz"
+
+
+def _encoding(file: Path, csv_format: CsvFormat) -> str:
+    """The encoding that was said, or that the first bytes show; else UTF-8."""
+    if csv_format.encoding not in (None, "utf-8"):
+        return str(csv_format.encoding)
+    with _opened(file) as data:
+        start = data.read(2)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _encoding_name(encoding: str) -> str:
+    return "UTF-8" if encoding == "utf-8-sig" else encoding
+
+
+def _separator(file: Path, csv_format: CsvFormat) -> str:
+    return csv_format.separator or (
+        "\t" if file.name.lower().endswith((".tsv", ".tsv.gz")) else ","
+    )
 
 
 def _read_parquet(
@@ -195,8 +284,9 @@ def _read_parquet(
             yield from parquet.iter_batches(BATCH_ROWS, [group], columns, use_threads=False)
 
 
-def _read_csv(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.RecordBatch]:
-    names = _schema(file).names
+def _read_csv(file: Path, columns: list[str], csv_format: CsvFormat) -> Iterator[pa.RecordBatch]:
+    names = _read_header(file, csv_format)
+    encoding = _encoding(file, csv_format)
     convert = pa.csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
         include_columns=columns,
@@ -206,9 +296,13 @@ def _read_csv(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.
     )
     try:
         reader = pa.csv.open_csv(
-            file,
-            read_options=pa.csv.ReadOptions(use_threads=False),
-            parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+            pa.CompressedInputStream(str(file), "gzip") if _is_gzip(file) else str(file),
+            read_options=pa.csv.ReadOptions(
+                use_threads=False, encoding="utf8" if encoding == "utf-8-sig" else encoding
+            ),
+            parse_options=pa.csv.ParseOptions(
+                newlines_in_values=True, delimiter=_separator(file, csv_format)
+            ),
             convert_options=convert,
         )
     except pa.ArrowInvalid as error:
@@ -227,7 +321,7 @@ def _open_arrow(file: Path) -> pa.RecordBatchReader | pa.ipc.RecordBatchFileRead
         return pa.ipc.open_stream(source)
 
 
-def _read_arrow(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[pa.RecordBatch]:
+def _read_arrow(file: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     with _open_arrow(file) as reader:
         if isinstance(reader, pa.ipc.RecordBatchFileReader):
             for number in range(reader.num_record_batches):
@@ -240,6 +334,3 @@ def _read_arrow(file: Path, columns: list[str], _: frozenset[str]) -> Iterator[p
 def _sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     for first in range(0, batch.num_rows, BATCH_ROWS):
         yield batch.slice(first, BATCH_ROWS)
-
-
-_READERS = {"parquet": _read_parquet, "csv": _read_csv, "arrow": _read_arrow}

@@ -404,9 +404,15 @@ HEADER = "member_id,sex,dob,income,pets,zip,children\n"
 CSV = {
     "empty": ("", "no line of column names"),
     "blank": ("\n\n", "no line of column names"),
-    "semicolons": ("member_id;sex;dob\nm1;M;\n", "columns are separated by `;`, not by commas"),
-    "tabs": ("member_id\tsex\tdob\nm1\tM\t\n", "columns are separated by tabs, not by commas"),
-    "UTF-16": (HEADER.encode("utf-16"), "not UTF-8 text"),
+    "semicolons": (
+        "member_id;sex;dob\nm1;M;\n",
+        'columns are separated by `;`, not by commas; if so, say separator = ";" in [panel.csv]',
+    ),
+    "tabs": (
+        "member_id\tsex\tdob\nm1\tM\t\n",
+        'columns are separated by tabs, not by commas; if so, say separator = "\\t" in [panel.csv]',
+    ),
+    "UTF-16 without a mark": (HEADER.encode("utf-16-le"), "not UTF-8 text"),
     "Latin-1": (HEADER.encode() + b"m1,\xe9,,,,,\n", "row 1 or after: not UTF-8 text"),
     "too few values": (
         HEADER + "m1,M,,,,,\nm2,F\n",
