@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import orjson
 from cyclopts import Parameter
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from rich.console import Console
 
 from matcher.cli.inputs import load_inputs, open_router
@@ -119,6 +119,12 @@ class _Seats(Payload):
     survey: str
     quota_ids: list[Id]
     ttl: Number
+    seats: list[list[Id]] = Field(default_factory=list)
+
+
+def _with_seats(found: dict[str, Json]) -> dict[str, Json]:
+    """An offer or a reservation, without `seats` where there are none besides those given."""
+    return {key: value for key, value in found.items() if key != "seats" or value}
 
 
 class _Reserve(_Operation):
@@ -127,9 +133,9 @@ class _Reserve(_Operation):
     def run(self, lines: _Lines) -> Json:
         seats = self.reserve
         held = lines.router.reserve(
-            as_code(seats.member_id), seats.survey, seats.quota_ids, seats.ttl
+            as_code(seats.member_id), seats.survey, seats.quota_ids, seats.ttl, seats.seats
         )
-        return None if held is None else asdict(held)
+        return None if held is None else _with_seats(asdict(held))
 
 
 class _Complete(_Operation):
@@ -226,9 +232,7 @@ class _Lines:
         routed = self.router.match(row, context, limit=self._limit)
         return {
             "member_id": member_id,
-            "eligible": [
-                {"survey": offer.survey, "quota_ids": offer.quota_ids} for offer in routed.eligible
-            ],
+            "eligible": [_with_seats(asdict(offer)) for offer in routed.eligible],
             "uncertain": [
                 {"survey": survey.survey, "ask": survey.ask}
                 | ({"quota_ids": survey.quota_ids} if self._options.uncertain else {})

@@ -13,7 +13,16 @@ from matcher.routing.disjuncts import Offer
 from matcher.routing.inventory import Inventory, Layer, Rank
 from matcher.routing.respondent import MemberRow, Respondent, RespondentReader
 from matcher.rules import Truth
-from matcher.surveys import Choice, First, Judgement, Survey, Verdict, judge, unanswered
+from matcher.surveys import (
+    Choice,
+    First,
+    Judgement,
+    Survey,
+    Verdict,
+    further_seats,
+    judge,
+    unanswered,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,11 @@ class Routed:
         offer = layer.segment.offers[disjunct]
         if isinstance(self._choice, First) and disjunct not in judged:
             return offer
-        return Offer(offer.survey, self._judge(layer, judged, disjunct).quota_ids)
+        quota_ids = self._judge(layer, judged, disjunct).quota_ids
+        if layer.segment.rest.get(disjunct, ()) is not None:
+            return Offer(offer.survey, quota_ids)
+        survey = _survey_of(layer, disjunct)
+        return Offer(offer.survey, quota_ids, further_seats(survey, self.respondent, self._choice))
 
     def _judge(self, layer: Layer, judged: dict[int, Judgement], disjunct: int) -> Judgement:
         if disjunct not in judged:

@@ -34,10 +34,15 @@ from matcher.surveys import Group, Regime, Survey
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A survey that a member may be sent to, and the quotas they are given, outermost first."""
+    """A survey that a member may be sent to, and the quotas they are given, outermost first.
+
+    `seats`: the other quotas in which a session takes a seat, each by its path of ids: where no
+    quota that a member matches may be closed, all that they match.
+    """
 
     survey: str
     quota_ids: tuple[str, ...]
+    seats: tuple[tuple[str, ...], ...] = ()
 
     def __repr__(self) -> str:
         return f"Offer({brief(self.survey)}: {brief_ids(self.quota_ids)})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from matcher.routing.brief import counted
-from matcher.routing.seats import has_path
+from matcher.routing.seats import has_path, named_quota
 from matcher.surveys import Survey, all_quotas
 from profiles.errors import InputError, did_you_mean
 
@@ -34,6 +34,15 @@ def check_quotas(survey: Survey, quota_ids: Sequence[str]) -> None:
         f"`{survey.name}`: members are given one quota of each group, not {given}; "
         f"{_listed('quota', known)}"
     )
+
+
+def check_seats(survey: Survey, seats: Iterable[Sequence[str]]) -> None:
+    """Raise InputError where a survey has not all of some quotas, each by its path of ids."""
+    for path in seats:
+        if named_quota(survey, path) is None:
+            shown = ", ".join(f"`{id_}`" for id_ in path) or "without an id"
+            known = list(dict.fromkeys(quota.id for quota in all_quotas(survey.groups)))
+            raise InputError(f"`{survey.name}` has no quota {shown}; {_listed('quota', known)}")
 
 
 def _listed(what: str, names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from matcher.plan import Plan
 from matcher.routing.answer import Routed
 from matcher.routing.brief import counted
 from matcher.routing.inventory import Inventory, LayerMaker
-from matcher.routing.names import check_quotas, unknown_survey
+from matcher.routing.names import check_quotas, check_seats, unknown_survey
 from matcher.routing.next_question import Question, best_question
 from matcher.routing.overlay import Overlay
 from matcher.routing.ranking import Ranking, Worth, choice_of
@@ -245,9 +245,17 @@ class Router:
         return update.applied
 
     def reserve(
-        self, member_id: str, survey: str, quota_ids: Sequence[str | int], ttl: float
+        self,
+        member_id: str,
+        survey: str,
+        quota_ids: Sequence[str | int],
+        ttl: float,
+        seats: Sequence[Sequence[str | int]] = (),
     ) -> Reservation | None:
         """Hold a seat for a session in every quota that the member was given, for `ttl` seconds.
+
+        `seats` are those of the offer: the other quotas that the session takes a seat in. Without
+        them it takes none there, and marketplaces that count so are sent too many.
 
         None: no seat is free for the member, because the survey or one of these quotas is closed or
         full, or because they have completed the survey here. A member who holds these seats already
@@ -255,6 +263,7 @@ class Router:
         is no such survey, where its members are not given such quotas, and for no usable `ttl`.
         """
         path = (quota_ids,) if isinstance(quota_ids, str) else tuple(map(str, quota_ids))
+        further = tuple(tuple(map(str, each)) for each in seats)
         if not 0 < ttl < inf:
             raise InputError(f"seats are held for more than 0 seconds, and not for ever: `{ttl}`")
         with self._lock:
@@ -264,11 +273,13 @@ class Router:
             held = ledger.held_by(member_id, survey)
             if held is not None and held.completed:
                 return None
-            if held is not None and held.reservation.quota_ids == path:
+            same = held is not None and held.reservation.quota_ids == path
+            if held is not None and same and further in ((), held.reservation.seats):
                 return ledger.prolong(held, expires)  # nothing is due sooner
             found = self._survey(survey)
             check_quotas(found, path)
-            reservation = ledger.hold(found, member_id, path, expires)
+            check_seats(found, further)
+            reservation = ledger.hold(found, member_id, path, further, expires)
             if reservation is not None:
                 self._settle([survey])
                 self._set_due()

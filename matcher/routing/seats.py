@@ -1,8 +1,8 @@
 """Seats: what the marketplace reports as left, less what sessions here hold and have used up.
 
-A session holds a seat in every quota of its path, and in the survey where that has seats of its
-own. A completed session has used its seat, until it is reversed; what the marketplace reports
-later counts what was completed before.
+A session holds a seat in every quota of its path, in the further ones that it is said to take one
+in, and in the survey where that has seats of its own. A completed session has used its seat, until
+it is reversed; what the marketplace reports later counts what was completed before.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from matcher.surveys import Group, Quota, Survey
 Seat: TypeAlias = tuple[tuple[str, int], ...]
 """A quota of a survey: its id, and how many of that id come before it, after those of the quotas
 that it is nested in. Empty: the survey itself."""
+
+Paths: TypeAlias = tuple[tuple[str, ...], ...]
+"""Quotas, each by its id after those of the quotas that it is nested in."""
 
 
 @dataclass(slots=True)
@@ -36,13 +39,17 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A session's seats, held until `expires` (seconds since 1970) or until it is settled."""
+    """A session's seats, held until `expires` (seconds since 1970) or until it is settled.
+
+    `seats`: the quotas in which it has a seat besides those given, each by its path of ids.
+    """
 
     id: str
     member_id: str
     survey: str
     quota_ids: tuple[str, ...]
     expires: float
+    seats: Paths = ()
 
     def __repr__(self) -> str:
         seats = f"{brief(self.survey)}: {brief_ids(self.quota_ids)}"
@@ -74,9 +81,14 @@ class Ledger:
         return None if found is None else self.sessions[found]
 
     def hold(
-        self, survey: Survey, member_id: str, quota_ids: Sequence[str], expires: float
+        self,
+        survey: Survey,
+        member_id: str,
+        quota_ids: Sequence[str],
+        further: Paths,
+        expires: float,
     ) -> Reservation | None:
-        """Hold a seat in every quota of a path; None where one of them has none.
+        """Hold a seat in every quota of a path and in further ones; None where one has none.
 
         Other seats of the survey that the member holds are given back for them.
         """
@@ -84,14 +96,14 @@ class Ledger:
         if held is not None:
             self.give_back(held.reservation.id, completed=False)
             survey = self.as_left(survey)
-        seats = open_seats(survey, quota_ids)
+        seats = open_seats(survey, quota_ids, further)
         if seats is None:
             if held is not None:
                 self._take(held, survey)
             return None
         self.number += 1
         reservation = Reservation(
-            str(self.number), member_id, survey.name, tuple(quota_ids), expires
+            str(self.number), member_id, survey.name, tuple(quota_ids), expires, further
         )
         self._take(Session(reservation, seats), survey)
         return reservation
@@ -218,16 +230,34 @@ def seats_of(survey: Survey) -> Iterator[tuple[Seat, int]]:
         yield seat, quota.remaining
 
 
-def open_seats(survey: Survey, quota_ids: Sequence[str]) -> tuple[Seat, ...] | None:
-    """The seats of a session that is given these quotas; None where one is not open.
+def open_seats(
+    survey: Survey, quota_ids: Sequence[str], further: Paths = ()
+) -> tuple[Seat, ...] | None:
+    """The seats of a session that is given these quotas, and has seats in further ones.
 
-    Of several paths of the same ids it is the first.
+    None where one is not open. Of several paths of the same ids it is the first; further ones that
+    are named alike are different quotas.
     """
     if not survey.open:
         return None
     paths = _paths(survey.groups, tuple(quota_ids), 0, (), closed=False)
     seats = paths.get(len(quota_ids))
-    return None if seats is None else (*([()] if survey.remaining is not None else []), *seats)
+    if seats is None:
+        return None
+    taken = [*([()] if survey.remaining is not None else []), *seats]
+    for path in further:
+        opened = (seat for seat, quota in numbered(survey.groups) if quota.open)
+        alike = (seat for seat in opened if ids_of(seat) == path and seat not in taken)
+        found = next(alike, None)
+        if found is None:
+            return None
+        taken.append(found)
+    return tuple(taken)
+
+
+def ids_of(seat: Seat) -> tuple[str, ...]:
+    """The ids of a quota and of those that it is nested in, outermost first."""
+    return tuple(id_ for id_, _ in seat)
 
 
 def has_path(survey: Survey, quota_ids: Sequence[str]) -> bool:
@@ -261,7 +291,7 @@ def _paths(
 def named_quota(survey: Survey, quota_ids: Sequence[str]) -> Seat | None:
     """The first quota that a path of ids leads to, outermost first; None: there is none."""
     path = tuple(quota_ids)
-    found = (seat for seat, _ in numbered(survey.groups) if tuple(id_ for id_, _ in seat) == path)
+    found = (seat for seat, _ in numbered(survey.groups) if ids_of(seat) == path)
     return next(found, None)
 
 

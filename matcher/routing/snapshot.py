@@ -65,6 +65,7 @@ def _session_line(session: Session) -> list[Any]:
         reservation.expires,
         session.seats,
         session.completed,
+        reservation.seats,
     ]
 
 
@@ -89,10 +90,16 @@ def read_router(data: bytes) -> tuple[Plan, Ledger, dict[str, Overlay]]:
 
 
 def _session(line: list[Any], ledger: Ledger) -> Session:
-    id_, member_id, survey, quota_ids, expires, seats, completed = line
+    id_, member_id, survey, quota_ids, expires, seats, completed, *further = line
+    paths = further[0] if further else ()  # there is none in what earlier versions wrote
     session = Session(
         Reservation(
-            str(id_), str(member_id), str(survey), tuple(map(str, quota_ids)), float(expires)
+            str(id_),
+            str(member_id),
+            str(survey),
+            tuple(map(str, quota_ids)),
+            float(expires),
+            tuple(tuple(map(str, path)) for path in paths),
         ),
         tuple(map(_seat, seats)),
         bool(completed),

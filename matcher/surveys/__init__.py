@@ -2,7 +2,16 @@
 
 from matcher.surveys.choice import Balanced, Choice, ChoiceStrategy, First, QuotaKey, make_choice
 from matcher.surveys.diagnostic import Diagnostic, Findings
-from matcher.surveys.judge import Judgement, Verdict, admits, judge, matches, refuses, takes
+from matcher.surveys.judge import (
+    Judgement,
+    Verdict,
+    admits,
+    further_seats,
+    judge,
+    matches,
+    refuses,
+    takes,
+)
 from matcher.surveys.quota_rules import admits_rule, matches_rule, takes_rule
 from matcher.surveys.serialize import is_plan, read_plan, write_plan
 from matcher.surveys.survey import (
@@ -47,6 +56,7 @@ __all__ = [
     "admits_rule",
     "all_quotas",
     "all_rules",
+    "further_seats",
     "is_plan",
     "judge",
     "make_choice",

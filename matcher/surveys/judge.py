@@ -6,7 +6,7 @@ them, member by member. They may be slow; they may not be clever.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -102,6 +102,38 @@ def judge(
         return Judgement(Verdict.UNCERTAIN, reason)
     chosen = _choose_all(survey, survey.groups, member, choice or First(), Truth.UNKNOWN)
     return Judgement(Verdict.UNCERTAIN, reason, chosen)
+
+
+def further_seats(
+    survey: Survey, member: MemberView, choice: Choice | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """The quotas in which a session of an eligible member takes a seat, besides those given.
+
+    By their ids, each after those of the quotas that it is nested in. In a group of all-open quotas
+    they are all that the member matches, with what would be given in those.
+    """
+    return tuple(_further(survey, survey.groups, member, choice or First(), (), given=True))
+
+
+def _further(
+    survey: Survey,
+    groups: Iterable[Group],
+    member: MemberView,
+    choice: Choice,
+    within: tuple[str, ...],
+    *,
+    given: bool,
+) -> Iterator[tuple[str, ...]]:
+    for group in groups:
+        candidates = [each for each in group.quotas if takes(each, member) is Truth.TRUE]
+        picked = choice.pick(survey, group, candidates, member.id) if candidates else None
+        for quota in candidates:
+            if quota is picked or group.regime is Regime.ALL_OPEN:
+                path = (*within, quota.id)
+                is_given = given and quota is picked
+                if not is_given:
+                    yield path
+                yield from _further(survey, quota.groups, member, choice, path, given=is_given)
 
 
 def _group_reason(group: Group, member: MemberView) -> Reason:

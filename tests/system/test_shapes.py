@@ -5,6 +5,7 @@ Marketplaces send few of these shapes; the rules of groups hold for all of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import matcher
 from matcher.plan import Plan
-from matcher.rules import TRUE, Member, Rule, Truth, one_of
+from matcher.rules import TRUE, Member, Not, Rule, Truth, one_of
 from matcher.surveys import (
     ChoiceStrategy,
     Group,
@@ -34,6 +35,7 @@ from matcher.surveys import (
     takes_rule,
     unanswered,
 )
+from profiles.errors import InputError
 from profiles.panel import Panel, open_panel
 from tests.matcher.comparison.test_shapes import (
     MEMBERS,
@@ -115,6 +117,31 @@ def test_panel_and_router_are_those_of_the_reference(
             if judged.verdict is Verdict.UNCERTAIN
             else []
         )
+
+
+def test_a_session_takes_a_seat_in_every_quota_that_must_be_open(panel: Panel) -> None:
+    """Of `one` and `two` the first is given; in `two` a seat of `b` is what would be given."""
+    inner = Group((replace(FREE, id="b"), replace(FREE, id="c")), "")
+    group = all_open(
+        *(replace(quota(A, seats=2), id="one"), replace(quota(A, inner), id="two")),
+        *(replace(quota(Not(A)), id="three"), replace(quota(TRUE, seats=1), id="four")),
+    )
+    router = matcher.Router(Plan((survey_of(TRUE, [group]),), panel.mapping), as_of=AS_OF)
+    row = {"member_id": "m", "a": "x", "b": "x"}
+    (offer,) = router.match(row)
+    assert (offer.quota_ids, offer.seats) == (("one",), (("two",), ("two", "b"), ("four",)))
+    held = router.reserve("m", offer.survey, offer.quota_ids, 60, offer.seats)
+    assert held is not None
+    assert not router.match(row)  # `four` is full
+    again = matcher.Router.from_bytes(router.to_bytes(), as_of=AS_OF)
+    assert again.complete(held.id)
+    left = {quota.id: quota.remaining for quota in all_quotas(again.surveys[0].groups)}
+    assert left == {"one": 1, "two": 4, "b": 4, "c": 5, "three": 5, "four": 0}
+    assert router.reserve("n", offer.survey, offer.quota_ids, 60, offer.seats) is None
+    assert router.release(held.id)
+    assert router.reserve("n", offer.survey, offer.quota_ids, 60) is not None
+    with pytest.raises(InputError, match="has no quota `two`, `d`"):
+        router.reserve("o", offer.survey, offer.quota_ids, 60, [("two", "d")])
 
 
 def member_of(**answers: str) -> Member:

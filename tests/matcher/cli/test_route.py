@@ -160,6 +160,19 @@ def test_a_line_is_answered_before_the_next_is_read(talk: Talk) -> None:
     assert (result.status, result.out) == (0, "")
 
 
+def test_every_quota_that_a_member_matches_loses_a_seat_where_all_must_be_open(talk: Talk) -> None:
+    quotas = [{"id": id_, "datapoints": [], "limit": seats} for id_, seats in (("a", 9), ("b", 1))]
+    project = {"pid": 5, "state": 2, "country": "US", "datapoints": [], "quotas": quotas}
+    assert talk.send({"apply": project})["apply"]["added"] == ["rfg:5"]
+    offer = {"survey": "rfg:5", "quota_ids": ["a"], "seats": [["b"]]}
+    assert offer in talk.send(MAN)["eligible"]
+    held = talk.send({"reserve": {**offer, "member_id": "m1", "ttl": 600}})["reserve"]
+    assert held == {**offer, "member_id": "m1", "id": "1", "expires": held["expires"]}
+    assert offer not in talk.send(MAN)["eligible"]
+    assert talk.send({"release": "1"}) == {"release": True}
+    assert offer in talk.send(MAN)["eligible"]
+
+
 def test_the_inventory_changes(talk: Talk) -> None:
     woman = {**ADULT_MEN, "id": "4", "status": "PAUSED"}
     nothing = {"repeated": 0, "stale": 0, "unknown": 0}

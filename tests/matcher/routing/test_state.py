@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import matcher
 from matcher.marketplaces import marketplaces, read_id_list
 from matcher.routing import Reservation, Router, RouterSizes
-from matcher.rules import Member
+from matcher.rules import Member, Truth
 from matcher.rules.evaluate import read_member
 from matcher.surveys import (
     Choice,
@@ -37,6 +37,7 @@ from matcher.surveys import (
     Verdict,
     judge,
     make_choice,
+    matches,
 )
 from profiles.errors import InputError
 from profiles.schema import PanelMapping, Participation
@@ -62,6 +63,9 @@ Key: TypeAlias = tuple[str, ...]
 
 Stamp: TypeAlias = tuple[float, int]
 """When something was so, and in which place it came."""
+
+Offered: TypeAlias = tuple[str, str, tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""A member, a survey, the quotas given, and the other quotas that a session takes a seat in."""
 
 START = 1_700_000_000.0
 KEYS = {"dynata": "id", "toluna": "SurveyID", "rfg": "pid"}
@@ -105,6 +109,17 @@ def paths_of(
             choices.append(((), []))
         paths = [(a + b, k + more) for a, k in paths for b, more in choices]
     return paths
+
+
+def all_seats(survey: Survey, member: Member) -> list[tuple[str, ...]]:
+    """Every quota that a member matches in groups in which none of these may be closed."""
+    return sorted(
+        (quota.id,)
+        for group in survey.groups
+        if group.regime is Regime.ALL_OPEN
+        for quota in group.quotas
+        if matches(quota, member) is Truth.TRUE
+    )
 
 
 Facts: TypeAlias = dict[tuple[Key, str], tuple[Any, Stamp]]
@@ -162,6 +177,7 @@ class Session:
     keys: list[Key]
     expires: float
     completed: bool = False
+    further: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass
@@ -291,7 +307,7 @@ class Routing(RuleBasedStateMachine):
         self.now = START
         self.model = Model()
         self.raws: dict[str, dict[str, Json]] = {}
-        self.offers: list[tuple[str, str, tuple[str, ...]]] = []
+        self.offers: list[Offered] = []
         self.ended: list[str] = []
 
     def teardown(self) -> None:
@@ -573,28 +589,41 @@ class Routing(RuleBasedStateMachine):
     @rule(data=st.data())
     def reserve_whatever(self, data: st.DataObject) -> None:
         """Seats of an offer made long ago, or of none; at times for somebody else."""
-        offers = [*self.offers, ("m0", "dynata:1", ("q1", "q1")), ("m0", "rfg:77", ())]
-        member, name, ids = data.draw(st.sampled_from(offers), "offer")
+        offers = [
+            *self.offers,
+            ("m0", "dynata:1", ("q1", "q1"), ()),
+            ("m0", "rfg:77", (), ()),
+        ]
+        member, name, ids, further = data.draw(st.sampled_from(offers), "offer")
         if data.draw(st.integers(0, 4)) == 0:
             member = data.draw(st.sampled_from(["another", "m0"]))
-        self._reserve(member, name, ids, data)
+        if data.draw(st.integers(0, 2)) == 0:
+            further = data.draw(st.sampled_from([(), (("q1",),), (("q9",),)]))
+        self._reserve(member, name, ids, further, data)
 
-    def _fresh_offers(self) -> list[tuple[str, str, tuple[str, ...]]]:
+    def _fresh_offers(self) -> list[Offered]:
         return [
-            (member.id, offer.survey, offer.quota_ids)
+            (member.id, offer.survey, offer.quota_ids, offer.seats)
             for row, member in self.members
             for offer in self.router.match(row).eligible
         ]
 
-    def _reserve(self, member: str, name: str, ids: tuple[str, ...], data: st.DataObject) -> None:
+    def _reserve(
+        self,
+        member: str,
+        name: str,
+        ids: tuple[str, ...],
+        further: tuple[tuple[str, ...], ...],
+        data: st.DataObject,
+    ) -> None:
         ttl = data.draw(st.sampled_from([1.0, 5.0, 60.0]), "ttl")
         try:
-            expected = self._expected(member, name, ids, ttl)
+            expected = self._expected(member, name, ids, further, ttl)
         except InputError:
             with pytest.raises(InputError, match=r"no survey|no quota|one quota of each group"):
-                self.router.reserve(member, name, ids, ttl)
+                self.router.reserve(member, name, ids, ttl, further)
             return
-        got = self.router.reserve(member, name, ids, ttl)
+        got = self.router.reserve(member, name, ids, ttl, further)
         if expected is None:
             assert got is None
         else:
@@ -602,7 +631,7 @@ class Routing(RuleBasedStateMachine):
             new = not expected.id
             expected.id = expected.id or got.id
             assert expected.id == got.id
-            assert got == Reservation(got.id, member, name, ids, expected.expires)
+            assert got == Reservation(got.id, member, name, ids, expected.expires, expected.further)
             self.model.sessions[got.id] = expected
             if new:
                 self._no_more_taken_than_there_are(expected)
@@ -614,7 +643,14 @@ class Routing(RuleBasedStateMachine):
         for key in session.keys:
             assert held[key] + self.model.used[session.survey, key] <= seats[key]
 
-    def _expected(self, member: str, name: str, ids: tuple[str, ...], ttl: float) -> Session | None:
+    def _expected(
+        self,
+        member: str,
+        name: str,
+        ids: tuple[str, ...],
+        further: tuple[tuple[str, ...], ...],
+        ttl: float,
+    ) -> Session | None:
         """The session that there is to be, without an id where it is new; None: there is none.
 
         Raises InputError where there is no such survey, or it has no such quotas.
@@ -623,23 +659,37 @@ class Routing(RuleBasedStateMachine):
         held = next((s for s in sessions if (s.member, s.survey) == (member, name)), None)
         if held is not None and held.completed:
             return None
-        if held is not None and held.ids == ids:
+        if held is not None and held.ids == ids and further in ((), held.further):
             held.expires = max(held.expires, self.now + ttl)
             return held
         but = "" if held is None else held.id
         survey = next((s for s in self.model.surveys(but=but) if s.name == name), None)
         if survey is None or ids not in [path for path, _ in paths_of(survey.groups, closed=True)]:
             raise InputError
+        if any(self.model.named(name, path) is None for path in further):
+            raise InputError
         if not survey.open:
             return None
         keys = next((keys for path, keys in paths_of(survey.groups) if path == ids), None)
         if keys is None:
             return None
+        for path in further:
+            more = [
+                key
+                for key, quota in quotas_of(survey.groups)
+                if tuple(i.rpartition("#")[0] for i in key) == path
+                and quota.live
+                and quota.remaining > 0
+                and key not in keys
+            ]
+            if not more:
+                return None
+            keys = [*keys, more[0]]
         if held is not None:
             del self.model.sessions[held.id]
             self.ended.append(held.id)
         own: list[Key] = [] if survey.remaining is None else [()]
-        return Session("", member, name, ids, own + keys, self.now + ttl)
+        return Session("", member, name, ids, own + keys, self.now + ttl, further=further)
 
     @precondition(lambda self: self.model.sessions)
     @rule(data=st.data(), what=st.sampled_from(["complete", "complete", "release", "reverse"]))
@@ -695,6 +745,13 @@ class Routing(RuleBasedStateMachine):
             assert [(each.survey, each.quota_ids) for each in routed.eligible] == [
                 (name, each.quota_ids) for name, each in judged if each.verdict is Verdict.ELIGIBLE
             ]
+            by_name = {each.name: each for each in surveys}
+            for offer in routed.eligible:
+                assert all_seats(by_name[offer.survey], member) == sorted(
+                    [*offer.seats, *zip(offer.quota_ids, strict=True)]
+                    if offer.survey.startswith("rfg:")
+                    else offer.seats
+                )
             assert [each.survey for each in routed.uncertain] == [
                 name for name, each in judged if each.verdict is Verdict.UNCERTAIN
             ]
