@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -55,7 +56,10 @@ except InputError as error:
 
 
 def run(*line: str | Path, cwd: Path) -> str:
-    done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        line, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     assert not done.returncode, done.stdout + done.stderr
     return done.stdout
 

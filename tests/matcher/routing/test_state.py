@@ -69,6 +69,13 @@ Offered: TypeAlias = tuple[str, str, tuple[str, ...], tuple[tuple[str, ...], ...
 
 START = 1_700_000_000.0
 KEYS = {"dynata": "id", "toluna": "SurveyID", "rfg": "pid"}
+
+
+def by_pid(raw: dict[str, Json]) -> dict[str, Json]:
+    """A survey under the usual name of its id; suppliers of RFG see another."""
+    return {"pid" if key == "rfg_id" else key: value for key, value in raw.items()}
+
+
 SIZES = [
     RouterSizes(layer_ratio=ratio, page=page, first_block=block, recent_surveys=recent)
     for ratio, page, block, recent in [
@@ -346,6 +353,7 @@ class Routing(RuleBasedStateMachine):
         ]
         self.choice: Choice = make_choice(how, 1)
         self.options = self._options(history, sizes)
+        surveys = list(map(by_pid, surveys))
         loaded = self._load(surveys)
         self.router = Router(matcher.compile(loaded), **self.options)
         for survey in loaded.surveys:
@@ -369,7 +377,7 @@ class Routing(RuleBasedStateMachine):
 
     def _remember(self, raws: Sequence[dict[str, Json]]) -> None:
         for raw in raws:
-            marketplace = next(each for each, key in KEYS.items() if key in raw)
+            marketplace = next(name for name, key in KEYS.items() if key in raw)
             self.raws[f"{marketplace}:{raw[KEYS[marketplace]]}"] = raw
 
     # --- updates
@@ -481,7 +489,7 @@ class Routing(RuleBasedStateMachine):
         """A survey, new or otherwise than before."""
         marketplace = data.draw(st.sampled_from(["dynata", "toluna", "rfg", "rfg"]))
         raw = data.draw({"dynata": dynata(), "toluna": toluna(), "rfg": rfg()}[marketplace])
-        raw |= {KEYS[marketplace]: data.draw(st.integers(1, 5))}
+        raw = by_pid(raw) | {KEYS[marketplace]: data.draw(st.integers(1, 5))}
         self._remember([raw])
         return self._dated(raw, data)
 

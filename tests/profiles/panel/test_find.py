@@ -19,7 +19,7 @@ from profiles.errors import InputError
 from profiles.panel import Panel, open_panel
 from profiles.schema import Kind, as_code, id_columns, is_missing
 from profiles.schema.panel_file import PanelFile, parse_panel
-from profiles.schema.values import as_date, split_list
+from profiles.schema.values import as_date, is_no_answer, split_list
 from profiles.sources import open_source
 from tests.support.commandline import PANEL, command, put_panel
 from tests.support.panels import LAYOUTS, open_members
@@ -98,14 +98,15 @@ def plain(file: PanelFile, row: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: None if is_missing(value) else value for name, value in row.items()}
     for attribute in file.schema.attributes.values():
         value = values[attribute.column]
-        if value is None:
+        if value is None or is_no_answer(attribute, value):
+            values[attribute.column] = None
             continue
         if attribute.kind is Kind.BIRTH_DATE:
             values[attribute.column] = as_date(value).isoformat()
         elif attribute.kind in (Kind.MULTI, Kind.CHILDREN) and isinstance(value, str):
-            values[attribute.column] = split_list(value, attribute.separator)
-        elif isinstance(value, list):
-            items = [item for item in value if not is_missing(item)]
+            value = split_list(value, attribute.separator)
+        if isinstance(value, list):
+            items = [item for item in value if not is_no_answer(attribute, item)]
             several = attribute.kind is not Kind.NUMBER
             values[attribute.column] = items if several else next(iter(items), None)
     return values
