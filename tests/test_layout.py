@@ -16,6 +16,7 @@ from tests.support.interpreter import loaded_by
 
 ORDER = """
     profiles.errors profiles.as_of profiles.envelope profiles.finding profiles.hashing
+    profiles.plural
     profiles.schema profiles.encoding profiles.sources profiles.history profiles.index
     profiles.panel profiles.check profiles.synthetic profiles
     matcher.version matcher.support matcher.rules matcher.concentration matcher.surveys

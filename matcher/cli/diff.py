@@ -30,11 +30,11 @@ from matcher.reports.diff.document import difference_json
 from matcher.reports.diff.page import difference_html, html_environment
 from matcher.reports.diff.table import print_difference
 from matcher.reports.progress import ProgressBar
-from matcher.reports.text import plural
 from matcher.support import check_output, written_whole
 from matcher.surveys import Diagnostic, Surveys, is_plan
 from profiles.errors import InputError
 from profiles.panel import Panel, open_panel
+from profiles.plural import plural
 
 _START = 100
 _Most = Annotated[

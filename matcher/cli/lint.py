@@ -19,9 +19,9 @@ from matcher.linting import lint as lint_all
 from matcher.linting import open_mapping
 from matcher.loading import load_surveys
 from matcher.reports.diagnostics import findings_json, print_finding
-from matcher.reports.text import plural
 from matcher.surveys import Level
 from profiles.panel import open_panel
+from profiles.plural import plural
 
 
 def lint(

@@ -20,6 +20,7 @@ from matcher.comparison.rule_diff import (
 from matcher.comparison.rule_wording import WordingPair
 from matcher.rules import Wording
 from matcher.surveys import Quota, Reason, Survey
+from profiles.plural import plural
 
 _FEW_DIGITS, _ALL_DIGITS = 3, 17
 
@@ -70,7 +71,7 @@ def _status(live: bool) -> str:
 def _seats(remaining: int | None) -> str:
     if remaining is None:
         return "seats left are not reported"
-    return "1 seat left" if remaining == 1 else f"{remaining:,} seats left"
+    return f"{plural(remaining, 'seat')} left"
 
 
 def _pay(before: float | None, after: float | None) -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from matcher.comparison.result import MappingChange
 from matcher.marketplaces import options_of
 from matcher.rules import spelt_range
+from profiles.plural import plural
 from profiles.schema import AttributeMapping, MarketplaceMapping, PanelMapping, Target
 
 Entry: TypeAlias = tuple[tuple[str, ...], str]
@@ -79,7 +80,7 @@ def _mapped(
     at: tuple[str, ...], mapped: AttributeMapping, other: AttributeMapping | None
 ) -> Iterator[Entry]:
     """One attribute of a marketplace; its answers one by one where the other side has some too."""
-    many = "" if mapped.answers is None else _plural(len(mapped.answers))
+    many = "" if mapped.answers is None else plural(len(mapped.answers), "answer")
     if other is None:
         yield at, ", ".join(filter(None, (mapped.attribute.name, many)))
         return
@@ -89,10 +90,6 @@ def _mapped(
         return
     for code, target in (mapped.answers or {}).items():
         yield (*at, "answers", code), _spelt(target)
-
-
-def _plural(answers: int) -> str:
-    return "1 answer" if answers == 1 else f"{answers:,} answers"
 
 
 def _spelt(target: Target) -> str:

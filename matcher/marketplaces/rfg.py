@@ -45,6 +45,7 @@ from matcher.rules import (
 )
 from matcher.support.json_text import Json
 from matcher.surveys import Clause, Group, Quota, Reason, Regime, Survey
+from profiles.plural import plural
 from profiles.schema import ANY_CHILD, OUTCOMES, AttributeMapping, Kind, as_code, as_text
 
 IN_FIELD = 2
@@ -532,7 +533,7 @@ def _named_in(raw: dict[str, Json]) -> str:
     """Which projects an inventory is about, in short."""
     projects = raw.get("projects")
     if isinstance(projects, list):
-        return "1 project" if len(projects) == 1 else f"{len(projects):,} projects"
+        return plural(len(projects), "project")
     return f"`{raw['rfg_id']}`" if isinstance(raw["rfg_id"], str | int) else "1 project"
 
 

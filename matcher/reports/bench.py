@@ -19,8 +19,8 @@ from matcher.benchmarking import (
 )
 from matcher.reports.json_document import document
 from matcher.reports.markup import shown
-from matcher.reports.text import plural
 from matcher.surveys import Diagnostic
+from profiles.plural import plural
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _DIGESTS = frozenset({"payloads", "mapping", "members", "history", "collections"})

@@ -12,8 +12,9 @@ from rich.table import Table
 from matcher.engine import PanelCounts, QuotaCounts, SurveyCounts
 from matcher.reports.json_document import document
 from matcher.reports.markup import NONE, shown
-from matcher.reports.text import plural, shorten
+from matcher.reports.text import shorten
 from matcher.surveys import Diagnostic
+from profiles.plural import plural
 
 COUNTED_SURVEYS = 60
 

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from matcher.reports.json_document import document
 from matcher.reports.markup import shown
-from matcher.reports.text import plural
 from matcher.surveys import Diagnostic, Level
+from profiles.plural import plural
 
 MOST_ERRORS = 10
 

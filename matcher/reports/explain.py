@@ -22,10 +22,11 @@ from matcher.explanation import (
 )
 from matcher.reports.json_document import document
 from matcher.reports.markup import shown
-from matcher.reports.text import one_line, plural, shorten
+from matcher.reports.text import one_line, shorten
 from matcher.rules import Truth
 from matcher.support.json_text import Json
 from matcher.surveys import Diagnostic, Regime, Verdict
+from profiles.plural import plural
 from profiles.schema import Answers
 
 LONGEST_EXCERPT = 1000

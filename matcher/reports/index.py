@@ -7,8 +7,8 @@ from dataclasses import asdict
 from rich.console import Console
 
 from matcher.reports.json_document import document
-from matcher.reports.text import plural
 from profiles.index import Indexed
+from profiles.plural import plural
 
 
 def index_json(done: Indexed) -> bytes:

@@ -13,8 +13,8 @@ from matcher.concentration import AnswerValue
 from matcher.reconciliation import Confusion, Reconciliation, Suspect, SuspectKind, SuspectSurvey
 from matcher.reports.json_document import document
 from matcher.reports.markup import NONE, shown
-from matcher.reports.text import plural
 from matcher.surveys import Diagnostic
+from profiles.plural import plural
 
 _MOST_POINTERS = 3
 _KINDS = {

@@ -1,4 +1,4 @@
-"""Text for people: one line, whatever is in it; numbers and plurals. Light."""
+"""Text for people: one line, whatever is in it. Light."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ def one_line(text: str) -> str:
         return text
     shown = (char if char.isprintable() else ascii(char)[1:-1] for char in text)
     return "".join(shown)
-
-
-def plural(count: int, thing: str) -> str:
-    """`1 survey`, `2 surveys`."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def shorten(quota_id: str) -> str:

@@ -13,11 +13,6 @@ def brief(text: str) -> str:
     return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
 
 
-def counted(number: int, name: str) -> str:
-    """How many there are of something."""
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
-
-
 def brief_ids(quota_ids: Sequence[str]) -> str:
     """The first of some quota ids, each cut where it is long."""
     shown = [brief(id_) for id_ in quota_ids[:_IDS]]

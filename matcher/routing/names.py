@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from matcher.routing.brief import counted
 from matcher.routing.seats import has_path, named_quota
 from matcher.surveys import Survey, all_quotas
 from profiles.errors import InputError, did_you_mean
+from profiles.plural import plural
 
 _SHOWN = 3
 
@@ -51,5 +51,5 @@ def _listed(what: str, names: Sequence[str]) -> str:
         return f"there is no {what}"
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     if len(names) > _SHOWN:
-        return f"there are {counted(len(names), what)}, such as {shown}"
+        return f"there are {plural(len(names), what)}, such as {shown}"
     return f"there {'is' if len(names) == 1 else 'are'} {shown}"

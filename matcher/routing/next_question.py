@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from matcher.routing.brief import brief, counted
+from matcher.routing.brief import brief
 from matcher.rules import MemberView
 from matcher.surveys import Survey, unanswered
+from profiles.plural import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Question:
     surveys: tuple[str, ...]
 
     def __repr__(self) -> str:
-        surveys = counted(len(self.surveys), "survey")
+        surveys = plural(len(self.surveys), "survey")
         return f"Question({brief(self.attribute)}, {surveys}, {self.value:g})"
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from matcher.plan import Plan
 from matcher.routing.answer import Routed
-from matcher.routing.brief import counted
 from matcher.routing.inventory import Inventory, LayerMaker
 from matcher.routing.names import check_quotas, check_seats, unknown_survey
 from matcher.routing.next_question import Question, best_question
@@ -29,6 +28,7 @@ from matcher.support import no_garbage_collection
 from matcher.surveys import Choice, ChoiceStrategy, Survey
 from profiles.as_of import AsOf, day_of
 from profiles.errors import InputError
+from profiles.plural import plural
 
 if TYPE_CHECKING:
     from matcher.explanation import Explanation
@@ -102,8 +102,8 @@ class Router:
 
     def __repr__(self) -> str:
         inventory = self._inventory
-        disjuncts = counted(inventory.disjuncts, "disjunct")
-        return f"Router({counted(len(inventory), 'survey')}, {disjuncts})"
+        disjuncts = plural(inventory.disjuncts, "disjunct")
+        return f"Router({plural(len(inventory), 'survey')}, {disjuncts})"
 
     def __len__(self) -> int:
         """How many surveys there are, open and closed."""

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from matcher.rules import Rule
 from matcher.surveys.diagnostic import Diagnostic
+from profiles.plural import plural
 from profiles.schema import PanelMapping
 
 
@@ -73,7 +74,7 @@ class Quota:
     groups: tuple[Group, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Quota({self.id}, {_counted(self.remaining, 'seat')}, {_status(self.open)})"
+        return f"Quota({self.id}, {plural(self.remaining, 'seat')}, {_status(self.open)})"
 
     @property
     def open(self) -> bool:
@@ -96,7 +97,7 @@ class Group:
         return self.regime is Regime.ANY_OPEN or self.required
 
     def __repr__(self) -> str:
-        return f"Group({self.pointer}, {self.regime}, {_counted(len(self.quotas), 'quota')})"
+        return f"Group({self.pointer}, {self.regime}, {plural(len(self.quotas), 'quota')})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ class Survey:
     origins: tuple[tuple[Rule, str], ...] = ()
 
     def __repr__(self) -> str:
-        clauses = _counted(len(self.gate), "gate clause")
-        quotas = _counted(sum(1 for _ in all_quotas(self.groups)), "quota")
+        clauses = plural(len(self.gate), "gate clause")
+        quotas = plural(sum(1 for _ in all_quotas(self.groups)), "quota")
         return f"Survey({self.name}, {_status(self.open)}, {clauses}, {quotas})"
 
     @property
@@ -174,13 +175,9 @@ class Surveys:
         return iter(self.surveys)
 
     def __repr__(self) -> str:
-        surveys = _counted(len(self.surveys), "survey")
-        findings = _counted(len(self.diagnostics), "diagnostic")
+        surveys = plural(len(self.surveys), "survey")
+        findings = plural(len(self.diagnostics), "diagnostic")
         return f"Surveys({surveys}, {len(self.rejected):,} rejected, {findings})"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _status(is_open: bool) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from profiles.as_of import start_of
+from profiles.plural import plural
 from profiles.schema.id_collections import Collections, IdListReader
 from profiles.schema.schema import Attribute, Schema
 from profiles.schema.values import (
@@ -71,7 +72,7 @@ class AttributeMapping:
 
     def __repr__(self) -> str:
         answers = (
-            "answers as they are" if self.answers is None else _counted(len(self.answers), "answer")
+            "answers as they are" if self.answers is None else plural(len(self.answers), "answer")
         )
         return f"AttributeMapping({self.attribute.name}, {answers})"
 
@@ -120,7 +121,7 @@ class MarketplaceMapping:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"MarketplaceMapping({self.name}, {_counted(len(self.attributes), 'attribute')})"
+        return f"MarketplaceMapping({self.name}, {plural(len(self.attributes), 'attribute')})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class PanelMapping:
     def __repr__(self) -> str:
         marketplaces = ", ".join(self.marketplaces) or "no marketplace"
         attributes = len(self.schema.attributes) + len(self.schema.constants)
-        return f"PanelMapping({_counted(attributes, 'attribute')}, {marketplaces})"
+        return f"PanelMapping({plural(attributes, 'attribute')}, {marketplaces})"
 
     def marketplace(self, name: str) -> MarketplaceMapping:
         """The mapping of one marketplace; an empty one where the panel file is silent."""
@@ -170,10 +171,6 @@ class PanelMapping:
             return None
         found = listed.holds(as_code(known), start_of(as_of))
         return found if found or listed.complete else None
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def id_columns(mapping: PanelMapping) -> list[str]:

@@ -18,8 +18,9 @@ from matcher.reports.diff.overview import (
     Effect,
     assignment_name,
 )
-from matcher.reports.text import one_line, plural
+from matcher.reports.text import one_line
 from profiles.errors import InputError
+from profiles.plural import plural
 
 if TYPE_CHECKING:
     from jinja2 import Environment

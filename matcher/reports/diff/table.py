@@ -30,8 +30,9 @@ from matcher.reports.diff.overview import (
     most_affected,
 )
 from matcher.reports.markup import NONE, shown
-from matcher.reports.text import one_line, plural
+from matcher.reports.text import one_line
 from matcher.surveys import Verdict
+from profiles.plural import plural
 
 TABLE_SURVEYS = 20
 TABLE_DETAILS = 3
